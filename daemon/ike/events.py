@@ -1,0 +1,270 @@
+"""What goes in and out of the protocol core: the loop carries outputs out in order and feeds answers back.
+
+Times are seconds on a monotonic clock unless a name says wall. Addresses are what the socket layer gives: text and port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from policydb.connections import Identity
+from policydb.negotiation import NegotiationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An IP address in text (no zone) and a UDP port."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Where a datagram travels. `encapsulated`: on the NAT-T port, behind the four zero octets of RFC 3948.
+
+    The shell adds and removes those octets; the core never sees them.
+    """
+
+    local: Endpoint
+    remote: Endpoint
+    encapsulated: bool = False
+
+
+# --- outputs ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put `data` on the wire. `priority`: before anything queued (DELETEs at shutdown)."""
+
+    path: Path
+    data: bytes
+    priority: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendKeepalive:
+    """One octet 0xFF without the non-ESP marker (RFC 3948 section 2.3)."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AllocateSpi:
+    """Ask the kernel for an inbound SPI; `token` comes back with Engine.result and a SpiAllocated or KernelFailed."""
+
+    token: int
+    protocol: str
+    local: str
+    remote: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityAssociation:
+    """One direction of an IPsec SA as a kernel takes it.
+
+    `protocol` ESP or AH; algorithm names are isakmpd.conf's (AES, HMAC_SHA2_256), "" for none; keys are raw;
+    `encapsulation` TUNNEL or TRANSPORT; `udp_ports` (source, destination) where ESP travels in UDP; lifetimes in
+    seconds and kilobytes, None for none; `replay_window` in packets, above zero.
+    """
+
+    spi: int
+    protocol: str
+    source: str
+    destination: str
+    source_selector: Identity
+    destination_selector: Identity
+    encapsulation: str
+    encryption: str
+    encryption_key: bytes
+    authentication: str
+    authentication_key: bytes
+    replay_window: int
+    soft_seconds: int | None
+    hard_seconds: int | None
+    hard_kilobytes: int | None
+    udp_ports: tuple[int, int] | None
+    inbound: bool
+    connection: str
+
+    def __repr__(self) -> str:
+        way = "in" if self.inbound else "out"
+        return f"<SecurityAssociation {self.protocol} {way} spi {self.spi:08x} {self.source} -> {self.destination}>"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSas:
+    """Install these SAs (both directions, all protocols) and their flows; answered with Installed or KernelFailed."""
+
+    token: int
+    sas: tuple[SecurityAssociation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSas:
+    """Remove SAs by (protocol, destination, spi) and the flows that no other SA needs. Never fails: gone is gone."""
+
+    sas: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A negotiation ended: for the decision log."""
+
+    record: NegotiationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line for the log: `category` and `level` as isakmpd's -D; level 0 is an ordinary message, always shown.
+
+    `verbose`: shown only with -v. Never holds a key or a pre-shared secret.
+    """
+
+    category: str
+    level: int
+    text: str
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A message in the clear, for -L: `data` has its ENC flag cleared; `outbound` says which way it went."""
+
+    path: Path
+    data: bytes
+    outbound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMaterial:
+    """What Wireshark's ikev1_decryption_table wants: initiator cookie and encryption key. Only for --keylog."""
+
+    initiator_cookie: bytes
+    encryption_key: bytes
+
+
+Output: TypeAlias = (
+    Send | SendKeepalive | AllocateSpi | InstallSas | DeleteSas | Record | LogLine | Captured | KeyMaterial
+)
+
+
+# --- answers to tokens, and events from the kernel ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpiAllocated:
+    """The kernel's answer to AllocateSpi."""
+
+    spi: int
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The kernel's answer to InstallSas."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFailed:
+    """The kernel could not; `text` is its own word for why."""
+
+    text: str
+
+
+Outcome: TypeAlias = SpiAllocated | Installed | KernelFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The kernel says an SA reached its soft (`hard` False) or hard lifetime."""
+
+    protocol: str
+    destination: str
+    spi: int
+    hard: bool
+
+
+Upcall: TypeAlias = Expired
+
+
+# --- commands (FIFO, control socket, signals) ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """FIFO `c name`: bring the named connection up."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TearDown:
+    """FIFO `t [main|quick] name` (by connection, peer name or peer address) and `T` (name None: all phase 2)."""
+
+    name: str | None
+    phase: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """SIGTERM, FIFO `Q`: DELETE for all phase 2, then all phase 1 SAs, unless [General]:Delete-SAs says no."""
+
+
+Command: TypeAlias = Connect | TearDown | Shutdown
+
+
+# --- the engine's report, for FIFO `S`, isakmpd.report and the demo -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SaReport:
+    """One SA as FIFO `S` shows it (isakmpd.md 1.5); times in seconds from now, cookies and SPIs as hex."""
+
+    name: str
+    phase: int
+    role: str
+    source: str
+    destination: str
+    ready: bool
+    flags: int
+    lifetime_seconds: int | None
+    lifetime_kilobytes: int | None
+    soft_timeout: int | None
+    hard_timeout: int | None
+    initiator_cookie: str
+    responder_cookie: str
+    spis: tuple[str, ...]
+    protocol: str
+    transform: tuple[tuple[str, str], ...]
+    local_id: str
+    remote_id: str
+    local_filter: str
+    remote_filter: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeReport:
+    """One exchange under way."""
+
+    name: str
+    type: str
+    role: str
+    step: int
+    peer: str
+    message_id: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """Everything the engine holds, as values."""
+
+    generation: int
+    sas: tuple[SaReport, ...]
+    exchanges: tuple[ExchangeReport, ...]
+    timers: int

@@ -1,0 +1,1 @@
+"""The policy engine: nodes to a store, the store to decisions, decisions to reasons."""

@@ -1,0 +1,169 @@
+"""The frozen records that a negotiation works with: peers, connections, identities, proposals.
+
+Words and values are those of isakmpd.conf(5) ("3DES_CBC", "MODP_2048", "IPV4_ADDR"); the protocol core turns them into
+numbers. policydb.config makes these records from the store's bindings, once a generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+ANY = "ANY"
+"""The responder's wildcard of isakmpd.conf(5): whatever the initiator offers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An offer/accept value `offer,minimum:maximum`: offered as initiator, accepted inclusively as responder."""
+
+    offer: int
+    minimum: int
+    maximum: int
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int) and self.minimum <= value <= self.maximum
+
+    def __str__(self) -> str:
+        return str(self.offer) if self.minimum == self.maximum else f"{self.offer},{self.minimum}:{self.maximum}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """LIFE_TYPE ("SECONDS" or "KILOBYTES") and LIFE_DURATION; None is ANY."""
+
+    type: str
+    duration: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class IkeTransform:
+    """An ISAKMP-transform section. Strings are isakmpd.conf values or ANY; `key_length` in bits."""
+
+    name: str
+    encryption: str
+    hash: str
+    authentication: str
+    group: str
+    key_length: Interval | None = None
+    lifetimes: tuple[Lifetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IpsecTransform:
+    """An IPsec-transform section. `authentication` and `group` are None where absent; `group` present means PFS."""
+
+    name: str
+    transform_id: str
+    encapsulation: str
+    authentication: str | None = None
+    group: str | None = None
+    key_length: Interval | None = None
+    lifetimes: tuple[Lifetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IpsecProtocol:
+    """An IPsec-protocol section: alternatives of one protocol. `replay_window` in packets, never 0 on an SA."""
+
+    name: str
+    protocol_id: str
+    transforms: tuple[IpsecTransform, ...]
+    replay_window: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """An IPsec-suite section: all its protocols are wanted together."""
+
+    name: str
+    protocols: tuple[IpsecProtocol, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A Phase1-ID or IPsec-ID section.
+
+    `type` is an ID-type value; exactly one of `address`, `network`, `name` is set, as the type asks. `protocol` and
+    `port` 0 mean any.
+    """
+
+    type: str
+    address: Address | None = None
+    network: IPv4Network | IPv6Network | None = None
+    name: str | None = None
+    protocol: int = 0
+    port: int = 0
+
+    def __str__(self) -> str:
+        value = self.address or self.network or self.name
+        suffix = f" proto {self.protocol} port {self.port}" if self.protocol or self.port else ""
+        return f"{value}{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An ISAKMP-peer section with all it refers to. `address` None: can only answer.
+
+    `secret` names where the pre-shared key is kept (the key never enters the store), None where there is none.
+    """
+
+    name: str
+    transforms: tuple[IkeTransform, ...]
+    exchange: str = "ID_PROT"
+    address: Address | None = None
+    local_address: Address | None = None
+    port: int = 500
+    identity: Identity | None = None
+    remote_identity: Identity | None = None
+    secret: str | None = None
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An IPsec-connection section with all it refers to. Both identities or neither (then host to host)."""
+
+    name: str
+    peer: str
+    suites: tuple[Suite, ...]
+    local_identity: Identity | None = None
+    remote_identity: Identity | None = None
+    initiates: bool = False
+    answers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """[General] as the daemon needs it; times in seconds."""
+
+    check_interval: int = 60
+    exchange_max_time: int = 120
+    retransmits: int = 3
+    nat_t_keepalive: int = 20
+    use_keynote: bool = True
+    delete_sas: bool = True
+    verbose: bool = False
+    log_levels: tuple[str, ...] = ()
+    listen_on: tuple[str, ...] = ()
+    policy_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that isakmpd.conf says, resolved. `peers_by_address` is [Phase 1]; `default_peer` its Default."""
+
+    general: General = field(default_factory=General)
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    peers_by_address: Mapping[Address, str] = field(default_factory=dict)
+    default_peer: str | None = None
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+
+    def peer_at(self, address: Address) -> Peer | None:
+        """The peer section for an incoming phase 1 (isakmpd.conf(5), [Phase 1]); None: nobody is expected there."""
+        name = self.peers_by_address.get(address, self.default_peer)
+        return self.peers.get(name) if name is not None else None
