@@ -1,0 +1,47 @@
+# Every target makes its own virtual environment; only Debian's python3, python3-venv and make are needed.
+#
+#   make demo      two gateways on this machine: one tunnel, one refusal explained, one mismatch shown
+#   make test      all tests that need neither root nor a peer
+#   make check     ruff, mypy --strict, architecture
+#   make interop   against strongSwan in network namespaces (root, Debian 12; installs the peers)
+#   make bench     what decisions, compiling and handshakes cost here
+#   make clean     remove what the targets above made
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+SOURCES := grammar policydb daemon tests examples
+
+.PHONY: demo test check interop peers bench clean
+.DELETE_ON_ERROR:
+
+$(STAMP): setup.cfg pyproject.toml
+	@echo "setting up $(VENV) (once; a minute or less)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/python examples/first-light/demo.py
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+check: $(STAMP)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy --no-error-summary $(SOURCES)
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+peers:
+	@sh tests/interop/install-peers.sh
+
+interop: $(STAMP) peers
+	$(BIN)/python -m pytest -q tests/interop
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
