@@ -1,0 +1,131 @@
+"""Two network namespaces joined by a veth pair, and the processes in them; all of it gone at the end, also on errors.
+
+The left side runs isakmpd, the right side the independent peer. Each has a network of its own behind it, on `lo`.
+Processes are ended by pid, namespaces by a name of their own, so that several beds can stand at once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+T = TypeVar("T")
+
+
+class BedError(Exception):
+    """The bed itself does not work: a tool failed, or something did not happen in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One namespace: its outer address on the veth, and the network behind it."""
+
+    letter: str
+    address: str
+    network: str
+    inside: str
+
+
+LEFT = Side("l", "10.77.0.1", "10.77.1.0/24", "10.77.1.1")
+RIGHT = Side("r", "10.77.0.2", "10.77.2.0/24", "10.77.2.1")
+
+
+def run(argv: Sequence[str], *, check: bool = True, timeout: float = 30, env: Mapping[str, str] | None = None) -> str:
+    """Run a tool to its end and return what it printed, both streams together."""
+    done = subprocess.run(
+        list(argv),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        env={**os.environ, **(env or {})},
+        check=False,
+    )
+    if check and done.returncode:
+        raise BedError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+def eventually(what: str, ask: Callable[[], T | None], seconds: float = 10, step: float = 0.02) -> T:
+    """Ask until the answer is true, and return it. Raises BedError with `what` where it never is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if answer := ask():
+            return answer
+        if time.monotonic() > deadline:
+            raise BedError(f"did not happen within {seconds:g} s: {what}")
+        time.sleep(step)
+
+
+class Bed(ExitStack):
+    """The two namespaces and a work folder. Use as a context manager."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _build(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="isakmpd-bed-"))
+        self.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        stem = f"isa{os.getpid()}-{secrets.token_hex(3)}"
+        self.names = {side: stem + side.letter for side in (LEFT, RIGHT)}
+        for name in self.names.values():
+            run(["ip", "netns", "add", name])
+            self.callback(run, ["ip", "netns", "del", name], check=False)
+        left, right = self.names[LEFT], self.names[RIGHT]
+        run(["ip", "link", "add", "e0", "netns", left, "type", "veth", "peer", "name", "e0", "netns", right])
+        for side, other in ((LEFT, RIGHT), (RIGHT, LEFT)):
+            ip = ["ip", "-n", self.names[side]]
+            run([*ip, "link", "set", "lo", "up"])
+            run([*ip, "link", "set", "e0", "up"])
+            run([*ip, "addr", "add", f"{side.address}/24", "dev", "e0"])
+            run([*ip, "addr", "add", f"{side.inside}/24", "dev", "lo"])
+            run([*ip, "route", "add", other.network, "via", other.address, "src", side.inside])
+
+    def inside(self, side: Side, argv: Sequence[str]) -> list[str]:
+        """The command line that runs `argv` in a side's namespace."""
+        return ["ip", "netns", "exec", self.names[side], *argv]
+
+    def start(
+        self, side: Side, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a long-running process in a side's namespace; it is ended with the bed."""
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                self.inside(side, argv),
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **(env or {})},
+            )
+        self.callback(end, process)
+        return process
+
+
+def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, seconds: float = 5) -> int:
+    """End a process by its pid: first asked, then made to. Returns its exit status."""
+    if process.poll() is None:
+        process.send_signal(how)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return process.returncode
