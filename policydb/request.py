@@ -12,7 +12,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
 class RequestError(ValueError):
-    """A query that is itself in error (RFC 2704 section 4.2): no requester, no values, a reserved or ill-formed name."""
+    """A query that is itself in error (RFC 2704, 4.2): no requester, no values, a reserved or ill-formed name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What goes in and out of the protocol core: the loop carries outputs out in order and feeds answers back.
 
-Times are seconds on a monotonic clock unless a name says wall. Addresses are what the socket layer gives: text and port.
+Times are seconds on a monotonic clock unless a name says wall. Addresses are text, as the socket layer gives them.
 """
 
 from __future__ import annotations
