@@ -1,0 +1,104 @@
+"""Runs the ```console blocks of the documentation, so that what they show stays what one gets.
+
+A line that begins with `$ ` is a command (a backslash at its end continues it); what follows is its output, both
+streams together. A line `...` stands for any number of lines. What differs from run to run (times, durations, cookies,
+SPIs) is compared by its form only. One shell runs a whole block; a block in ```sh is not run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_MARK = "--- end of command ---"
+
+_VARIES = (
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00:00)?"), "<time>"),
+    (re.compile(r"\b\d{6}\.\d{6}\b"), "<time>"),
+    (re.compile(r"\b\d+(\.\d+)? ?(us|µs|ms|s|seconds)\b"), "<duration>"),
+    (re.compile(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b"), "<hex>"),
+    (re.compile(r"\b127\.77\.\d+\."), "127.77.0."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of a block and the output that the document shows."""
+
+    command: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A ```console block: its document, the line of its fence, its commands."""
+
+    document: str
+    line: int
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return f"{self.document}:{self.line}"
+
+
+def blocks_of(text: str, document: str) -> Iterator[Block]:
+    """The blocks of a Markdown text, in order."""
+    for found in _FENCE.finditer(text):
+        yield Block(document, text.count("\n", 0, found.start()) + 1, tuple(_steps(found.group(1))))
+
+
+def _steps(body: str) -> Iterator[Step]:
+    for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines()
+        last = next(number for number, line in enumerate(lines) if not line.endswith("\\"))
+        yield Step("\n".join(lines[: last + 1]), "\n".join(lines[last + 1 :]).strip("\n"))
+
+
+def outputs(block: Block, project: Path, folder: Path) -> list[str]:
+    """Run a block in `folder`, beside a copy of the examples; what each command printed.
+
+    Raises subprocess.TimeoutExpired where it takes more than a minute. Whatever it left running is ended.
+    """
+    shutil.copytree(project / "examples", folder / "examples", dirs_exist_ok=True)
+    script = "".join(f"{step.command}\n__end=$?; echo; echo '{_MARK}'; (exit $__end)\n" for step in block.steps)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
+    environment.pop("POLICYDB_STORE", None)
+    shell = subprocess.Popen(
+        ["bash", "--norc", "-c", f"umask 077\n{script}"],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = shell.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGTERM)
+    return [each.strip("\n") for each in printed.replace(str(folder), "/path").split(f"\n{_MARK}\n")[:-1]]
+
+
+def plain(text: str) -> str:
+    """The text with everything that varies from run to run replaced by its kind."""
+    for pattern, kind in _VARIES:
+        text = pattern.sub(kind, text)
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+
+
+def agrees(shown: str, printed: str) -> bool:
+    """Whether the output is what the document shows."""
+    parts = re.split(r"^\.\.\.$\n?", plain(shown) + "\n", flags=re.MULTILINE)
+    return re.fullmatch(".*?".join(re.escape(part) for part in parts), plain(printed) + "\n", re.DOTALL) is not None
