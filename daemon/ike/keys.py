@@ -25,6 +25,17 @@ class Phase1Keys:
     cipher_key: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What both sides of a phase 1 said and HASH_I and HASH_R cover: `sa_i` is the body of the initiator's SA payload."""
+
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    public_i: bytes
+    public_r: bytes
+    sa_i: bytes
+
+
 def skeyid_preshared(algorithm: HashAlgorithm, secret: bytes, nonce_i: bytes, nonce_r: bytes) -> bytes:
     """SKEYID for pre-shared keys: prf(pre-shared-key, Ni_b | Nr_b)."""
     return prf(algorithm, secret, nonce_i + nonce_r)
@@ -39,13 +50,16 @@ def phase1_keys(
     algorithm: HashAlgorithm,
     encryption: Encryption,
     key_length: int | None,
+    *,
     skeyid: bytes,
     shared: bytes,
-    initiator_cookie: bytes,
-    responder_cookie: bytes,
+    cookies: bytes,
 ) -> Phase1Keys:
-    """SKEYID_d, _a, _e and the cipher's key from SKEYID, g^xy and the cookies; `key_length` in bits, None if fixed."""
-    tail = shared + initiator_cookie + responder_cookie
+    """SKEYID_d, _a, _e and the cipher's key from SKEYID, g^xy and CKY-I | CKY-R (RFC 2409 section 5).
+
+    `key_length` in bits, None where the cipher's is fixed. Raises LocalError for an algorithm that we lack.
+    """
+    tail = shared + cookies
     skeyid_d = prf(algorithm, skeyid, tail + b"\0")
     skeyid_a = prf(algorithm, skeyid, skeyid_d + tail + b"\1")
     skeyid_e = prf(algorithm, skeyid, skeyid_a + tail + b"\2")
@@ -83,18 +97,18 @@ def _cipher(keys: Phase1Keys, seed: bytes) -> Cbc:
 # --- authentication -----------------------------------------------------------------------------------------------
 
 
-def hash_i(
-    keys: Phase1Keys, public_i: bytes, public_r: bytes, cookie_i: bytes, cookie_r: bytes, sa_i: bytes, id_i: bytes
-) -> bytes:
-    """HASH_I; `sa_i` is the body of the initiator's SA payload, `id_i` of its ID payload (RFC 2409 section 5)."""
-    return prf(keys.hash, keys.skeyid, public_i + public_r + cookie_i + cookie_r + sa_i + id_i)
+def hash_i(keys: Phase1Keys, spoken: Transcript, id_i: bytes) -> bytes:
+    """HASH_I; `id_i` is the body of the initiator's ID payload (RFC 2409 section 5)."""
+    publics = spoken.public_i + spoken.public_r
+    cookies = spoken.initiator_cookie + spoken.responder_cookie
+    return prf(keys.hash, keys.skeyid, publics + cookies + spoken.sa_i + id_i)
 
 
-def hash_r(
-    keys: Phase1Keys, public_i: bytes, public_r: bytes, cookie_i: bytes, cookie_r: bytes, sa_i: bytes, id_r: bytes
-) -> bytes:
-    """HASH_R; `sa_i` is the body of the *initiator's* SA payload, `id_r` of the responder's ID payload."""
-    return prf(keys.hash, keys.skeyid, public_r + public_i + cookie_r + cookie_i + sa_i + id_r)
+def hash_r(keys: Phase1Keys, spoken: Transcript, id_r: bytes) -> bytes:
+    """HASH_R; `id_r` is the body of the responder's ID payload. The SA is the initiator's here too."""
+    publics = spoken.public_r + spoken.public_i
+    cookies = spoken.responder_cookie + spoken.initiator_cookie
+    return prf(keys.hash, keys.skeyid, publics + cookies + spoken.sa_i + id_r)
 
 
 def quick_hash1(keys: Phase1Keys, message_id: int, rest: bytes) -> bytes:
@@ -121,10 +135,14 @@ def informational_hash(keys: Phase1Keys, message_id: int, rest: bytes) -> bytes:
 
 
 def keymat(
-    keys: Phase1Keys, protocol: Protocol, spi: bytes, nonce_i: bytes, nonce_r: bytes, octets: int, shared: bytes = b""
+    keys: Phase1Keys, protocol: Protocol, spi: bytes, *, nonces: bytes, octets: int, shared: bytes = b""
 ) -> bytes:
-    """`octets` of KEYMAT for the SA with this SPI; `shared` is quick mode's g^xy with PFS (RFC 2409 section 5.5)."""
-    seed = shared + bytes([protocol]) + spi + nonce_i + nonce_r
+    """`octets` of KEYMAT for the SA with this SPI (RFC 2409 section 5.5).
+
+    `nonces` is Ni_b | Nr_b of the quick mode, `shared` its g^xy with PFS. The encryption key comes first, then the
+    authentication key (RFC 2407 section 4.4).
+    """
+    seed = shared + bytes([protocol]) + spi + nonces
     material = block = prf(keys.hash, keys.skeyid_d, seed)
     while len(material) < octets:
         block = prf(keys.hash, keys.skeyid_d, block + seed)
