@@ -1,0 +1,77 @@
+"""FIFO `S` and the report of SIGUSR1 and FIFO `r`, as text in the original's format (reference 1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from daemon.ike.events import Endpoint, EngineReport, ExchangeReport, SaReport
+from policydb.connections import Connection
+
+Binding = tuple[str, str, str]
+"""Section, tag, value."""
+
+
+def sa_text(sas: Iterable[SaReport]) -> str:
+    """What FIFO `S` writes: a block of lines per SA, each followed by an empty line."""
+    return "".join(f"{line}\n" for sa in sas for line in (*_sa_lines(sa), ""))
+
+
+def report_lines(
+    report: EngineReport,
+    endpoints: Sequence[Endpoint],
+    connections: Iterable[Connection],
+    bindings: Sequence[Binding],
+) -> Iterator[str]:
+    """SA list, exchange list, transports, connection list, timers, configuration; never a key."""
+    yield f"SA list: {len(report.sas)}"
+    yield from sa_text(report.sas).splitlines()
+    yield f"Exchange list: {len(report.exchanges)}"
+    yield from map(_exchange_line, report.exchanges)
+    yield f"Transports: {len(endpoints)}"
+    yield from (f"udp {endpoint}" for endpoint in endpoints)
+    yield "Connections:"
+    yield from map(_connection_line, connections)
+    yield f"Timers: {report.timers}"
+    yield f"Configuration: generation {report.generation}"
+    for section, group in groupby(sorted(bindings, key=lambda each: each[0]), key=lambda each: each[0]):
+        yield f"[{section}]"
+        yield from (f"{tag}=\t{value}" for _, tag, value in group)
+
+
+def _sa_lines(sa: SaReport) -> Iterator[str]:
+    kind = f"Phase 1/{sa.role.capitalize()}" if sa.phase == 1 else "Phase 2"
+    yield f"SA name: {sa.name or '<none>'} ({kind})"
+    yield f"src: {sa.source} dst: {sa.destination}"
+    if sa.lifetime_seconds is not None:
+        yield f"Lifetime: {sa.lifetime_seconds} seconds"
+    if sa.soft_timeout is not None:
+        yield f"Soft timeout in {sa.soft_timeout} seconds"
+    if sa.hard_timeout is not None:
+        yield f"Hard timeout in {sa.hard_timeout} seconds"
+    if sa.lifetime_kilobytes is not None:
+        yield f"Lifetime: {sa.lifetime_kilobytes} kilobytes"
+    yield f"Flags 0x{sa.flags:08x}"
+    if sa.phase == 1:
+        yield f"icookie {sa.initiator_cookie} rcookie {sa.responder_cookie}"
+        return
+    yield from (f"SPI {number}: {spi}" for number, spi in enumerate(sa.spis))
+    yield f"Transform: IPsec {sa.protocol}"
+    yield from (f"{label}: {value}" for label, value in sa.transform)
+
+
+def _exchange_line(exchange: ExchangeReport) -> str:
+    return (
+        f"{exchange.name or '<none>'}: {exchange.type} {exchange.role} step {exchange.step} with {exchange.peer} "
+        f"msgid {exchange.message_id} expires in {exchange.expires_in} seconds"
+    )
+
+
+def _connection_line(connection: Connection) -> str:
+    selectors = (
+        f" {connection.local_identity} -> {connection.remote_identity}"
+        if connection.local_identity
+        else " host to host"
+    )
+    way = " ".join(word for word, there in (("active", connection.initiates), ("passive", connection.answers)) if there)
+    return f"{connection.name}: peer {connection.peer},{selectors}, {way or 'on demand'}"
