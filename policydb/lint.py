@@ -1,0 +1,205 @@
+"""What authors of KeyNote policies trip over: findings on parsed assertions, each a WARNING with a stable code.
+
+The codes KN101 to KN109 are explained in docs/diagnostics.md. What concerns the attributes of isakmpd.policy(5) is
+said only of sources that ask about app_domain "IPsec policy": other applications have words of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from itertools import product
+from typing import TypeVar
+
+from grammar import nodes
+from grammar.errors import Diagnostic, Severity
+from policydb.attributes import APP_DOMAIN, VOCABULARY, Kind, is_reserved, suggest, zero_padded
+from policydb.request import DEFAULT_VALUES
+
+_Node = TypeVar("_Node")
+
+_ORDERING = frozenset({"<", ">", "<=", ">="})
+_HOLDS_ADDRESSES = frozenset({"remote_id", "remote_filter", "local_filter"})
+_DOTTED_QUAD = re.compile(r"\d{1,3}(\.\d{1,3}){3}\Z")
+
+# RFC 2792 section 3 and the KeyNote library: these are compared in any case of letters.
+_KEY_ALGORITHMS = (
+    *("rsa-hex", "rsa-base64", "dsa-hex", "dsa-base64", "x509-hex", "x509-base64"),
+    *("binary-hex", "binary-base64", "elgamal-hex", "elgamal-base64", "pgp"),
+)
+# isakmpd.policy(5): plain strings to KeyNote, so compared letter by letter.
+_DIGEST_DIGITS = {"passphrase-md5-hex": 32, "passphrase-sha1-hex": 40}
+_EXACT_PREFIXES = ("passphrase", *_DIGEST_DIGITS, "DN")
+_PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)\Z", re.DOTALL)
+
+
+def lint_policy(
+    assertions: Sequence[nodes.Assertion], source: str, values: Sequence[str] = DEFAULT_VALUES
+) -> list[Diagnostic]:
+    """Everything doubtful in the assertions of one source, in the order of the text.
+
+    `values` are the compliance values that the policy will be asked with.
+    """
+    is_ipsec = any(_asks_for_ipsec(each) for each in assertions)
+    found: list[Diagnostic] = []
+    for assertion in assertions:
+        checks = [_open_door(assertion, source), _results(assertion, source, values), _principals(assertion, source)]
+        if is_ipsec:
+            checks += [_names(assertion, source), _comparisons(assertion, source), _ranges(assertion, source)]
+        found += (each for check in checks for each in check)
+    return sorted(found, key=lambda each: (each.span.start, each.code))
+
+
+def _asks_for_ipsec(assertion: nodes.Assertion) -> bool:
+    """Whether app_domain is compared with "IPsec policy" in whatever case: a misspelt case is a finding itself."""
+    return any(
+        attribute.name == "app_domain" and literal.value.lower() == APP_DOMAIN.lower()
+        for comparison in _all(assertion.conditions, nodes.Comparison)
+        for attribute, literal in _attribute_and_literal(comparison)
+    )
+
+
+# --- findings on whole assertions ---------------------------------------------------------------------------------
+
+
+def _open_door(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+    everybody = assertion.licensees is None and assertion.conditions is None
+    if everybody and assertion.authorizer.name.upper() == "POLICY":
+        yield _warning(
+            "KN101",
+            "this assertion has neither Licensees nor Conditions: it allows everything to everybody",
+            source,
+            assertion.span,
+            "a blank line ends an assertion; take out blank lines between its fields, or add the fields",
+        )
+
+
+def _results(assertion: nodes.Assertion, source: str, values: Sequence[str]) -> Iterator[Diagnostic]:
+    constants = {each.name: each.value for each in assertion.constants}
+    for clause in _all(assertion.conditions, nodes.Clause):
+        match clause.result:
+            case nodes.Attribute(span=span, name=name) if name in values and name not in constants:
+                message = f"-> {name} without quotes is an attribute that nobody sets"
+                yield _warning("KN102", message, source, span, f'write -> "{name}"')
+            case nodes.StringLiteral(span=span, value=value) if value not in values:
+                yield _no_value(value, source, span, values)
+            case nodes.Attribute(span=span, name=name) if constants.get(name, values[0]) not in values:
+                yield _no_value(constants[name], source, span, values)
+            case _:
+                pass  # a good value, a block, or an expression whose value only the query knows
+
+
+def _no_value(value: str, source: str, span: nodes.Span, values: Sequence[str]) -> Diagnostic:
+    message = f'"{value}" is no compliance value: it counts as the lowest'
+    return _warning("KN102", message, source, span, f"the values are {', '.join(values)}")
+
+
+def _principals(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+    for principal in (assertion.authorizer, *_all(assertion.licensees, nodes.Principal)):
+        found = _PREFIX.match(principal.name)
+        if found is None:
+            continue
+        prefix, rest = found.groups()
+        if digits := _DIGEST_DIGITS.get(prefix):
+            if not re.fullmatch(f"[0-9a-f]{{{digits}}}", rest):
+                message = f"{prefix}: is followed by {digits} lower-case hexadecimal digits; this one matches nobody"
+                lowered = rest.lower()
+                hint = f"write {prefix}:{lowered}" if re.fullmatch(f"[0-9a-f]{{{digits}}}", lowered) else ""
+                yield _warning("KN106", message, source, principal.span, hint)
+        elif prefix.lower() not in _KEY_ALGORITHMS and prefix not in _EXACT_PREFIXES:
+            message = f'"{prefix}:" is no known kind of key: the identifier is compared as plain text'
+            meant = suggest(prefix, (*_KEY_ALGORITHMS, *_EXACT_PREFIXES))
+            yield _warning("KN107", message, source, principal.span, f'did you mean "{meant}:"?' if meant else "")
+
+
+# --- findings on the attributes of isakmpd.policy(5) --------------------------------------------------------------
+
+
+def _names(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+    known = {each.name for each in assertion.constants} | set(VOCABULARY)
+    for attribute in _all(assertion.conditions, nodes.Attribute):
+        if attribute.name not in known and not is_reserved(attribute.name):
+            meant = suggest(attribute.name, tuple(known))
+            message = f'nobody sets "{attribute.name}": it always reads as ""'
+            yield _warning("KN103", message, source, attribute.span, f'did you mean "{meant}"?' if meant else "")
+
+
+def _comparisons(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+    constants = {each.name for each in assertion.constants}
+    for comparison in _all(assertion.conditions, nodes.Comparison):
+        for attribute, literal in _attribute_and_literal(comparison):
+            known = VOCABULARY.get(attribute.name)
+            if known is None or attribute.name in constants or comparison.operator == "~=":
+                continue
+            if known.kind is Kind.NUMBER and comparison.operator in _ORDERING:
+                message = f'{attribute.name} is compared as text here: "9" comes after "10"'
+                hint = f"write @{attribute.name} {comparison.operator} {literal.value or 0}"
+                yield _warning("KN104", message, source, comparison.span, hint)
+            elif known.kind is Kind.ADDRESS or attribute.name in _HOLDS_ADDRESSES:
+                if (padded := _padded(literal.value)) != literal.value:
+                    message = f'"{literal.value}" never equals an address of a negotiation, nor does it order as one'
+                    yield _warning("KN105", message, source, literal.span, f'write "{padded}"')
+            elif known.kind is Kind.WORD and literal.value and literal.value not in known.values:
+                meant = suggest(literal.value, known.values)
+                hint = f'did you mean "{meant}"?' if meant else f"it is one of: {', '.join(known.values)}"
+                message = f'{attribute.name} is never "{literal.value}"'
+                yield _warning("KN109", message, source, literal.span, hint)
+
+
+def _ranges(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+    """`x_addr_lower >= "A" && x_addr_upper <= "B"` with A above B."""
+    for both in _all(assertion.conditions, nodes.AllOf):
+        ends = [
+            (each.operator, attribute.name, literal)
+            for each in both.operands
+            if isinstance(each, nodes.Comparison)
+            for attribute, literal in _attribute_and_literal(each)
+            if each.left is attribute
+        ]
+        for (least, lower, low), (most, upper, high) in product(ends, ends):
+            is_range = least in {">", ">="} and most in {"<", "<="} and lower.endswith("_addr_lower")
+            if is_range and upper == f"{lower.removesuffix('lower')}upper" and _padded(low.value) > _padded(high.value):
+                message = f'no address lies between "{low.value}" and "{high.value}": the lower end is above the upper'
+                yield _warning("KN108", message, source, high.span, "exchange the two addresses")
+
+
+def _padded(text: str) -> str:
+    """An address, or `lower-upper`, as the daemon writes it; any other text as it is."""
+    return "-".join(_one_padded(each) for each in text.split("-"))
+
+
+def _one_padded(text: str) -> str:
+    if _DOTTED_QUAD.match(text):
+        return ".".join(octet.zfill(3) for octet in text.split("."))
+    try:
+        return zero_padded(text)
+    except ValueError:
+        return text
+
+
+# --- tools --------------------------------------------------------------------------------------------------------
+
+
+def _attribute_and_literal(comparison: nodes.Comparison) -> Iterator[tuple[nodes.Attribute, nodes.StringLiteral]]:
+    """The two sides where one is a bare attribute and the other a text, whichever way round."""
+    for one, other in ((comparison.left, comparison.right), (comparison.right, comparison.left)):
+        if isinstance(one, nodes.Attribute) and isinstance(other, nodes.StringLiteral):
+            yield one, other
+
+
+def _all(root: object, kind: type[_Node]) -> Iterator[_Node]:
+    """Every node of that kind below a node; with a list of its own, for policies may nest as deep as they like."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, kind):
+            yield node
+        if isinstance(node, tuple):
+            waiting.extend(node)
+        elif is_dataclass(node):
+            waiting.extend(getattr(node, each.name) for each in fields(node))
+
+
+def _warning(code: str, message: str, source: str, span: nodes.Span, hint: str = "") -> Diagnostic:
+    return Diagnostic(code, message, source, span, hint, Severity.WARNING)
