@@ -93,8 +93,11 @@ class Isakmpd:
 
     def records(self) -> list[dict[str, Any]]:
         """The decision log, newest first, by the command that people use."""
-        said = run([str(COMMANDS / "policydb"), "log", "--statedir", str(self.folder), "--format", "json"])
-        return [json.loads(line) for line in said.splitlines()]
+        log = str(self.folder / "decisions.db")
+        records: list[dict[str, Any]] = json.loads(
+            run([str(COMMANDS / "policydb"), "log", "--log", log, "--format", "json"])
+        )
+        return records
 
 
 def _reported(block: str) -> ReportedSa:
