@@ -1,0 +1,139 @@
+"""A policy text into assertions, an assertion into fields: a scan of lines, before any grammar (RFC 2704, 4.1).
+
+Assertions are separated by empty lines. A field starts with its label at the start of a line and goes on over lines
+that start with a blank or tab. Lines that start with `#` are comments and belong to whatever they stand in.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from grammar.codes import Code
+
+
+class Label(StrEnum):
+    """The fields of an assertion (RFC 2704, 4.6); compared without regard to case."""
+
+    VERSION = "KeyNote-Version"
+    LOCAL_CONSTANTS = "Local-Constants"
+    AUTHORIZER = "Authorizer"
+    LICENSEES = "Licensees"
+    CONDITIONS = "Conditions"
+    COMMENT = "Comment"
+    SIGNATURE = "Signature"
+
+
+_LABELS = {each.lower(): each for each in Label}
+_EMPTY_LINES = re.compile(r"(?:\A|(?<=\n))\n+")
+_LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_BLANK_LINE = re.compile(r"\n[ \t]+\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: offsets of its label, of the start of its value, and of the end of its value."""
+
+    label: Label
+    start: int
+    value_start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something wrong between two offsets, not yet tied to a file."""
+
+    code: Code
+    message: str
+    start: int
+    end: int
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldList:
+    """The fields of one assertion in the order of the text, and what is wrong with its lines."""
+
+    fields: tuple[Field, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+def split_assertions(text: str) -> list[tuple[int, int, str]]:
+    """The assertions of a file as (offset, 1-based line, text); pieces of comments and blanks alone are left out."""
+    found: list[tuple[int, int, str]] = []
+    start, line = 0, 1
+    for gap in [*_EMPTY_LINES.finditer(text), None]:
+        end = len(text) if gap is None else gap.start()
+        if _has_content(text[start:end]):
+            found.append((start, line, text[start:end]))
+        if gap is not None:
+            line += text.count("\n", start, gap.end())
+            start = gap.end()
+    return found
+
+
+def _has_content(piece: str) -> bool:
+    lines = (each.lstrip(" \t") for each in piece.split("\n"))
+    return any(each and not each.startswith("#") for each in lines)
+
+
+def split_fields(text: str) -> FieldList:
+    """The fields of one assertion; offsets count from the start of `text`.
+
+    What follows the Signature field is no part of the assertion (RFC 2704, 4.6.7) and is not looked at.
+    """
+    labels: list[tuple[Label, int, int]] = []
+    mistakes: list[Mistake] = []
+    end = len(text)
+    for line in _LINE.finditer(text):
+        content = line.group().strip(" \t\n")
+        if not content or content.startswith("#"):
+            continue
+        if line.group()[0] in " \t" and (labels or mistakes):
+            continue
+        if labels and labels[-1][0] is Label.SIGNATURE:
+            end = line.start()
+            break
+        match = _LABEL.match(text, line.start(), line.end())
+        label = _LABELS.get(match[1].lower()) if match and not match[2] else None
+        if match is None or label is None:
+            mistakes.append(_no_field(match, line.start(), line.start() + len(line.group().rstrip(" \t\n"))))
+        elif any(label is earlier for earlier, _, _ in labels):
+            mistakes.append(_duplicate(text, label, match))
+        else:
+            labels.append((label, line.start(), match.end()))
+    return FieldList(tuple(_fields(labels, mistakes, end)), tuple(mistakes))
+
+
+def _fields(labels: list[tuple[Label, int, int]], mistakes: list[Mistake], end: int) -> Iterator[Field]:
+    """Each field ends where the next one, a line that is wrong, or the assertion starts to be something else."""
+    stops = sorted([*(start for _, start, _ in labels), *(each.start for each in mistakes), end])
+    for label, start, value_start in labels:
+        yield Field(label, start, value_start, stops[bisect_right(stops, start)])
+
+
+def _no_field(match: re.Match[str] | None, start: int, end: int) -> Mistake:
+    if match is None:
+        hint = "a field starts with its label at the first column; a line that continues a field starts with a blank"
+        return Mistake(Code.STRAY_LINE, "this line is no field and continues none", start, end, hint)
+    name = match[1]
+    label = _LABELS.get(name.lower())
+    if label is not None:
+        hint = f"write {label}: without a blank before the colon"
+        return Mistake(Code.UNKNOWN_LABEL, f"{name!r} must be followed by its colon at once", start, match.end(), hint)
+    near = get_close_matches(name.lower(), _LABELS, n=1)
+    hint = f"did you mean {_LABELS[near[0]]}:" if near else f"the fields are {', '.join(Label)}"
+    return Mistake(Code.UNKNOWN_LABEL, f"{name!r} is no field of KeyNote", start, match.end(), hint)
+
+
+def _duplicate(text: str, label: Label, match: re.Match[str]) -> Mistake:
+    hint = "assertions are separated by empty lines"
+    if _BLANK_LINE.search(text, 0, match.start()):
+        hint = "a line of blanks does not separate assertions; make it empty"
+    return Mistake(Code.DUPLICATE_FIELD, f"{label} is there twice in one assertion", match.start(), match.end(), hint)
