@@ -88,8 +88,9 @@ class Suite:
 class Identity:
     """A Phase1-ID or IPsec-ID section.
 
-    `type` is an ID-type value; exactly one of `address`, `network`, `name` is set, as the type asks. `protocol` and
-    `port` 0 mean any.
+    `type` is an ID-type value; exactly one of `address`, `network`, `name` is set, as the type asks; a range, which
+    only a peer can send, runs from `address` to `upper`. `name` is latin-1 text of whatever octets a peer sent.
+    `protocol` and `port` 0 mean any.
     """
 
     type: str
@@ -98,9 +99,14 @@ class Identity:
     name: str | None = None
     protocol: int = 0
     port: int = 0
+    upper: Address | None = None
 
     def __str__(self) -> str:
-        value = self.address or self.network or self.name
+        value = str(self.address or self.network or self.name)
+        if self.upper is not None:
+            value = f"{value}-{self.upper}"
+        elif not (value.isascii() and value.isprintable()):
+            value = value.encode("latin-1", "replace").hex()
         suffix = f" proto {self.protocol} port {self.port}" if self.protocol or self.port else ""
         return f"{value}{suffix}"
 

@@ -27,7 +27,7 @@ class Phase1Keys:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What both sides of a phase 1 said and HASH_I and HASH_R cover: `sa_i` is the body of the initiator's SA payload."""
+    """What both sides of phase 1 said, for HASH_I and HASH_R; `sa_i` is the body of the initiator's SA payload."""
 
     initiator_cookie: bytes
     responder_cookie: bytes

@@ -316,7 +316,7 @@ class Message:
     header: Header
     payloads: tuple[Payload, ...]
 
-    def all_of(self, kind: type[_P]) -> tuple[_P, ...]:
+    def all(self, kind: type[_P]) -> tuple[_P, ...]:
         """The payloads of one class, in order."""
         return tuple(each for each in self.payloads if isinstance(each, kind))
 
