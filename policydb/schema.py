@@ -1,0 +1,138 @@
+"""The tables of the store, and the steps that make them.
+
+A generation is a list of sources; a source is one version of one file, known by the digest of what is kept of it. So a
+file that did not change is shared by generations, and an assertion that did not change is shared by sources. Rows are
+added and never changed: a reader that knows its generation's number sees the same rows for ever.
+
+Nothing executable is kept (shapes and licensees are JSON, constants texts), and nothing secret (policydb.sealing).
+This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer share it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+APPLICATION_ID = 0x696B6570
+"""`PRAGMA application_id` of a store: "ikep"."""
+
+FORMAT = 1
+"""How assertions are compiled. Raise it when the compiler's output changes: then nothing old is taken for known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """One version of one file as a generation holds it; `digest` is SHA-256 over what is kept of it, in hex."""
+
+    name: str
+    kind: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A published generation; `published` is UTC, ISO 8601; `sources` in the order in which they were given."""
+
+    number: int
+    published: str
+    sources: tuple[SourceVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One migration: its name in the migrations table, and its statements in order."""
+
+    name: str
+    statements: tuple[str, ...]
+
+
+_FIRST = (
+    """
+    CREATE TABLE generation (
+        number INTEGER PRIMARY KEY,
+        published TEXT NOT NULL
+    ) STRICT
+    """,
+    # `format` beside the digest: a source compiled by an older compiler is compiled again.
+    """
+    CREATE TABLE source (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('policy', 'configuration')),
+        digest TEXT NOT NULL,
+        format INTEGER NOT NULL,
+        UNIQUE (name, digest, format)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE generation_source (
+        generation INTEGER NOT NULL REFERENCES generation (number),
+        source INTEGER NOT NULL REFERENCES source (id),
+        position INTEGER NOT NULL,
+        PRIMARY KEY (generation, source)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE principal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+    "CREATE TABLE shape (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT",
+    # The compiler looks up digest and format before it parses a text. `licensees` is the field as it was compiled,
+    # names and all, so that an assertion is decoded from one row; the table licensee is its inverted index.
+    """
+    CREATE TABLE assertion (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL,
+        format INTEGER NOT NULL,
+        authorizer INTEGER NOT NULL REFERENCES principal (id),
+        licensees TEXT,
+        shape INTEGER REFERENCES shape (id),
+        constants TEXT NOT NULL,
+        spans TEXT NOT NULL,
+        local_constants TEXT NOT NULL,
+        text TEXT NOT NULL,
+        UNIQUE (digest, format)
+    ) STRICT
+    """,
+    "CREATE INDEX assertion_authorizer ON assertion (authorizer)",
+    "CREATE INDEX assertion_open_to_all ON assertion (id) WHERE licensees IS NULL",
+    """
+    CREATE TABLE licensee (
+        principal INTEGER NOT NULL REFERENCES principal (id),
+        assertion INTEGER NOT NULL REFERENCES assertion (id),
+        PRIMARY KEY (principal, assertion)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE appearance (
+        source INTEGER NOT NULL REFERENCES source (id),
+        line INTEGER NOT NULL,
+        assertion INTEGER NOT NULL REFERENCES assertion (id),
+        PRIMARY KEY (source, line)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX appearance_assertion ON appearance (assertion, source)",
+    """
+    CREATE TABLE dropped (
+        source INTEGER NOT NULL REFERENCES source (id),
+        line INTEGER NOT NULL,
+        "column" INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (source, line)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE binding (
+        source INTEGER NOT NULL REFERENCES source (id),
+        line INTEGER NOT NULL,
+        section TEXT NOT NULL,
+        tag TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (source, line)
+    ) STRICT, WITHOUT ROWID
+    """,
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    "PRAGMA user_version = 1",
+)
+
+STEPS = (Step("first", _FIRST),)
+"""Every migration in order. Each ends by setting `PRAGMA user_version` to its own number."""
+
+VERSION = len(STEPS)
+"""`PRAGMA user_version` of a store that this program reads and writes."""

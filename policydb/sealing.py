@@ -1,0 +1,86 @@
+"""Keeps secrets out of the store: passphrases become digests, pre-shared keys become references.
+
+Whoever asks seals the asking principals the same way, so a passphrase still meets its licensee.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from grammar.nodes import Binding
+from policydb.secrecy import PREFIX, digests
+
+AUTHENTICATION = "authentication"
+"""The tag of isakmpd.conf(5) that holds a pre-shared key, in lower case."""
+
+# From the prefix to the end of its literal or, in a comment, of its line. Sealing never adds or takes a line.
+_PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
+_BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORECASE | re.DOTALL)
+_KEY_LINE = re.compile(rf"^([ \t]*{AUTHENTICATION}[^=\n]*=[ \t]*)((?:\\\n|[^\n])*)", re.IGNORECASE | re.MULTILINE)
+_VISIBLE = re.compile(r"[^\n]")
+
+
+class SecretError(ValueError):
+    """A pre-shared key that isakmpd.conf(5) does not allow; the message never tells the key."""
+
+
+def seal(principal: str) -> str:
+    """The principal as the store knows it: `passphrase:X` by its SHA-1, any other as it is."""
+    return digests(principal.removeprefix(PREFIX))[1] if principal.startswith(PREFIX) else principal
+
+
+def seal_policy(text: str) -> str:
+    """A policy text in which every passphrase, in a literal or a comment, stands as its SHA-1 form; lines stay."""
+    return _PASSPHRASE.sub(_sealed, text) if PREFIX in text else text
+
+
+def _sealed(found: re.Match[str]) -> str:
+    # Imported here: asking seals principals only, and needs nothing of the grammar.
+    from grammar.literals import unquote
+
+    return digests(unquote(f'"{found[1]}"'))[1]
+
+
+def escapes_sealing(principal: str) -> bool:
+    """Whether a principal of a sealed text still holds a passphrase or a part of one.
+
+    So it is where somebody put it together from pieces, broke it over lines, or misspelt the prefix's case.
+    """
+    return _BROKEN.match(principal) is not None
+
+
+def hide_keys(text: str) -> str:
+    """An isakmpd.conf as it may be shown: every pre-shared key as asterisks, nothing else moved."""
+    return _KEY_LINE.sub(lambda found: found[1] + _VISIBLE.sub("*", found[2]), text)
+
+
+def seal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    """Bindings with a reference in the place of every pre-shared key."""
+    return tuple(replace(each, value=secret_reference(each.section)) if is_key(each) else each for each in bindings)
+
+
+def is_key(binding: Binding) -> bool:
+    """Whether the binding holds a pre-shared key."""
+    return binding.tag.lower() == AUTHENTICATION
+
+
+def secret_reference(section: str) -> str:
+    """What stands in the store for the Authentication of a section; sections know no case."""
+    return f"secret:{section.lower()}"
+
+
+def preshared_key(value: str) -> bytes:
+    """The octets of an Authentication value: the text itself, or what `0x` and hexadecimal digits say.
+
+    Raises SecretError.
+    """
+    if not value:
+        raise SecretError("the pre-shared key is empty")
+    if not value.startswith("0x"):
+        return value.encode("latin-1", "backslashreplace")
+    digits = value[2:]
+    if not digits or len(digits) % 2 or not re.fullmatch("[0-9a-fA-F]+", digits):
+        raise SecretError("after 0x a pre-shared key has an even number of hexadecimal digits")
+    return bytes.fromhex(digits)

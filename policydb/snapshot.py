@@ -1,0 +1,234 @@
+"""The reader of the store: one immutable generation, whose rows are fetched and decoded when a question reaches them.
+
+It needs the standard library's sqlite3 and nothing that parses, writes or talks to the kernel. A snapshot stays on its
+generation while newer ones are published, for rows are never changed (policydb.schema).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from grammar.nodes import Binding, Span
+from policydb.checker import Checker
+from policydb.connections import Configuration
+from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
+from policydb.graph import CompiledAssertion
+from policydb.request import Request
+from policydb.rows import Row, decode
+from policydb.schema import Generation, SourceVersion
+from policydb.sealing import seal
+from policydb.storefile import StoreError, connect_read_only, explained
+
+# CROSS JOIN keeps SQLite to this order of look-ups, statistics or none: from the principal outward, never over a table.
+_ASSERTION = (
+    "SELECT source.name, appearance.line, assertion.digest, author.name, assertion.licensees, shape.text,"
+    " assertion.constants, assertion.spans, assertion.local_constants, assertion.text"
+)
+_IN_GENERATION = (
+    " CROSS JOIN appearance ON appearance.assertion = assertion.id"
+    " CROSS JOIN generation_source ON generation_source.generation = :generation"
+    " AND generation_source.source = appearance.source"
+    " CROSS JOIN source ON source.id = appearance.source"
+    " CROSS JOIN principal AS author ON author.id = assertion.authorizer"
+    " LEFT JOIN shape ON shape.id = assertion.shape"
+)
+_IN_ORDER = " ORDER BY generation_source.position, appearance.line"
+
+LICENSING = "".join(
+    (
+        _ASSERTION,
+        " FROM principal AS wanted CROSS JOIN licensee ON licensee.principal = wanted.id",
+        " CROSS JOIN assertion ON assertion.id = licensee.assertion",
+        _IN_GENERATION,
+        " WHERE wanted.name = :principal",
+        _IN_ORDER,
+    )
+)
+AUTHORIZED = "".join(
+    (
+        _ASSERTION,
+        " FROM principal AS wanted CROSS JOIN assertion ON assertion.authorizer = wanted.id",
+        _IN_GENERATION,
+        " WHERE wanted.name = :principal",
+        _IN_ORDER,
+    )
+)
+OPEN_TO_ALL = "".join(
+    (
+        _ASSERTION,
+        " FROM assertion INDEXED BY assertion_open_to_all",
+        _IN_GENERATION,
+        " WHERE assertion.licensees IS NULL",
+        _IN_ORDER,
+    )
+)
+IGNORED = (
+    'SELECT source.name, dropped.line, dropped."column", dropped.reason FROM generation_source'
+    " CROSS JOIN source ON source.id = generation_source.source"
+    " CROSS JOIN dropped ON dropped.source = generation_source.source"
+    " WHERE generation_source.generation = :generation ORDER BY generation_source.position, dropped.line"
+)
+BINDINGS = (
+    "SELECT source.name, binding.line, binding.section, binding.tag, binding.value FROM generation_source"
+    " CROSS JOIN source ON source.id = generation_source.source"
+    " CROSS JOIN binding ON binding.source = generation_source.source"
+    " WHERE generation_source.generation = :generation ORDER BY generation_source.position, binding.line"
+)
+
+
+class Snapshot:
+    """One generation: a delegation graph (policydb.graph.Graph) and an oracle (daemon.ike.surroundings.Oracle).
+
+    Made by open_snapshot(). Every method may raise StoreError where the file fails under it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, generation: int) -> None:
+        self._connection = connection
+        self._path = path
+        self._generation = generation
+        self._checker: Checker | None = None
+        self._configuration: Configuration | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; what was not decoded yet cannot be asked any more."""
+        self._connection.close()
+
+    @property
+    def generation(self) -> int:
+        """The generation that answers."""
+        return self._generation
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the generation's isakmpd.conf files say, resolved once."""
+        if self._configuration is None:
+            # Imported here: a question about policy alone needs no configuration.
+            from policydb.config import resolve
+
+            found = resolve(self.bindings())
+            if found.errors:
+                raise StoreError(
+                    f"{self._path}: generation {self._generation} holds a configuration that this version of the"
+                    f" program refuses ({found.errors[0].message}); compile it again"
+                )
+            self._configuration = found.configuration
+        return self._configuration
+
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
+        return [
+            (source, Binding(Span(0, 0, line, 1), section, tag, value, Span(0, 0, line, 1), Span(0, 0, line, 1)))
+            for source, line, section, tag, value in self._rows(BINDINGS)
+        ]
+
+    # --- the graph ------------------------------------------------------------------------------------------------
+
+    def licensing(self, principal: str) -> Sequence[CompiledAssertion]:
+        """Assertions whose Licensees field names the canonical principal, in the order of the sources."""
+        return [decode(source, line, row) for source, line, *row in self._rows(LICENSING, principal)]
+
+    def open_to_all(self) -> Sequence[CompiledAssertion]:
+        """Assertions without a Licensees field, in the order of the sources."""
+        return [decode(source, line, row) for source, line, *row in self._rows(OPEN_TO_ALL)]
+
+    def authorized_by(self, principal: str) -> Sequence[CompiledAssertion]:
+        """Assertions whose Authorizer is the canonical principal, in the order of the sources."""
+        return [decode(source, line, row) for source, line, *row in self._rows(AUTHORIZED, principal)]
+
+    def ignored(self) -> Sequence[AssertionReport]:
+        """Assertions that were dropped, each with its reason."""
+        return [
+            AssertionReport(Place(source, line, column), AssertionStatus.IGNORED, reason)
+            for source, line, column, reason in self._rows(IGNORED)
+        ]
+
+    def _rows(self, query: str, principal: str = "") -> list[Row]:
+        with explained(self._path):
+            found = self._connection.execute(query, {"generation": self._generation, "principal": principal})
+            return found.fetchall()
+
+    # --- the oracle -----------------------------------------------------------------------------------------------
+
+    def decide(self, request: Request) -> str:
+        """The compliance value of the request, its principals sealed first. Raises RequestError."""
+        return self.checker.decide(sealed(request))
+
+    def allows(self, request: Request) -> bool:
+        """Whether policy answers _MAX_TRUST."""
+        return self.decide(request) == request.values[-1]
+
+    def explain(self, request: Request) -> Decision:
+        """The same answer with its reasons and, on a refusal, the nearest changes."""
+        # Imported here: a bare decision gives no reasons.
+        from policydb.explain import explain
+
+        return explain(self, sealed(request))
+
+    @property
+    def checker(self) -> Checker:
+        """The checker over this snapshot; it remembers what it has decoded."""
+        if self._checker is None:
+            self._checker = Checker(self)
+        return self._checker
+
+
+def open_snapshot(path: str | Path, generation: int | None = None) -> Snapshot:
+    """The store's latest generation, or the one asked for. Raises StoreError."""
+    path = Path(path)
+    with explained(path):
+        connection = connect_read_only(path)
+        try:
+            number = _number(connection, path, generation)
+        except BaseException:
+            connection.close()
+            raise
+        return Snapshot(connection, path, number)
+
+
+def _number(connection: sqlite3.Connection, path: Path, wanted: int | None) -> int:
+    if wanted is None:
+        (latest,) = connection.execute("SELECT max(number) FROM generation").fetchone()
+        if latest is None:
+            raise StoreError(f"{path} holds no generation yet; policydb compile PATH... publishes the first one")
+        return int(latest)
+    if not connection.execute("SELECT 1 FROM generation WHERE number = ?", (wanted,)).fetchone():
+        raise StoreError(f"{path} holds no generation {wanted}; policydb generations lists them")
+    return wanted
+
+
+def list_generations(path: str | Path) -> tuple[Generation, ...]:
+    """Every generation of the store, oldest first. Raises StoreError."""
+    path = Path(path)
+    with explained(path):
+        connection = connect_read_only(path)
+        try:
+            sources: dict[int, list[SourceVersion]] = {}
+            for number, *source in connection.execute(
+                "SELECT generation, name, kind, digest FROM generation_source JOIN source ON source.id = source"
+                " ORDER BY generation, position"
+            ):
+                sources.setdefault(number, []).append(SourceVersion(*source))
+            return tuple(
+                Generation(number, published, tuple(sources.get(number, ())))
+                for number, published in connection.execute("SELECT number, published FROM generation ORDER BY number")
+            )
+        finally:
+            connection.close()
+
+
+def sealed(request: Request) -> Request:
+    """The request as a store can answer it: passphrases as the digests by which the store knows them, each once."""
+    return replace(request, authorizers=tuple(dict.fromkeys(seal(each) for each in request.authorizers)))

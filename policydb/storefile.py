@@ -1,0 +1,116 @@
+"""The store as a file: how it is opened for reading, and what may be wrong with it, in words that help."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from policydb import schema
+
+READ_TIMEOUT = 5.0
+"""Seconds to wait where another process recovers or closes the store; a writer otherwise keeps no reader waiting."""
+
+
+class StoreError(Exception):
+    """A store that cannot be used; the message names the file and, where there is one, the command that mends it."""
+
+
+# SQLite's primary result codes (https://www.sqlite.org/rescode.html) and what each means for a store.
+_PERMISSIONS = "check the permissions of the file and its directory"
+_MEANINGS = {
+    sqlite3.SQLITE_NOTADB: "is no SQLite database",
+    sqlite3.SQLITE_CORRUPT: "is damaged; move it away and compile again",
+    sqlite3.SQLITE_BUSY: "is locked by another process; try again when that is done",
+    sqlite3.SQLITE_LOCKED: "is locked by another process; try again when that is done",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+    sqlite3.SQLITE_READONLY: f"cannot be written; {_PERMISSIONS}",
+    sqlite3.SQLITE_CANTOPEN: f"cannot be opened; {_PERMISSIONS}",
+    sqlite3.SQLITE_PERM: f"cannot be opened; {_PERMISSIONS}",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: input/output error",
+}
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """SQLite's errors inside the block become StoreErrors about `path`."""
+    try:
+        yield
+    except sqlite3.Error as cause:
+        meaning = _MEANINGS.get(_primary_code(cause), f"cannot be used: {cause}")
+        raise StoreError(f"{path} {meaning}") from cause
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """False for a file that was only just made."""
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
+
+
+def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
+    if not has_tables(connection):
+        raise StoreError(f"{path} is empty; policydb compile PATH... --store {path} publishes a first generation")
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError unless the tables are those of a store that this program understands."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != schema.APPLICATION_ID:
+        raise StoreError(f"{path} is a database, but no policy store")
+    if version > schema.VERSION:
+        raise StoreError(
+            f"{path} was written by a newer program (schema {version}; this one knows {schema.VERSION}):"
+            " upgrade this program"
+        )
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """The store at `path`, for reading. Raises StoreError or sqlite3.Error."""
+    if not path.exists():
+        raise StoreError(f"{path} does not exist; policydb compile PATH... --store {path} makes it")
+    try:
+        return _checked(_open(f"{quote(str(path.absolute()))}?mode=ro"), path)
+    except sqlite3.OperationalError as cause:
+        if _primary_code(cause) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            raise
+    # Who may not write the directory cannot make the index of the write-ahead log there. If no such log is there
+    # either, nobody writes: a copy in memory is as good, and stays good when somebody starts to.
+    return _checked(_copy(path), path)
+
+
+def _open(name: str) -> sqlite3.Connection:
+    # Autocommit: a reader never holds a transaction open. Whoever shares the connection between threads must lock.
+    return sqlite3.connect(f"file:{name}", uri=True, timeout=READ_TIMEOUT, isolation_level=None)
+
+
+def _copy(path: Path) -> sqlite3.Connection:
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        before = path.stat()
+        octets = bytearray(path.read_bytes())
+        after = path.stat()
+    except OSError as cause:
+        raise StoreError(f"{path}: {cause.strerror or cause}") from cause
+    if log.exists() or (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+        raise StoreError(f"{path} is being written, and who cannot write its directory cannot follow; try again")
+    # Octets 18 and 19 of the file's header say that there is a write-ahead log (2); a copy in memory has none (1).
+    octets[18:20] = b"\x01\x01"
+    connection = _open(":memory:")
+    connection.deserialize(bytes(octets))
+    return connection
+
+
+def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    try:
+        _require_tables(connection, path)
+        check_version(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _primary_code(cause: sqlite3.Error) -> int:
+    return int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF
