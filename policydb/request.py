@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 DEFAULT_VALUES = ("false", "true")
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-
 
 class RequestError(ValueError):
-    """A query that is itself in error (RFC 2704, 4.2): no requester, no values, a reserved or ill-formed name."""
+    """A query that is itself in error (RFC 2704, 4.2): no requester, no values, an ill-formed name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One query. Everything is latin-1 text; `values` run from _MIN_TRUST to _MAX_TRUST.
+
+    An attribute whose name starts with _ is reserved (RFC 2704, 4.2.1): it may be there, and is never read.
 
     Raises RequestError where RFC 2704 leaves nothing to evaluate.
     """
@@ -32,5 +31,5 @@ class Request:
         if not self.values:
             raise RequestError("a query needs at least one compliance value")
         for name in self.attributes:
-            if not _NAME.match(name):
-                raise RequestError(f"{name!r} is no attribute name: a letter, then letters, digits or _")
+            if not (name.isascii() and name.isidentifier()):
+                raise RequestError(f"{name!r} is no attribute name: a letter or _, then letters, digits or _")

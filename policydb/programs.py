@@ -1,0 +1,169 @@
+"""Conditions as Python functions (RFC 2704 sections 4.6.5 and 5.2): one compiled per shape, bound to constants.
+
+A program answers with a rank: the index of a compliance value, 0 is _MIN_TRUST. What is plain answers as fast as
+Python can; what is traced also tells a Trace about every atom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from policydb.graph import CompiledAssertion
+from policydb.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
+from policydb.regex import Patterns
+from policydb.rendering import MATH, render
+from policydb.shapes import load_shape
+
+Get: TypeAlias = Callable[[str, str], str]
+"""Reads an action attribute: name, and what to answer where nobody set it."""
+
+Value: TypeAlias = "str | int | float"
+"""What a side of a comparison is worth."""
+
+_SHAPES = 4096  # compiled shapes kept; a stranger's credentials cannot make the cache grow without end
+
+
+class Trace(Protocol):
+    """What the traced rendering calls, in this order, for each atom; reads of attributes are seen by its `get`."""
+
+    def begin(self, atom: int) -> None:
+        """Atom number `atom` is about to be evaluated."""
+
+    def left(self, value: Value) -> Value:
+        """The left side is worth `value`; handed through."""
+        ...
+
+    def done(self, begun: None, left: Value, right: Value, result: bool) -> bool:
+        """Both sides are known, and whether the atom holds; handed through."""
+        ...
+
+    def fault(self, error: Fault) -> None:
+        """The clause's test ended in a runtime error."""
+
+
+class Scale:
+    """The compliance values of a query, lowest first; of two equal ones the first counts (RFC 2704 is silent)."""
+
+    __slots__ = ("listed", "rank", "top", "values")
+
+    def __init__(self, values: tuple[str, ...]) -> None:
+        self.values = values
+        self.top = len(values) - 1
+        ranks: dict[str, int] = {}
+        for index, value in enumerate(values):
+            ranks.setdefault(value, index)
+        self.rank = ranks.get
+        self.listed = ",".join(values)
+
+
+class Question:
+    """What a running program sees of one query beside the attributes."""
+
+    __slots__ = ("authorizers", "groups", "rank", "scale", "search", "top", "trace")
+
+    def __init__(
+        self, scale: Scale, authorizers: Sequence[str], patterns: Patterns, trace: Trace | None = None
+    ) -> None:
+        self.scale = scale
+        self.top = scale.top
+        self.rank = scale.rank
+        self.authorizers = authorizers
+        self.search = patterns.search
+        self.groups: tuple[str, ...] = ()
+        self.trace = trace
+
+
+Program: TypeAlias = Callable[[Get, Question], int]
+Factory: TypeAlias = Callable[[tuple[Any, ...], Mapping[str, str]], Program]
+
+
+def special(question: Question, name: str) -> str:
+    """A reserved attribute (RFC 2704 section 4.6.5, 'special attributes'); the requesters latest first, as in C."""
+    match name:
+        case "_MIN_TRUST":
+            return question.scale.values[0]
+        case "_MAX_TRUST":
+            return question.scale.values[-1]
+        case "_VALUES":
+            return question.scale.listed
+        case "_ACTION_AUTHORIZERS":
+            return ",".join(reversed(question.authorizers))
+    number = name[1:]
+    if number.isdecimal() and number.isascii() and (number == "0" or number[0] != "0") and len(number) < 9:
+        index = int(number)
+        return question.groups[index] if index < len(question.groups) else ""
+    return ""
+
+
+def _dereference(get: Get, question: Question, local: Mapping[str, str], name: str) -> str:
+    if name in local:
+        return local[name]
+    return special(question, name) if name.startswith("_") else get(name, "")
+
+
+def _match(question: Question, text: str, pattern: str) -> bool:
+    """`~=` where the clause goes on to use the groups: _0 is how many the pattern has."""
+    groups = question.search(text, pattern)
+    if groups is None:
+        return False
+    question.groups = (str(len(groups)), *groups)
+    return True
+
+
+_HELPERS: dict[str, Any] = {
+    "__builtins__": {},
+    "Fault": Fault,
+    "dereference": _dereference,
+    "floating": floating,
+    "integer": integer,
+    "join": "".join,
+    "match": _match,
+    "special": special,
+    "wrap": wrap,
+    **{MATH[key]: function for key, function in ARITHMETIC.items()},
+}
+_CONVERSIONS: Mapping[str, Callable[[str], Any]] = {"text": str, "integer": integer_literal, "float": floating}
+
+
+class Programs:
+    """The functions of the shapes met so far, and the patterns. One object may serve many graphs and threads."""
+
+    def __init__(self) -> None:
+        self.patterns = Patterns()
+        self._factories: dict[tuple[str, bool], Factory] = {}
+
+    def bind(self, assertion: CompiledAssertion, traced: bool = False) -> Program:
+        """The assertion's Conditions with its constants put in. Raises ShapeError."""
+        shape = assertion.shape
+        if shape is None:
+            return _unconditional
+        factory = self._factories.get((shape, traced))
+        if factory is None:
+            factory = _compile(shape, traced)
+            if len(self._factories) >= _SHAPES:
+                self._factories.clear()
+            self._factories[shape, traced] = factory
+        return factory(assertion.constants, dict(assertion.local_constants))
+
+
+def _unconditional(_get: Get, question: Question) -> int:
+    """A Conditions field that is missing: _MAX_TRUST."""
+    return question.top
+
+
+def _compile(shape: str, traced: bool) -> Factory:
+    source, names = render(shape, traced)
+    kinds = {op[1]: _CONVERSIONS[str(op[0])] for op in load_shape(shape) if op[0] in _CONVERSIONS}
+    conversions = [kinds[index] for index in range(len(kinds))]
+    # The text comes from the templates above alone, and it runs without builtins.
+    namespace = dict(_HELPERS)
+    exec(compile(source, "<conditions>", "exec"), namespace)  # noqa: S102
+    make = namespace["make"]
+
+    def factory(constants: tuple[Any, ...], local: Mapping[str, str]) -> Program:
+        values = tuple(convert(each) for convert, each in zip(conversions, constants, strict=True))
+        program: Program = make(values, names, local)
+        return program
+
+    return factory
