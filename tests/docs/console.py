@@ -21,6 +21,10 @@ from pathlib import Path
 _FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "--- end of command ---"
 
+# What `make demo` does once its virtual environment is there; test_commands.py compares this with the Makefile.
+DEMO = "python examples/first-light/demo.py"
+_PREAMBLE = f'umask 077\nmake() {{ [ "$1" = demo ] && {DEMO}; }}\n'
+
 _VARIES = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00:00)?"), "<time>"),
     (re.compile(r"\b\d{6}\.\d{6}\b"), "<time>"),
@@ -69,12 +73,12 @@ def outputs(block: Block, project: Path, folder: Path) -> list[str]:
     Raises subprocess.TimeoutExpired where it takes more than a minute. Whatever it left running is ended.
     """
     shutil.copytree(project / "examples", folder / "examples", dirs_exist_ok=True)
-    script = "".join(f"{step.command}\n__end=$?; echo; echo '{_MARK}'; (exit $__end)\n" for step in block.steps)
+    steps = "".join(f"{step.command}\n__end=$?; echo; echo '{_MARK}'; (exit $__end)\n" for step in block.steps)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
     environment.pop("POLICYDB_STORE", None)
     shell = subprocess.Popen(
-        ["bash", "--norc", "-c", f"umask 077\n{script}"],
+        ["bash", "--norc", "-c", _PREAMBLE + steps],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,

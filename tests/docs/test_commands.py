@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.console import Block, agrees, blocks_of, outputs, plain
+from tests.docs.console import DEMO, Block, agrees, blocks_of, outputs, plain
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -36,6 +36,10 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_the_readme_shows_commands_that_are_run() -> None:
     assert [block for block in BLOCKS if block.document == "README.md"]
+
+
+def test_make_demo_is_what_these_tests_run_for_it(project: Path) -> None:
+    assert f"\ndemo: $(STAMP)\n\t@$(BIN)/{DEMO}\n" in (project / "Makefile").read_text()
 
 
 @pytest.mark.parametrize(

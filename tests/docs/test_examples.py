@@ -1,0 +1,79 @@
+"""Every example works as it says: its files have no findings, its questions get their answers, its demo succeeds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SCENARIOS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir() and path.name != "__pycache__")
+GATEWAYS = sorted(path.parent for path in EXAMPLES.glob("*/*/isakmpd.conf"))
+COMMANDS = Path(sys.executable).parent
+
+
+def run(*argv: str | Path, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(each) for each in argv],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def test_there_are_examples() -> None:
+    assert SCENARIOS
+    assert GATEWAYS
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_an_examples_files_have_no_findings(gateway: Path) -> None:
+    done = run(COMMANDS / "policydb", "check", gateway / "isakmpd.policy", gateway / "isakmpd.conf")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
+def test_an_examples_questions_get_their_answers(scenario: Path, tmp_path: Path) -> None:
+    store = tmp_path / "policy.db"
+    wanted = json.loads((scenario / "answers.json").read_text())
+    policy = scenario / wanted["policy"]
+    assert run(COMMANDS / "policydb", "compile", policy, "--store", store).returncode == 0
+    done = run(COMMANDS / "policydb", "query", "--batch", scenario / "questions.jsonl", "--store", store)
+    assert done.returncode == 0
+    got = {answer["id"]: answer["value"] for answer in map(json.loads, done.stdout.splitlines())}
+    assert got == wanted["answers"]
+
+
+@pytest.mark.xdist_group("loopback")
+@pytest.mark.parametrize("demo", sorted(EXAMPLES.glob("*/demo.py")), ids=lambda path: path.parent.name)
+def test_a_demo_succeeds_quickly_and_leaves_nothing(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    done = run(sys.executable, demo, seconds=60)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert done.stderr == ""
+    assert "\033" not in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.xdist_group("loopback")
+@pytest.mark.parametrize("demo", sorted(EXAMPLES.glob("*/demo.py")), ids=lambda path: path.parent.name)
+def test_a_demo_whose_policy_does_not_say_so_fails(demo: Path, tmp_path: Path) -> None:
+    """The demo's own checks can fail: with the forbidden cipher allowed there is no refusal to show."""
+    copy = tmp_path / demo.parent.name
+    for path in demo.parent.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            target = copy / path.relative_to(demo.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(path.read_text().replace('esp_enc_alg == "aes"', 'esp_enc_alg != "null"'))
+    text = (copy / demo.name).read_text()
+    (copy / demo.name).write_text(text.replace("PATIENCE = 15", "PATIENCE = 3"))
+    done = run(sys.executable, copy / demo.name, seconds=60)
+    assert done.returncode == 1
+    assert "West refuses the printer" in done.stderr
