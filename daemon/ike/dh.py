@@ -1,8 +1,8 @@
 """Diffie-Hellman for every group, behind one interface: MODP (RFC 2409, RFC 3526) and ECP (RFC 5903).
 
 The only module that knows that `cryptography` deprecates finite-field Diffie-Hellman. It has powers computed there
-while it can, several times faster than pow(), and falls back to pow() where it cannot: for a group that OpenSSL does not know
-by name (group 2: each use would test the prime again, 30 ms), and for a version without it.
+while it can, several times faster than pow(), and falls back to pow() where it cannot: for a group that OpenSSL does
+not know by name (group 2: each use would test the prime again, 30 ms), and for a version without it.
 """
 
 from __future__ import annotations
