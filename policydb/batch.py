@@ -1,0 +1,123 @@
+"""Batch queries: one JSON object a line in, one a line out, in the same order (DESIGN 4.2).
+
+In:  any of `id, policies, files, credentials, attributes, authorizers, values`; strings hold octets as latin-1.
+Out: `{"id", "value", "assertions": [{"source", "line", "status", "reason"}], "errors": [...]}`.
+
+A query without policies and files is answered by the store. A query that is itself in error, and a line that cannot be
+read, have the value null and say why in `errors`; the next line is answered all the same. Empty lines are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from policydb.assemble import Text, assemble
+from policydb.decision import Decision
+from policydb.explain import explain
+from policydb.request import DEFAULT_VALUES, Request, RequestError
+from policydb.snapshot import Snapshot, sealed
+from policydb.storefile import StoreError
+
+
+class BatchError(ValueError):
+    """A line that is no query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One line, checked. Each text in `policies` is one assertion, each in `files` may hold several."""
+
+    policies: tuple[str, ...]
+    files: tuple[str, ...]
+    credentials: tuple[str, ...]
+    request: Request
+
+
+def answers(lines: Iterable[bytes], store: Callable[[], Snapshot]) -> Iterator[dict[str, Any]]:
+    """The answers, each made when it is asked for. `store` is called for queries that bring no policy along.
+
+    It may raise StoreError, which then is the answer to that query.
+    """
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _answer(line, number, store)
+
+
+def _answer(line: bytes, number: int, store: Callable[[], Snapshot]) -> dict[str, Any]:
+    identity: Any = None
+    try:
+        given = _object(line)
+        identity = given.get("id")
+        query = _query(given)
+        return _told(identity, _asked(query, store))
+    except (BatchError, RequestError, StoreError) as problem:
+        return {"id": identity, "value": None, "assertions": [], "errors": [f"line {number}: {problem}"]}
+
+
+def _asked(query: Query, store: Callable[[], Snapshot]) -> Decision:
+    assembly = assemble(
+        _named("policies", query.policies), _named("files", query.files), _named("credentials", query.credentials)
+    )
+    if query.policies or query.files:
+        return explain(assembly.graph(), query.request)
+    snapshot = store()
+    if query.credentials:
+        return explain(assembly.over(snapshot), sealed(query.request))
+    return snapshot.explain(query.request)
+
+
+def _named(key: str, texts: Sequence[str]) -> list[Text]:
+    return [Text(f"{key}[{index}]", text) for index, text in enumerate(texts)]
+
+
+def _told(identity: Any, decision: Decision) -> dict[str, Any]:  # noqa: ANN401 - any JSON value names a query
+    reports = [
+        {"source": each.place.source, "line": each.place.line, "status": each.status.value, "reason": each.reason}
+        for each in decision.assertions
+    ]
+    return {"id": identity, "value": decision.value, "assertions": reports, "errors": []}
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as problem:
+        raise BatchError(f"not JSON: {problem}") from problem
+    if not isinstance(value, dict):
+        raise BatchError("not a JSON object")
+    return value
+
+
+def _query(given: dict[str, Any]) -> Query:
+    attributes: dict[str, str] = {}
+    for pair in _list(given, "attributes"):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BatchError('"attributes" is a list of [name, value] pairs')
+        name, value = _texts(pair, "attributes")
+        attributes[name] = value
+    values = _texts(_list(given, "values"), "values") if "values" in given else DEFAULT_VALUES
+    return Query(
+        policies=_texts(_list(given, "policies"), "policies"),
+        files=_texts(_list(given, "files"), "files"),
+        credentials=_texts(_list(given, "credentials"), "credentials"),
+        request=Request(_texts(_list(given, "authorizers"), "authorizers"), attributes, values),
+    )
+
+
+def _list(given: dict[str, Any], key: str) -> list[Any]:
+    value = given.get(key, [])
+    if not isinstance(value, list):
+        raise BatchError(f'"{key}" is a list')
+    return value
+
+
+def _texts(values: Sequence[Any], key: str) -> tuple[str, ...]:
+    for each in values:
+        if not isinstance(each, str):
+            raise BatchError(f'"{key}" holds strings, not {json.dumps(each)}')
+        if not each.isascii() and max(each) > "\xff":
+            raise BatchError(f'"{key}" holds a character above U+00FF: a character stands for one octet')
+    return tuple(values)

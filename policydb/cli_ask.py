@@ -1,0 +1,162 @@
+"""The commands `query` and `explain`: a question as typed -> a graph and a request -> the value, or the value and why.
+
+The parser is imported only where a policy or a credential file is to be read: a question to the store needs none.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+
+import click
+
+from policydb.checker import decide
+from policydb.cli_support import (
+    NO,
+    YES,
+    Ask,
+    Unusable,
+    default_store,
+    octets,
+    read_text,
+    show_findings,
+    shown,
+    unreadable,
+)
+from policydb.decision import to_json
+from policydb.graph import Graph
+from policydb.request import Request, RequestError
+from policydb.secrecy import PREFIX, digests
+from policydb.shapes import ShapeError
+from policydb.snapshot import Snapshot, open_snapshot
+from policydb.storefile import StoreError
+
+if TYPE_CHECKING:
+    from policydb.assemble import Assembly
+
+
+def query(ask: Ask, form: str) -> int:
+    """Print the compliance value alone; as JSON, the whole decision."""
+    if form == "json":
+        return explain(ask, form)
+    with _question(ask) as (graph, request):
+        value = graph.decide(request) if isinstance(graph, Snapshot) else decide(graph, request)
+    click.echo(shown(value))
+    return YES if value == request.values[-1] else NO
+
+
+def explain(ask: Ask, form: str) -> int:
+    """Print the decision and its reasons."""
+    from policydb import decision_text
+    from policydb.explain import explain as reasons
+
+    with _question(ask) as (graph, request):
+        begun = perf_counter_ns()
+        decision = graph.explain(request) if isinstance(graph, Snapshot) else reasons(graph, request)
+        decision = replace(decision, elapsed_us=(perf_counter_ns() - begun) // 1000)
+    if form == "json":
+        click.echo(json.dumps(to_json(decision), indent=2))
+    else:
+        click.echo(shown(decision_text.render(decision)))
+    return YES if decision.allowed else NO
+
+
+def query_batch(path: str, store: str) -> int:
+    """Answer a file of queries, a line at a time, so that a program can write one and read its answer."""
+    from policydb.batch import answers
+
+    with ExitStack() as closing:
+        opened: list[Snapshot] = []
+
+        def snapshot() -> Snapshot:
+            if not opened:
+                opened.append(closing.enter_context(open_snapshot(store)))
+            return opened[0]
+
+        for answer in answers(_lines(path), snapshot):
+            click.echo(json.dumps(answer))
+    return YES
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    try:
+        if path == "-":
+            yield from iter(sys.stdin.buffer.readline, b"")
+        else:
+            with open(path, "rb") as file:  # noqa: PTH123 - Path.open would do the same
+                yield from file
+    except OSError as problem:
+        raise unreadable(path, problem) from None
+
+
+@contextmanager
+def _question(ask: Ask) -> Iterator[tuple[Graph, Request]]:
+    """The graph and the request, the store open meanwhile. Raises Unusable for whatever cannot be asked."""
+    with ExitStack() as closing:
+        try:
+            request = Request(_authorizers(ask.authorizers), ask.attributes, ask.values)
+            below: Graph | None = None
+            if ask.store is not None or not ask.policies:
+                below = closing.enter_context(open_snapshot(default_store(ask.store)))
+            yield _graph(ask, below), request
+        except RequestError as problem:
+            hint = (
+                "--authorizer NAME says who asks" if not ask.authorizers else "`policydb query --help` shows examples"
+            )
+            raise Unusable(str(problem), hint) from None
+        except (StoreError, ShapeError) as problem:
+            hint = "--policy FILE asks a policy file without a store"
+            raise Unusable(str(problem), hint) from None
+
+
+def _authorizers(typed: Iterable[str]) -> tuple[str, ...]:
+    """Who asks; a passphrase asks by its digests too, as it does in a negotiation (isakmpd.policy(5))."""
+    asking: dict[str, None] = {}
+    for each in map(octets, typed):
+        asking[each] = None
+        if each.startswith(PREFIX):
+            asking.update(dict.fromkeys(digests(each.removeprefix(PREFIX))))
+    return tuple(asking)
+
+
+def _graph(ask: Ask, below: Graph | None) -> Graph:
+    """What the files say, on top of the store if that is asked too."""
+    if below is not None and not (ask.policies or ask.credentials):
+        return below
+    from grammar.errors import Severity
+    from policydb.assemble import Assembly, Text
+
+    if [*ask.policies, *ask.credentials].count("-") > 1:
+        raise click.UsageError("- stands for standard input, which can be read only once")
+    assembly = Assembly()
+    texts = {path: read_text(path) for path in ask.policies}
+    for path, text in texts.items():
+        assembly.add_file(Text(path, text))
+    errors = [each for each in assembly.diagnostics if each.severity is Severity.ERROR]
+    if errors:
+        show_findings(errors, texts)
+        raise Unusable(
+            f"{', '.join(texts)}: cannot be asked", f"{len(errors)} to mend; `policydb check` shows warnings too"
+        )
+    for path in ask.credentials:
+        _add_credentials(assembly, path)
+    return assembly.graph() if below is None else assembly.over(below)
+
+
+def _add_credentials(assembly: Assembly, path: str) -> None:
+    """The assertions of a file, each for itself; what does not count is said and left out (RFC 2704, 4.6.7)."""
+    from grammar.keynote import split_assertions
+    from policydb.assemble import Text
+
+    text = read_text(path)
+    before = len(assembly.ignored)
+    for offset, _, piece in split_assertions(text):
+        # Empty lines in front keep the line numbers of the file.
+        assembly.add_credential(Text(path, "\n" * text.count("\n", 0, offset) + piece))
+    for each in assembly.ignored[before:]:
+        click.echo(f"{each.place}: warning: this credential does not count: {shown(each.reason)}", err=True)

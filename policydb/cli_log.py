@@ -1,0 +1,87 @@
+"""The commands `log` and `explain --record`: a negotiation from the daemon's decision log, shown or asked again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import click
+
+from policydb import record_json, record_text
+from policydb.cli_support import NO, YES, Unusable, shown
+from policydb.decisionlog import DecisionLog, LogError
+from policydb.negotiation import NegotiationRecord, Outcome, Question
+from policydb.request import Request, RequestError
+from policydb.snapshot import Snapshot, open_snapshot
+from policydb.storefile import StoreError
+
+_HINT = "the daemon writes decisions.db into its state directory; name it with --log FILE"
+
+
+def listing(path: str, peer: str | None, refused: bool, limit: int, form: str) -> int:
+    """Print the newest records, one line each."""
+    try:
+        with DecisionLog(path, read_only=True) as log:
+            records = log.records(limit, peer, Outcome.REFUSED if refused else None)
+    except LogError as problem:
+        raise Unusable(str(problem), _HINT) from None
+    if form == "json":
+        click.echo(json.dumps([record_json.to_json(each) for each in records], indent=2))
+        return YES
+    for each in records:
+        click.echo(shown(record_text.line(each)))
+    return YES
+
+
+def show(number: int, path: str, form: str) -> int:
+    """Print one record whole."""
+    _print(_record(number, path), form)
+    return YES
+
+
+def explain(number: int, path: str, store: str, form: str) -> int:
+    """Ask the generation that a record names again, print the record with today's reasons, and say what differs.
+
+    Exit code 0 if the negotiation was accepted, else 1.
+    """
+    record = _record(number, path)
+    if record.questions:
+        try:
+            snapshot = open_snapshot(store, record.generation)
+        except StoreError as problem:
+            hint = f"name the daemon's store with --store FILE; `policydb log {number}` shows the record as it was kept"
+            raise Unusable(str(problem), hint) from None
+        questions = tuple(_asked_again(each, snapshot) for each in record.questions)
+        for before, now in zip(record.questions, questions, strict=True):
+            if before.decision.value != now.decision.value:
+                click.echo(
+                    f'warning: the daemon was answered "{shown(before.decision.value)}" for {shown(before.proposal)}, '
+                    f'now generation {record.generation} answers "{shown(now.decision.value)}"',
+                    err=True,
+                )
+        record = replace(record, questions=questions)
+    _print(record, form)
+    return YES if record.outcome is Outcome.ACCEPTED else NO
+
+
+def _asked_again(question: Question, snapshot: Snapshot) -> Question:
+    try:
+        request = Request(question.authorizers, question.attributes)
+    except RequestError as problem:
+        raise Unusable(f"the record's question cannot be asked: {problem}") from None
+    return replace(question, decision=snapshot.explain(request))
+
+
+def _record(number: int, path: str) -> NegotiationRecord:
+    try:
+        with DecisionLog(path, read_only=True) as log:
+            return log.record(number)
+    except LogError as problem:
+        raise Unusable(str(problem), _HINT) from None
+
+
+def _print(record: NegotiationRecord, form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(record_json.to_json(record), indent=2))
+    else:
+        click.echo(shown(record_text.text(record)))

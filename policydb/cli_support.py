@@ -1,0 +1,115 @@
+"""What the commands share: the parts of a question as typed, where the store and the log are, how errors are shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from grammar.errors import Diagnostic
+
+YES, NO, BAD, UNDECIDED = 0, 1, 2, 3
+"""The exit codes (DESIGN 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question as typed. `store` is None unless --store names one. Texts are as the shell gave them."""
+
+    policies: tuple[str, ...]
+    credentials: tuple[str, ...]
+    store: str | None
+    authorizers: tuple[str, ...]
+    attributes: Mapping[str, str]
+    values: tuple[str, ...]
+
+
+class Unusable(click.ClickException):
+    """Input that cannot be used: one line, a hint, and exit code 2."""
+
+    exit_code = BAD
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the error as people read it."""
+        target = file if file is not None else sys.stderr
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {self.format_message()}", file=target)
+        if self.hint:
+            click.echo(f"hint: {self.hint}", file=target)
+
+
+def default_store(given: str | None) -> str:
+    """The store to use: as given, else $POLICYDB_STORE, else ./policy.db."""
+    return given or os.environ.get("POLICYDB_STORE") or "policy.db"
+
+
+def default_log(given: str | None, store: str | None) -> str:
+    """The decision log to read: as given, else $POLICYDB_LOG, else decisions.db beside the store."""
+    return given or os.environ.get("POLICYDB_LOG") or str(Path(default_store(store)).with_name("decisions.db"))
+
+
+def octets(typed: str) -> str:
+    """A text from the command line as the engine holds texts: one latin-1 character an octet."""
+    return os.fsencode(typed).decode("latin-1")
+
+
+def shown(text: str) -> str:
+    """A text of the engine as a terminal shows it: its octets read as UTF-8 where they are."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def attribute_pair(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE pairs as a mapping, for click; the later of two with one name counts."""
+    pairs = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{each!r} is not NAME=VALUE", ctx=ctx, param=option)
+        pairs[octets(name)] = octets(value)
+    return pairs
+
+
+def value_list(ctx: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
+    """A,B,C as a tuple, for click."""
+    values = tuple(octets(each) for each in given.split(","))
+    if "" in values:
+        raise click.BadParameter(
+            "a compliance value is empty: write them as A,B,C, lowest first", ctx=ctx, param=option
+        )
+    return values
+
+
+def read_text(path: str) -> str:
+    """A file's octets as latin-1 text; `-` is standard input. Raises Unusable."""
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as problem:
+        raise unreadable(path, problem) from None
+    return data.decode("latin-1")
+
+
+def unreadable(path: str, problem: OSError) -> Unusable:
+    """What to say of a file that cannot be read."""
+    return Unusable(f"{path}: {problem.strerror}", "give a file that you can read, or - for standard input")
+
+
+def show_findings(findings: Iterable[Diagnostic], texts: Mapping[str, str]) -> None:
+    """Print findings to standard error, each with its line and a caret. `texts`: what each source says."""
+    from grammar.errors import render  # only where something is wrong
+
+    for each in findings:
+        head, *rest = render(each, texts.get(each.source, "")).split("\n")
+        colour = "red" if each.severity == "error" else "yellow"
+        click.echo("\n".join([click.style(shown(head), fg=colour), *map(shown, rest)]), err=True)
