@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from daemon.ike.events import Endpoint, EngineReport, ExchangeReport, SaReport
+from grammar.nodes import Binding
 from policydb.connections import Connection
-
-Binding = tuple[str, str, str]
-"""Section, tag, value."""
 
 
 def sa_text(sas: Iterable[SaReport]) -> str:
@@ -34,9 +32,11 @@ def report_lines(
     yield from map(_connection_line, connections)
     yield f"Timers: {report.timers}"
     yield f"Configuration: generation {report.generation}"
-    for section, group in groupby(sorted(bindings, key=lambda each: each[0]), key=lambda each: each[0]):
-        yield f"[{section}]"
-        yield from (f"{tag}=\t{value}" for _, tag, value in group)
+    by_section = sorted(bindings, key=lambda each: each.section.lower())
+    for _, group in groupby(by_section, key=lambda each: each.section.lower()):
+        members = list(group)
+        yield f"[{members[0].section}]"
+        yield from (f"{each.tag}=\t{each.value}" for each in members)
 
 
 def _sa_lines(sa: SaReport) -> Iterator[str]:

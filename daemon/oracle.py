@@ -1,0 +1,205 @@
+"""Where the oracle comes from: isakmpd.conf and the policy are checked, compiled into the store and opened again.
+
+The parser is imported inside, since only a reload needs it. What is wrong is one LoadError with every line of it; the
+generation in force then stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from daemon.files import FileRefusedError, check_secrecy
+from daemon.ike.surroundings import Oracle
+from daemon.keystore import KeyStore, keys_of
+from grammar.nodes import Binding
+from policydb.connections import Configuration
+from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
+from policydb.predefined import built_in_sections, predefined_section
+from policydb.request import Request
+
+UNCHECKED = "policy checks are off (-K or Use-Keynote): everything that passes the other checks is accepted"
+
+
+class LoadError(Exception):
+    """Files that cannot be used; `lines` is all that the log has to say about them.
+
+    `compiled` is what could be read all the same, None where nothing may be used (permissions, no policy).
+    """
+
+    def __init__(self, lines: Sequence[str], compiled: Compiled | None = None) -> None:
+        self.lines = tuple(lines)
+        self.compiled = compiled
+        super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What to load. `uid` is the process user's; `check_policy` False is -K."""
+
+    conf: Path
+    confdir: Path
+    store: Path
+    uid: int
+    check_policy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What the files gave besides the store's new generation; `lines` are warnings."""
+
+    secrets: KeyStore
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An oracle and what the daemon needs beside it; `bindings` hold no key."""
+
+    oracle: Oracle
+    secrets: KeyStore
+    bindings: tuple[Binding, ...] = ()
+
+    def value(self, section: str, tag: str) -> str | None:
+        """What a tag of a section stands for: the first value set, else isakmpd's default. Case is ignored."""
+        tables = ({name.lower(): value for name, value in predefined_section(section)}, self._built_in(section))
+        ours = {each.tag.lower(): each.value for each in reversed(self._section(section))}
+        for table in (ours, *tables):
+            if tag.lower() in table:
+                return table[tag.lower()]
+        return None
+
+    def _section(self, name: str) -> list[Binding]:
+        return [each for each in self.bindings if each.section.lower() == name.lower()]
+
+    def _built_in(self, section: str) -> dict[str, str]:
+        general = {each.tag.lower(): each.value for each in reversed(self._section("General"))}
+        return built_in_sections(general).get(section.lower(), {})
+
+
+class AcceptAll:
+    """An oracle without policy: -K, or Use-Keynote other than yes. It accepts all and says so."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
+
+    @property
+    def generation(self) -> int:
+        """That of the configuration."""
+        return self._oracle.generation
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration holds as ever."""
+        return self._oracle.configuration
+
+    def allows(self, request: Request) -> bool:  # noqa: ARG002 - the point of it
+        """Yes."""
+        return True
+
+    def explain(self, request: Request) -> Decision:
+        """_MAX_TRUST, with the reason that nobody was asked."""
+        return Decision(
+            value=request.values[-1],
+            allowed=True,
+            generation=self.generation,
+            authorizers=request.authorizers,
+            assertions=(AssertionReport(Place("-K", 1), AssertionStatus.IGNORED, UNCHECKED),),
+        )
+
+
+def compile_sources(sources: Sources, now: datetime) -> Compiled:
+    """Check the files, read the keys and publish a generation, unless nothing has changed.
+
+    `now` is an aware time. Raises LoadError; the store is then as it was. Safe in a thread of its own.
+    """
+    from grammar.conf import parse_conf
+
+    conf = _read(sources.conf, sources.uid)
+    bindings = parse_conf(conf, str(sources.conf)).bindings if conf is not None else ()
+    secrets, wrong = keys_of(bindings)
+    paths = [str(sources.conf)] if conf is not None else []
+    if sources.check_policy and _uses_keynote(bindings):
+        paths.append(str(_policy(sources, bindings)))
+    return _publish(paths, sources, now, Compiled(secrets, tuple(f"{sources.conf}: {each}" for each in wrong)))
+
+
+def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
+    """The latest generation of the store, as an immutable snapshot. Raises LoadError."""
+    from policydb.snapshot import open_snapshot
+    from policydb.storefile import StoreError
+
+    try:
+        snapshot = open_snapshot(sources.store)
+        checked = sources.check_policy and snapshot.configuration.general.use_keynote
+        bindings = tuple(binding for _, binding in snapshot.bindings())
+    except StoreError as error:
+        raise LoadError([str(error)]) from error
+    return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings)
+
+
+def load_at_start(sources: Sources, now: datetime, say: Callable[[str], None]) -> Loaded:
+    """Compile and open; where the files are in error, the store's last generation if it has one.
+
+    Everything wrong is said. Raises LoadError, said already, where there is nothing to start with.
+    """
+    try:
+        compiled = compile_sources(sources, now)
+    except LoadError as error:
+        for line in error.lines:
+            say(line)
+        if error.compiled is None or not sources.store.exists():
+            raise
+        loaded = open_loaded(sources, error.compiled.secrets)
+        say(f"started with generation {loaded.oracle.generation} of the store; the files above are not in force")
+        return loaded
+    for line in compiled.lines:
+        say(line)
+    return open_loaded(sources, compiled.secrets)
+
+
+def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Compiled) -> Compiled:
+    from policydb.compiler import compile_paths
+
+    from policydb.storefile import StoreError
+
+    try:
+        compilation = compile_paths(paths, sources.store, now)
+    except StoreError as error:
+        raise LoadError([str(error)], compiled) from error
+    lines = compiled.lines + tuple(_rendered(compilation))
+    if not compilation.published:
+        raise LoadError(lines, compiled)
+    return replace(compiled, lines=lines)
+
+
+def _policy(sources: Sources, bindings: Sequence[Binding]) -> Path:
+    """[General]:Policy-file, checked. Raises LoadError where it is missing or may not be used."""
+    named = _general(bindings, "Policy-file")
+    path = Path(named) if named else sources.confdir / "isakmpd.policy"
+    if _read(path, sources.uid) is None:
+        raise LoadError([f"no policy file {path}: write one, or accept everything with -K"])
+    return path
+
+
+def _read(path: Path, uid: int) -> str | None:
+    """A secret file's text (latin-1), None where there is none. Raises LoadError where it may not be used."""
+    try:
+        check_secrecy(path, uid)
+        return path.read_text(encoding="latin-1")
+    except FileNotFoundError:
+        return None
+    except FileRefusedError as error:
+        raise LoadError([str(error)]) from error
+
+
+def _general(bindings: Sequence[Binding], tag: str) -> str | None:
+    found = (each.value for each in bindings if (each.section.lower(), each.tag.lower()) == ("general", tag.lower()))
+    return next(found, None)
+
+
+def _uses_keynote(bindings: Sequence[Binding]) -> bool:
+    """isakmpd.conf(5): anything that does not start with "yes" switches policy off."""
+    return (_general(bindings, "Use-Keynote") or "yes").lower().startswith("yes")

@@ -1,0 +1,260 @@
+"""The daemon as a whole: puts the parts together, acts on signals and commands, and takes it all down again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+
+from daemon.capture import Capture
+from daemon.commands import execute
+from daemon.fifo import CommandInput
+from daemon.files import FileRefusedError, make_directory, write_private
+from daemon.ike.engine import Engine
+from daemon.ike.events import Command, Shutdown
+from daemon.ike.surroundings import Settings, Surroundings
+from daemon.kernel import MemoryKernel
+from daemon.keylog import KeyLog
+from daemon.log import Levels, Log
+from daemon.loop import Loop, Surface
+from daemon.options import Options
+from daemon.oracle import Loaded, LoadError, Sources, compile_sources, load_at_start, open_loaded
+from daemon.process import PidFile
+from daemon.report import report_lines, sa_text
+from daemon.udp import Ports, Transports, wildcards
+from policydb.connections import General
+from policydb.decisionlog import DecisionLog
+
+SETTLE_SECONDS = 1.0
+"""How long a shutdown waits for outputs, and then again half of it for full sockets."""
+
+
+class Service:
+    """One running daemon; `run` returns when it has been told to end. Implements commands.Actions."""
+
+    def __init__(self, options: Options, log: Log) -> None:
+        self._options = options
+        self._log = log
+        self._sources = Sources(
+            conf=options.conf_path,
+            confdir=options.confdir,
+            store=options.store_path,
+            uid=os.geteuid(),
+            check_policy=options.check_policy,
+        )
+        self._transports = Transports(log)
+        self._end = asyncio.Event()
+        self._reload_wanted = asyncio.Event()
+        self._loaded: Loaded
+        self._loop: Loop
+
+    async def run(self) -> None:
+        """Start, serve until a signal or `Q`, shut down.
+
+        Raises LoadError (files), FileRefusedError, FifoError, TransportError, LogError where it cannot start.
+        """
+        self._handle_signals()
+        with ExitStack() as held:
+            self._start(held)
+            reloader = asyncio.create_task(self._reload_when_wanted())
+            await self._end.wait()
+            reloader.cancel()
+            await self._shut_down()
+        self._log.notice("isakmpd: exit")
+
+    # --- start and end --------------------------------------------------------------------------------------------
+
+    def _start(self, held: ExitStack) -> None:
+        options = self._options
+        for directory in (options.rundir, options.statedir):
+            make_directory(directory)
+        self._loaded = load_at_start(self._sources, datetime.now(UTC), self._log.error)
+        general = self._loaded.oracle.configuration.general
+        self._apply(general)
+        held.callback(self._transports.close)
+        self._transports.open(self._addresses(general), Ports(options.ike_port, self._nat_port()))
+        commands = CommandInput(options.fifo_path, self._execute, self._log.notice)
+        held.callback(commands.close)
+        held.callback(PidFile(options.pid_path).remove)
+        self._loop = Loop(self._core(), self._surface(held))
+        held.callback(self._loop.stop)
+        self._loop.reconfigure(self._loaded.oracle, self._loaded.secrets)
+        self._transports.start(self._loop.receive)
+        commands.start()
+        listening = ", ".join(map(str, self._transports.endpoints()))
+        self._log.notice(f"isakmpd: started, generation {self._loaded.oracle.generation}, listening on {listening}")
+
+    def _core(self) -> Engine:
+        options = self._options
+        settings = Settings(
+            ike_port=options.ike_port,
+            nat_port=options.nat_port,
+            nat_traversal=options.nat_traversal,
+            key_log=options.key_log is not None,
+            capture=options.capture is not None,
+        )
+        surroundings = Surroundings(os.urandom, lambda: datetime.now(UTC), self._transports.local_address)
+        return Engine(self._loaded.oracle, self._loaded.secrets, settings, surroundings)
+
+    def _surface(self, held: ExitStack) -> Surface:
+        options = self._options
+        kernel = MemoryKernel(os.urandom, time.monotonic)
+        held.callback(kernel.close)
+        decisions = held.enter_context(DecisionLog(options.decision_log_path))
+        surface = Surface(self._log, self._transports, kernel, decisions)
+        if options.capture is not None:
+            capture = Capture(options.capture, time.time)
+            held.callback(capture.close)
+            surface.capture = capture.add
+        if options.key_log is not None:
+            key_log = KeyLog(options.key_log)
+            held.callback(key_log.close)
+            surface.key_log = key_log.add
+            self._log.notice(f"writing IKE keys to {options.key_log}: whoever can read it can decrypt IKE")
+        self._log.notice(
+            f"kernel: {'none is used yet, so ' if options.kernel == 'auto' else ''}"
+            "SAs are kept in memory and NO TRAFFIC IS PROTECTED"
+        )
+        return surface
+
+    async def _shut_down(self) -> None:
+        self._log.notice("isakmpd: shutting down...")
+        self._transports.stop()
+        self._loop.command(Shutdown())
+        await self._loop.settle(SETTLE_SECONDS)
+        await self._transports.flush(SETTLE_SECONDS / 2)
+
+    def _nat_port(self) -> int | None:
+        return self._options.nat_port if self._options.nat_traversal else None
+
+    def _addresses(self, general: General) -> tuple[str, ...]:
+        """--listen, else [General]:Listen-on, else everywhere; of the families of -4 and -6."""
+        options = self._options
+        families = wildcards(ipv4=options.ipv4, ipv6=options.ipv6)
+        chosen = options.listen or tuple(each for each in general.listen_on if self._is_address(each))
+        if not options.listen and not general.listen_on:
+            return families
+        versions = {ip_address(each).version for each in families}
+        return tuple(each for each in chosen if ip_address(each).version in versions)
+
+    def _is_address(self, text: str) -> bool:
+        try:
+            ip_address(text)
+        except ValueError:
+            self._log.notice(f"[General]:Listen-on: {text} ignored: names of interfaces are not understood yet")
+            return False
+        return True
+
+    # --- signals --------------------------------------------------------------------------------------------------
+
+    def _handle_signals(self) -> None:
+        handlers: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGHUP: self.reload,
+            signal.SIGUSR1: self._write_report,
+            signal.SIGTERM: self.shut_down,
+        }
+        if self._options.foreground:
+            handlers[signal.SIGINT] = self.shut_down
+        for number, handler in handlers.items():
+            asyncio.get_running_loop().add_signal_handler(number, handler)
+
+    # --- reload ---------------------------------------------------------------------------------------------------
+
+    async def _reload_when_wanted(self) -> None:
+        """One reload at a time; what is wanted meanwhile is one more after it."""
+        while True:
+            await self._reload_wanted.wait()
+            self._reload_wanted.clear()
+            await self._reload()
+
+    async def _reload(self) -> None:
+        self._log.notice("isakmpd: reinitializing daemon")
+        try:
+            # Compiling takes as long as it takes; meanwhile the negotiations go on.
+            compiled = await asyncio.to_thread(compile_sources, self._sources, datetime.now(UTC))
+            loaded = open_loaded(self._sources, compiled.secrets)
+        except LoadError as error:
+            for line in error.lines:
+                self._log.error(line)
+            self._log.error(f"reload refused: generation {self._loaded.oracle.generation} stays in force")
+            return
+        for line in compiled.lines:
+            self._log.notice(line)
+        self._loaded = loaded
+        self._apply(loaded.oracle.configuration.general)
+        self._loop.reconfigure(loaded.oracle, loaded.secrets)
+        self._log.notice(f"isakmpd: generation {loaded.oracle.generation} is in force")
+
+    def _apply(self, general: General) -> None:
+        """[General]:Loglevel and Logverbose, at start and after each reload; they only ever add to -D and -v."""
+        changed, wrong = self._log.levels.change_all(general.log_levels)
+        for line in (*changed, *(f"init: {each}" for each in wrong)):
+            self._log.notice(line)
+        self._log.verbose = self._log.verbose or general.verbose
+
+    # --- commands.Actions -----------------------------------------------------------------------------------------
+
+    @property
+    def levels(self) -> Levels:
+        """The debug levels."""
+        return self._log.levels
+
+    def note(self, text: str) -> None:
+        """Answer with a line in the log."""
+        self._log.notice(text)
+
+    def command(self, command: Command) -> None:
+        """Hand a command to the protocol core."""
+        self._loop.command(command)
+
+    def shut_down(self) -> None:
+        """Begin to end; a second time changes nothing."""
+        self._end.set()
+
+    def reload(self) -> None:
+        """Read everything again, soon."""
+        self._reload_wanted.set()
+
+    def report_to_log(self) -> None:
+        """FIFO `r`."""
+        for line in self._report():
+            self._log.report(line)
+
+    def write_sas(self) -> None:
+        """FIFO `S`."""
+        self._write(self._options.result_path, sa_text(self._loop.report().sas))
+
+    def write_value(self, section: str, tag: str) -> None:
+        """FIFO `C get`."""
+        value = self._loaded.value(section, tag)
+        self._write(self._options.result_path, "" if value is None else f"{value}\n")
+
+    def _execute(self, line: str) -> None:
+        self._log.debug("UI", 10, f'ui_handle_command: "{line}"')
+        execute(line, self)
+
+    def _write_report(self) -> None:
+        self._write(self._options.report_path, "".join(f"{line}\n" for line in self._report()))
+
+    def _report(self) -> list[str]:
+        configuration = self._loaded.oracle.configuration
+        return list(
+            report_lines(
+                self._loop.report(),
+                self._transports.endpoints(),
+                configuration.connections.values(),
+                self._loaded.bindings,
+            )
+        )
+
+    def _write(self, path: Path, text: str) -> None:
+        try:
+            write_private(path, text)
+        except FileRefusedError as error:
+            self._log.error(str(error))

@@ -1,0 +1,196 @@
+"""daemon/udp.py: real sockets on loopback; the non-ESP marker of RFC 3948 and the local address of each datagram."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from daemon.ike.errors import LocalError
+from daemon.ike.events import Endpoint, Path
+from daemon.log import Levels, Log, StderrSink
+from daemon.udp import Ports, TransportError, Transports, wildcards
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
+
+
+@pytest.fixture
+def transports() -> Iterator[Transports]:
+    opened = Transports(Log(StderrSink(io.StringIO(), datetime.now), Levels()))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def peer() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.bind(("127.0.0.1", 0))
+        made.settimeout(5)
+        yield made
+
+
+def free_ports() -> Ports:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
+    ):
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return Ports(one.getsockname()[1], two.getsockname()[1])
+
+
+def endpoint(of: socket.socket) -> Endpoint:
+    address, port = of.getsockname()[:2]
+    return Endpoint(address, port)
+
+
+def receive(
+    transports: Transports, datagrams: list[tuple[bytes, tuple[str, int]]], peer: socket.socket
+) -> list[tuple[bytes, Path]]:
+    """Send the datagrams from `peer`, then one more that ends the wait."""
+    got: list[tuple[bytes, Path]] = []
+
+    async def serve() -> None:
+        done = asyncio.Event()
+
+        def take(data: bytes, path: Path) -> None:
+            if data == b"last":
+                done.set()
+            else:
+                got.append((data, path))
+
+        transports.start(take)
+        for data, to in datagrams:
+            peer.sendto(data, to)
+        peer.sendto(b"last", ("127.0.0.1", transports.endpoints()[0].port))
+        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.sleep(0.05)
+        transports.stop()
+
+    asyncio.run(serve())
+    return got
+
+
+def test_on_the_ike_port_octets_arrive_as_they_are(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    transports.open(["127.0.0.1"], ports)
+    got = receive(transports, [(bytes(4) + b"x", ("127.0.0.1", ports.ike))], peer)
+    assert got == [(bytes(4) + b"x", Path(Endpoint("127.0.0.1", ports.ike), endpoint(peer)))]
+
+
+def test_on_the_nat_port_the_marker_goes_and_all_else_is_dropped(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    assert ports.nat is not None
+    transports.open(["127.0.0.1"], ports)
+    esp, keepalive, short, ike = b"\0\0\1\0" + bytes(40), b"\xff", b"\0\0", bytes(4) + b"ISAKMP"
+    there = ("127.0.0.1", ports.nat)
+    got = receive(transports, [(each, there) for each in (esp, keepalive, short, b"", ike)], peer)
+    assert got == [(b"ISAKMP", Path(Endpoint("127.0.0.1", ports.nat), endpoint(peer), encapsulated=True))]
+
+
+def test_a_wildcard_socket_tells_and_keeps_the_local_address(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    transports.open([ANYWHERE], ports)
+    got = receive(transports, [(b"x", ("127.0.0.5", ports.ike))], peer)
+    assert got[0][1].local == Endpoint("127.0.0.5", ports.ike)
+
+    async def answer() -> None:
+        transports.send(got[0][1], b"answer")
+
+    asyncio.run(answer())
+    assert peer.recvfrom(100) == (b"answer", ("127.0.0.5", ports.ike))
+
+
+def test_ipv6_tells_the_local_address_as_well(transports: Transports) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as peer:
+        try:
+            peer.bind(("::1", 0))
+        except OSError:
+            pytest.skip("no IPv6 on this machine")
+        ports = free_ports()
+        transports.open(["::"], ports)
+        got: list[Path] = []
+
+        async def serve() -> None:
+            transports.start(lambda _, path: got.append(path))
+            peer.sendto(b"x", ("::1", ports.ike))
+            while not got:
+                await asyncio.sleep(0.01)
+            transports.send(got[0], b"answer")
+
+        asyncio.run(asyncio.wait_for(serve(), 5))
+        peer.settimeout(5)
+        assert got[0] == Path(Endpoint("::1", ports.ike), endpoint(peer))
+        assert peer.recvfrom(100)[0] == b"answer"
+
+
+def test_what_is_sent_from_the_nat_port_carries_the_marker_but_for_keepalives(
+    transports: Transports, peer: socket.socket
+) -> None:
+    ports = free_ports()
+    assert ports.nat is not None
+    transports.open(["127.0.0.1"], ports)
+    path = Path(Endpoint("127.0.0.1", ports.nat), endpoint(peer), encapsulated=True)
+
+    async def send() -> None:
+        transports.send(path, b"ISAKMP", priority=True)
+        transports.send_keepalive(path)
+        await transports.flush(1)
+
+    asyncio.run(send())
+    assert peer.recvfrom(100) == (bytes(4) + b"ISAKMP", ("127.0.0.1", ports.nat))
+    assert peer.recvfrom(100)[0] == b"\xff"
+
+
+def test_what_cannot_be_sent_is_dropped_and_the_next_goes_out(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    transports.open(["127.0.0.1"], ports)
+    good = Path(Endpoint("127.0.0.1", ports.ike), endpoint(peer))
+
+    async def send() -> None:
+        transports.send(Path(good.local, Endpoint("192.0.2.1", 500)), b"from loopback to nowhere")
+        transports.send(Path(good.local, Endpoint("::1", 500)), b"no socket of this family")
+        transports.send(good, bytes(70_000))
+        transports.send(good, b"good")
+
+    asyncio.run(send())
+    assert peer.recvfrom(100)[0] == b"good"
+
+
+def test_a_port_that_is_taken_is_named_and_never_shared(transports: Transports, peer: socket.socket) -> None:
+    with pytest.raises(TransportError, match=rf"cannot listen on 127\.0\.0\.1:{endpoint(peer).port}.*-p and -N"):
+        transports.open(["127.0.0.1"], Ports(endpoint(peer).port, None))
+
+
+def test_without_nat_traversal_its_port_is_not_opened(transports: Transports) -> None:
+    ports = Ports(free_ports().ike, None)
+    transports.open(["127.0.0.1"], ports)
+    assert transports.endpoints() == (Endpoint("127.0.0.1", ports.ike),)
+
+
+def test_the_local_address_is_where_a_remote_is_reached_from(transports: Transports) -> None:
+    assert transports.local_address("127.0.0.1") == "127.0.0.1"
+    with pytest.raises(LocalError):
+        transports.local_address("255.255.255.255")
+
+
+def test_the_local_address_is_one_that_is_listened_on(transports: Transports) -> None:
+    transports.open(["127.0.0.3"], free_ports())
+    assert transports.local_address("127.0.0.1") == "127.0.0.3"
+
+
+@pytest.mark.parametrize(
+    ("ipv4", "ipv6", "expected"),
+    [
+        (False, False, (ANYWHERE, "::")),
+        (True, True, (ANYWHERE, "::")),
+        (True, False, (ANYWHERE,)),
+        (False, True, ("::",)),
+    ],
+)
+def test_both_families_are_used_unless_one_is_chosen(ipv4: bool, ipv6: bool, expected: tuple[str, ...]) -> None:
+    assert wildcards(ipv4=ipv4, ipv6=ipv6) == expected
