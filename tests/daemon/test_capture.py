@@ -58,8 +58,9 @@ def test_headers_and_checksums_are_those_of_the_message(data: bytes, path: Path,
 
 def test_the_file_is_a_pcap_of_version_2_4_and_is_appended_to(tmp_path: FilePath) -> None:
     path = tmp_path / "isakmpd.pcap"
-    for time in (1_000.25, 2_000.5):
-        capture = Capture(path, lambda time=time: time)
+    times = iter((1_000.25, 2_000.5))
+    for _ in range(2):
+        capture = Capture(path, lambda: next(times))
         capture.add(Captured(V4, MESSAGE, outbound=True))
         capture.close()
     data = path.read_bytes()

@@ -36,7 +36,7 @@ def test_a_line_beyond_the_limit_is_dropped_alone(piece: int) -> None:
     assert buffer.dropped == 1
 
 
-def serve(path: Path, write: Callable[[], None], count: int) -> tuple[list[str], list[str]]:
+def serve(path: Path, write: Callable[[], object], count: int) -> tuple[list[str], list[str]]:
     """Run a FIFO until `count` lines have come; `write` runs in a thread. The lines, and the complaints."""
     lines: list[str] = []
     complaints: list[str] = []
@@ -79,7 +79,7 @@ def test_a_line_without_newline_counts_when_its_writer_goes(tmp_path: Path) -> N
 
 def test_an_overlong_line_is_complained_about(tmp_path: Path) -> None:
     path = tmp_path / "isakmpd.fifo"
-    lines, complaints = serve(path, lambda: path.write_bytes(b"x" * 100_000 + b"\nS\n") and None, 1)
+    lines, complaints = serve(path, lambda: path.write_bytes(b"x" * 100_000 + b"\nS\n"), 1)
     assert lines == ["S"]
     assert len(complaints) == 1
 
@@ -87,7 +87,7 @@ def test_an_overlong_line_is_complained_about(tmp_path: Path) -> None:
 def test_an_existing_fifo_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "isakmpd.fifo"
     os.mkfifo(path, 0o644)
-    lines, _ = serve(path, lambda: path.write_text("S\n") and None, 1)
+    lines, _ = serve(path, lambda: path.write_text("S\n"), 1)
     assert lines == ["S"]
 
 
