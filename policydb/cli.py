@@ -142,8 +142,8 @@ def compile_(ctx: click.Context, paths: tuple[str, ...], store: str | None, form
     """Compile policies and configuration into the store.
 
     Publishes one new generation; if anything is in error it shows every error and publishes nothing, so the last good
-    generation stays in force. Files ending in .conf are configuration, all others policy; of a folder, its
-    *.policy and *.conf files are taken.
+    generation stays in force. A file is configuration if its name ends in .conf or it begins with a [section], else
+    policy. Of a folder, its *.conf and *.policy files are taken; - is standard input.
 
     \b
     Example:

@@ -77,6 +77,9 @@ def attribute_pair(ctx: click.Context, option: click.Parameter, given: tuple[str
         name, equals, value = each.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"{each!r} is not NAME=VALUE", ctx=ctx, param=option)
+        if name.startswith("_"):
+            message = f"{name} is KeyNote's own: names with _ in front cannot be set"
+            raise click.BadParameter(message, ctx=ctx, param=option)
         pairs[octets(name)] = octets(value)
     return pairs
 
@@ -110,6 +113,8 @@ def show_findings(findings: Iterable[Diagnostic], texts: Mapping[str, str]) -> N
     from grammar.errors import render  # only where something is wrong
 
     for each in findings:
-        head, *rest = render(each, texts.get(each.source, "")).split("\n")
+        text = texts.get(each.source, "")
+        head, *rest = render(each, text).split("\n")
         colour = "red" if each.severity == "error" else "yellow"
-        click.echo("\n".join([click.style(shown(head), fg=colour), *map(shown, rest)]), err=True)
+        told = rest if text else rest[2:]  # no line and no caret where there is no text
+        click.echo("\n".join([click.style(shown(head), fg=colour), *map(shown, told)]), err=True)

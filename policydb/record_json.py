@@ -106,6 +106,7 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
                 result=each["result"],
                 missing=tuple(each["missing"]),
                 error=each.get("error", ""),
+                source_line=each.get("source_line", ""),
             )
             for each in value["atoms"]
         ),
@@ -113,6 +114,7 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
             Nearest(
                 tuple(Change(one["attribute"], one["from"], one["to"]) for one in each["changes"]),
                 each["value"],
+                each.get("requester"),
             )
             for each in value["nearest"]
         ),
@@ -121,6 +123,7 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
             for each in value["ignored"]
         ),
         elapsed_us=value["elapsed_us"],
+        licensed=tuple(value.get("licensed", ())),
     )
 
 

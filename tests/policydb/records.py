@@ -18,13 +18,21 @@ REFUSAL = Decision(
     path=(Step(Place("berlin.policy", 4), "POLICY", (SHA1,), "false", "true", held=False),),
     atoms=(
         Atom(
-            Place("berlin.policy", 7, 13), 'esp_enc_alg == "aes"', "3des", "==", "aes", result=False, missing=("pfs",)
+            Place("berlin.policy", 7, 13),
+            'esp_enc_alg == "aes"',
+            "3des",
+            "==",
+            "aes",
+            result=False,
+            missing=("pfs",),
+            source_line='Conditions: esp_enc_alg == "aes" ->',
         ),
         Atom(Place("berlin.policy", 8, 13), "1/0 == 1", "", "==", "1", result=None, error="division by zero"),
     ),
-    nearest=(Nearest((Change("esp_enc_alg", "3des", "aes"), Change("pfs", None, "yes")), "true"),),
+    nearest=(Nearest((Change("esp_enc_alg", "3des", "aes"), Change("pfs", None, "yes")), "true", "A"),),
     assertions=(AssertionReport(Place("berlin.policy", 12), AssertionStatus.IGNORED, "signature does not verify"),),
     elapsed_us=42,
+    licensed=("B", "C"),
 )
 
 REFUSED = NegotiationRecord(
