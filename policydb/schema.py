@@ -109,15 +109,6 @@ _FIRST = (
     """,
     "CREATE INDEX appearance_assertion ON appearance (assertion, source)",
     """
-    CREATE TABLE dropped (
-        source INTEGER NOT NULL REFERENCES source (id),
-        line INTEGER NOT NULL,
-        "column" INTEGER NOT NULL,
-        reason TEXT NOT NULL,
-        PRIMARY KEY (source, line)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
     CREATE TABLE binding (
         source INTEGER NOT NULL REFERENCES source (id),
         line INTEGER NOT NULL,

@@ -16,7 +16,7 @@ from typing import Self
 from grammar.nodes import Binding, Span
 from policydb.checker import Checker
 from policydb.connections import Configuration
-from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
+from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
 from policydb.rows import Row, decode
@@ -66,12 +66,6 @@ OPEN_TO_ALL = "".join(
         " WHERE assertion.licensees IS NULL",
         _IN_ORDER,
     )
-)
-IGNORED = (
-    'SELECT source.name, dropped.line, dropped."column", dropped.reason FROM generation_source'
-    " CROSS JOIN source ON source.id = generation_source.source"
-    " CROSS JOIN dropped ON dropped.source = generation_source.source"
-    " WHERE generation_source.generation = :generation ORDER BY generation_source.position, dropped.line"
 )
 BINDINGS = (
     "SELECT source.name, binding.line, binding.section, binding.tag, binding.value FROM generation_source"
@@ -149,11 +143,8 @@ class Snapshot:
         return [decode(source, line, row) for source, line, *row in self._rows(AUTHORIZED, principal)]
 
     def ignored(self) -> Sequence[AssertionReport]:
-        """Assertions that were dropped, each with its reason."""
-        return [
-            AssertionReport(Place(source, line, column), AssertionStatus.IGNORED, reason)
-            for source, line, column, reason in self._rows(IGNORED)
-        ]
+        """Nothing: one assertion that cannot be used keeps a whole generation from being published."""
+        return ()
 
     def _rows(self, query: str, principal: str = "") -> list[Row]:
         with explained(self._path):

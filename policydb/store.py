@@ -41,15 +41,6 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """An assertion that is kept out of decisions, and why."""
-
-    line: int
-    column: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Setting:
     """One binding of isakmpd.conf, sealed: no secret in `value`."""
 
@@ -67,7 +58,6 @@ class Source:
     kind: str
     digest: str
     passages: tuple[Passage, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
     settings: tuple[Setting, ...] = ()
 
 
@@ -208,10 +198,6 @@ def _source_id(connection: sqlite3.Connection, source: Source) -> int:
         "INSERT INTO appearance (source, line, assertion)"
         " VALUES (?, ?, (SELECT id FROM assertion WHERE digest = ? AND format = ?))",
         [(number, each.line, each.digest, schema.FORMAT) for each in source.passages],
-    )
-    connection.executemany(
-        'INSERT INTO dropped (source, line, "column", reason) VALUES (?, ?, ?, ?)',
-        [(number, each.line, each.column, each.reason) for each in source.dropped],
     )
     connection.executemany(
         "INSERT INTO binding (source, line, section, tag, value) VALUES (?, ?, ?, ?, ?)",

@@ -1,0 +1,331 @@
+"""The bindings of isakmpd.conf(5) to a Configuration: every reference followed, every error told at once.
+
+The original program notices a misspelt section when a negotiation needs it. Here everything that a negotiation could
+reach is resolved when a file is compiled; the same function makes the daemon's records from the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from grammar.errors import Diagnostic, Severity
+from grammar.nodes import Binding
+from policydb.connections import Address, Configuration, Connection, General, Identity, IkeTransform, Peer, Suite
+from policydb.identities import ipsec_identity, phase_1_identity, port_number
+from policydb.predefined import main_mode_names, suite_names
+from policydb.sealing import AUTHENTICATION, SecretError, preshared_key, secret_reference
+from policydb.sections import Book, Section, Value, instead
+from policydb.transforms import ike_transform, suite
+from policydb.vocabulary import (
+    CONNECTION_FLAGS,
+    DOIS,
+    EVERY_TAG,
+    EXCHANGES,
+    FIXED,
+    MODE_CONFIG_NAME,
+    PEER_FLAGS,
+    QUICK_MODES,
+    TAGS,
+    TRANSPORTS,
+    Kind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A configuration and all that is to be said about it; with an error, the configuration lacks what is wrong."""
+
+    configuration: Configuration
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The findings that keep it from being used."""
+        return tuple(each for each in self.diagnostics if each.severity is Severity.ERROR)
+
+
+def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
+    """The configuration that these bindings, each with its source's name, make up. Never raises for what they say.
+
+    Of two bindings of one tag the first counts. Values of Authentication are references or keys; neither is kept.
+    """
+    book = Book(bindings)
+    configuration = _Resolver(book).configuration()
+    _unread(book)
+    findings = sorted(book.findings, key=lambda each: (each.source, each.span.line, each.span.start, each.code))
+    return Resolved(configuration, tuple(findings))
+
+
+def check_keys(bindings: Iterable[tuple[str, Binding]]) -> list[Diagnostic]:
+    """Errors in pre-shared keys, which only those see who have the file, before it is sealed. They tell no key."""
+    found = []
+    for source, binding in bindings:
+        if binding.tag.lower() == AUTHENTICATION:
+            try:
+                preshared_key(binding.value)
+            except SecretError as cause:
+                found.append(Diagnostic("CF211", f"{cause}, in [{binding.section}]", source, binding.span))
+    return found
+
+
+def is_kept(binding: Binding) -> bool:
+    """Whether a binding enters the store: only known tags do, lest a misspelt Authentication be kept in the clear."""
+    if binding.section.lower() == "phase 1" and binding.tag.lower() not in TAGS[Kind.PHASE_1]:
+        return _is_address(binding.tag)
+    return binding.tag.lower() in EVERY_TAG
+
+
+class _Resolver:
+    """Resolves each section once, however many refer to it."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._peers: dict[str, Peer | None] = {}
+        self._connections: dict[str, Connection | None] = {}
+        self._identities: dict[tuple[Kind, str], Identity | None] = {}
+        self._ike_transforms: dict[str, IkeTransform | None] = {}
+        self._suites: dict[str, Suite | None] = {}
+
+    def configuration(self) -> Configuration:
+        """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
+        general = self._general(self._book.open("General", Kind.GENERAL))
+        for name in ("KeyNote", "X509-certificates"):
+            self._book.open(name, FIXED[name.lower()])
+        by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
+        self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
+        for written in tuple(self._book.written.values()):
+            phase = written.values.get("phase")
+            if phase is not None and written.name.lower() not in FIXED:
+                self._unlisted(written.name, phase)
+        return Configuration(
+            general,
+            {peer.name: peer for peer in self._peers.values() if peer},
+            by_address,
+            default,
+            {each.name: each for each in self._connections.values() if each},
+        )
+
+    def _unlisted(self, name: str, phase: Value) -> None:
+        """A section that may be asked for by name (FIFO command c), listed or not."""
+        if phase.text == "1":
+            self._peer(self._book.open(name, Kind.PEER))
+        elif phase.text == "2":
+            self._connection(self._book.open(name, Kind.CONNECTION), initiates=False, answers=False)
+
+    # --- the fixed sections ---------------------------------------------------------------------------------------
+
+    def _general(self, section: Section) -> General:
+        for tag in ("Default-phase-1-lifetime", "Default-phase-2-lifetime"):
+            section.interval(tag)
+        section.number("DPD-check-interval", 0)
+        for member in section.members("Default-phase-2-suites"):
+            self._suite(section, "Default-phase-2-suites", member)
+        default = General()
+        return General(
+            check_interval=section.number("Check-interval", default.check_interval, least=1),
+            exchange_max_time=section.number("Exchange-max-time", default.exchange_max_time, least=1),
+            retransmits=section.number("Retransmits", default.retransmits, most=100),
+            nat_t_keepalive=section.number("NAT-T-Keepalive", default.nat_t_keepalive, least=1),
+            use_keynote=section.text("Use-Keynote", "yes").startswith("yes"),
+            delete_sas=not section.text("Delete-SAs", "yes").startswith("no"),
+            verbose=section.get("Logverbose") is not None,
+            log_levels=tuple(each.text for each in section.members("Loglevel")),
+            listen_on=tuple(each.text for each in section.members("Listen-on")),
+            policy_file=section.text("Policy-file", default.policy_file),
+        )
+
+    def _phase_1(self, section: Section) -> tuple[dict[Address, str], str | None]:
+        """[Phase 1]: which peer is expected at which address, and who anywhere else."""
+        by_address: dict[Address, str] = {}
+        default = None
+        written = self._book.written.get("phase 1")
+        for tag, value in section.values.items():
+            if tag == "default":
+                inner = section.follow("Default", value, Kind.PEER)
+                peer = self._peer(inner) if inner else None
+                default = peer.name if peer else None
+            elif _is_address(tag):
+                inner = section.follow(tag, value, Kind.PEER)
+                peer = self._peer(inner) if inner else None
+                if peer:
+                    by_address[ip_address(tag)] = peer.name
+            elif written:
+                _, mark = written.tags[tag]
+                hint = "its tags are IP addresses, and Default"
+                section.error("CF204", f"{tag} is no IP address", Value(tag, mark), hint)
+        return by_address, default
+
+    def _phase_2(self, section: Section) -> None:
+        """[Phase 2]: connections to bring up (which answer too, unless Active-only), and those that only answer."""
+        for tag, initiates in (("Connections", True), ("Passive-connections", False)):
+            for member in section.members(tag):
+                inner = section.follow(tag, member, Kind.CONNECTION)
+                if inner:
+                    self._connection(inner, initiates=initiates, answers=True)
+
+    # --- peers ----------------------------------------------------------------------------------------------------
+
+    def _peer(self, section: Section) -> Peer | None:
+        lower = section.name.lower()
+        if lower not in self._peers:
+            self._peers[lower] = None
+            self._peers[lower] = self._read_peer(section)
+        return self._peers[lower]
+
+    def _read_peer(self, section: Section) -> Peer | None:
+        is_peer = self._has_phase(section, "1")
+        section.word("Transport", TRANSPORTS, default="udp")
+        address, local = section.address("Address"), section.address("Local-address")
+        if address and local and address.version != local.version:
+            section.error("CF204", "Address and Local-address are of two families", section.get("Local-address"))
+        name = section.get("Configuration") or Value("Default-phase-1-configuration", None)
+        inner = section.follow("Configuration", name, Kind.IKE_CONFIGURATION)
+        exchange, transforms = self._ike_configuration(inner) if inner else (None, ())
+        peer = Peer(
+            name=section.name,
+            transforms=transforms,
+            exchange=exchange or "ID_PROT",
+            address=address,
+            local_address=local,
+            port=port_number(section, Peer(section.name, ()).port),
+            identity=self._identity(section, "ID", Kind.PHASE_1_ID),
+            remote_identity=self._identity(section, "Remote-ID", Kind.PHASE_1_ID),
+            secret=secret_reference(section.name) if section.get("Authentication") else None,
+            flags=section.flags("Flags", PEER_FLAGS),
+        )
+        self._doubts(section, peer)
+        return peer if is_peer and exchange and transforms else None
+
+    @staticmethod
+    def _doubts(section: Section, peer: Peer) -> None:
+        """What is legal for a peer and seldom meant."""
+        if section.get("Remote-ID") is None:
+            message = "without Remote-ID whoever has the key may call himself anything"
+            section.warn("CF106", message, None, "add Remote-ID= and a section with the peer's ID-type and name")
+        if not peer.secret and any(each.authentication == "PRE_SHARED" for each in peer.transforms):
+            section.warn("CF108", "there is no Authentication, and a transform that needs a pre-shared key")
+
+    def _ike_configuration(self, section: Section) -> tuple[str | None, tuple[IkeTransform, ...]]:
+        section.word("DOI", DOIS, default="IPSEC")
+        exchange = section.word("EXCHANGE_TYPE", EXCHANGES)
+        found = []
+        for member in self._listed(section, "Transforms"):
+            lower = member.text.lower()
+            inner = section.follow("Transforms", member, Kind.IKE_TRANSFORM, main_mode_names())
+            if inner and lower not in self._ike_transforms:
+                self._ike_transforms[lower] = ike_transform(inner)
+            transform = self._ike_transforms.get(lower)
+            if transform:
+                found.append(transform)
+        return exchange, tuple(found)
+
+    # --- connections ----------------------------------------------------------------------------------------------
+
+    def _connection(self, section: Section, *, initiates: bool, answers: bool) -> None:
+        lower = section.name.lower()
+        if lower not in self._connections:
+            self._connections[lower] = self._read_connection(section, initiates=initiates, answers=answers)
+
+    def _read_connection(self, section: Section, *, initiates: bool, answers: bool) -> Connection | None:
+        is_connection = self._has_phase(section, "2")
+        peer = self._peer_of(section)
+        suites = self._suites_of(section)
+        local = self._identity(section, "Local-ID", Kind.IPSEC_ID)
+        remote = self._identity(section, "Remote-ID", Kind.IPSEC_ID)
+        given = [tag for tag in ("Local-ID", "Remote-ID") if section.get(tag)]
+        if len(given) == 1:
+            other = "Remote-ID" if given == ["Local-ID"] else "Local-ID"
+            section.error("CF209", f"{given[0]} is given without {other}", section.get(given[0]), f"add {other}=")
+        for tag in ("NAT-ID", "PF-Tag", "Interface"):
+            if section.get(tag):
+                section.warn("CF102", f"{tag} is not used by this version", section.get(tag))
+        self._identity(section, "NAT-ID", Kind.IPSEC_ID)
+        flags = section.flags("Flags", CONNECTION_FLAGS)
+        if not (is_connection and peer and suites):
+            return None
+        answers = answers and "Active-only" not in flags
+        return Connection(section.name, peer.name, suites, local, remote, initiates, answers)
+
+    def _peer_of(self, section: Section) -> Peer | None:
+        value = section.required("ISAKMP-peer")
+        inner = section.follow("ISAKMP-peer", value, Kind.PEER) if value else None
+        return self._peer(inner) if inner else None
+
+    def _suites_of(self, section: Section) -> tuple[Suite, ...]:
+        value = section.required("Configuration")
+        inner = section.follow("Configuration", value, Kind.IPSEC_CONFIGURATION) if value else None
+        if inner is None:
+            return ()
+        inner.word("DOI", DOIS, default="IPSEC")
+        exchange = inner.word("EXCHANGE_TYPE", QUICK_MODES)
+        found = [self._suite(inner, "Suites", member) for member in self._listed(inner, "Suites")]
+        return tuple(each for each in found if each) if exchange else ()
+
+    def _suite(self, section: Section, tag: str, member: Value) -> Suite | None:
+        lower = member.text.lower()
+        inner = section.follow(tag, member, Kind.SUITE, suite_names())
+        if inner and lower not in self._suites:
+            self._suites[lower] = suite(inner)
+        return self._suites.get(lower)
+
+    # --- what they share ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _has_phase(section: Section, phase: str) -> bool:
+        value = section.required("Phase")
+        if value is not None and value.text != phase:
+            section.error("CF212", f"Phase of {section.kind} is {phase}, not {value.text}", value)
+        return value is not None and value.text == phase
+
+    @staticmethod
+    def _listed(section: Section, tag: str) -> list[Value]:
+        """The members of a list that must be there and not be empty."""
+        value = section.required(tag)
+        members = section.members(tag)
+        if value is not None and not members:
+            section.error("CF207", f"{tag} is empty", value)
+        return members
+
+    def _identity(self, section: Section, tag: str, kind: Kind) -> Identity | None:
+        value = section.get(tag)
+        inner = section.follow(tag, value, kind) if value else None
+        if value is None or inner is None:
+            return None
+        key = (kind, value.text.lower())
+        if key not in self._identities:
+            read = phase_1_identity if kind is Kind.PHASE_1_ID else ipsec_identity
+            self._identities[key] = read(inner)
+        return self._identities[key]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unread(book: Book) -> None:
+    """Warn about sections that nothing refers to, and about tags that their section's kind does not know."""
+    for lower, written in book.written.items():
+        kinds = book.kinds.get(lower) or _kinds_by_look(lower, written.values)
+        if Kind.PHASE_1 in kinds:
+            continue
+        if not kinds:
+            message, hint = f"nothing refers to [{written.name}]", "is a reference to it misspelt?"
+            book.report("CF109", message, written.header, hint, Severity.WARNING)
+        known = EVERY_TAG if not kinds else {tag: name for kind in kinds for tag, name in TAGS[kind].items()}
+        for tag, (name, mark) in written.tags.items():
+            if tag not in known:
+                message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {name}"
+                book.report("CF105", message, mark, instead(name, known.values()), Severity.WARNING)
+
+
+def _kinds_by_look(lower: str, values: Mapping[str, Value]) -> set[Kind]:
+    """Sections that are found by an identity of the peer, which no other section names."""
+    if MODE_CONFIG_NAME.match(lower):
+        return {Kind.MODE_CONFIG}
+    return {Kind.INITIATOR_ID} if AUTHENTICATION in values else set()

@@ -1,0 +1,294 @@
+"""Sections of isakmpd.conf while they are read: the file's tags first, what is predefined next, every complaint placed.
+
+A section is reached over a chain of references. A complaint points at the tag that is wrong or, where that tag is
+predefined or missing, at the nearest place that somebody wrote; its message names the chain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from grammar.errors import Diagnostic, Severity
+from grammar.nodes import Binding, Span
+from policydb.connections import ANY, Address, Interval
+from policydb.predefined import built_in_sections, predefined_section
+from policydb.vocabulary import FIXED, Kind, Word, Words
+
+_INTEGER = re.compile(r"-?\d+")
+_OFFER = re.compile(r"(\d+)(?:\s*,\s*(\d+)\s*:\s*(\d+))?")
+_LARGEST = 2**32 - 1
+
+# Built-in tags that take the value of a tag of [General], which is then where a complaint points.
+_ORIGINS = {
+    ("default-phase-1", "id"): "default-phase-1-id",
+    ("life_main_mode", "life_duration"): "default-phase-1-lifetime",
+    ("life_quick_mode", "life_duration"): "default-phase-2-lifetime",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a source."""
+
+    source: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a tag is set to; `mark` None: it is predefined, nobody wrote it."""
+
+    text: str
+    mark: Mark | None
+
+
+@dataclass(slots=True)
+class _Written:
+    """A section as the files have it, all its parts together: its name as first written, its tags in lower case."""
+
+    name: str
+    header: Mark
+    values: dict[str, Value] = field(default_factory=dict)
+    tags: dict[str, tuple[str, Mark]] = field(default_factory=dict)
+
+
+class Book:
+    """All sections of a configuration, and the findings about them."""
+
+    def __init__(self, bindings: Iterable[tuple[str, Binding]]) -> None:
+        self.written: dict[str, _Written] = {}
+        self.findings: list[Diagnostic] = []
+        self.kinds: dict[str, set[Kind]] = {}
+        for source, binding in bindings:
+            self._add(source, binding)
+        general = self.written.get("general")
+        self._general = general.values if general else {}
+        self._built_in = built_in_sections({tag: value.text for tag, value in self._general.items()})
+        self._fallback = next((each.header for each in self.written.values()), Mark("", Span(0, 0, 1, 1)))
+
+    def _add(self, source: str, binding: Binding) -> None:
+        """The first value of a tag counts (isakmpd.conf(5)), also across files."""
+        lower = binding.section.lower()
+        section = self.written.setdefault(lower, _Written(binding.section, Mark(source, binding.section_span)))
+        tag = binding.tag.lower()
+        section.values.setdefault(tag, Value(binding.value, Mark(source, binding.value_span)))
+        section.tags.setdefault(tag, (binding.tag, Mark(source, binding.span)))
+
+    def exists(self, name: str) -> bool:
+        """Whether a section of that name is written, built in or predefined."""
+        lower = name.lower()
+        return lower in self.written or lower in self._built_in or bool(predefined_section(name))
+
+    def open(self, name: str, kind: Kind, chain: tuple[str, ...] = (), mark: Mark | None = None) -> Section:
+        """The section, read as `kind`; without tags where it does not exist. `mark` is where it is referred to."""
+        lower = name.lower()
+        self.kinds.setdefault(lower, set()).add(kind)
+        written = self.written.get(lower)
+        values = dict(written.values) if written else {}
+        for tag, text in (*self._built_in.get(lower, {}).items(), *predefined_section(name)):
+            general = self._general.get(_ORIGINS.get((lower, tag), ""))
+            values.setdefault(tag.lower(), Value(text, general.mark if general else None))
+        header = written.header if written else mark
+        return Section(self, written.name if written else name, kind, values, (*chain, name), header)
+
+    def report(self, code: str, message: str, mark: Mark | None, hint: str, severity: Severity) -> None:
+        """Add a finding; a warning about what nobody wrote is dropped."""
+        if mark is None and severity is Severity.WARNING:
+            return
+        place = mark or self._fallback
+        finding = Diagnostic(code, message, place.source, place.span, hint, severity)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section, read as one kind. `header` is where it, or else the reference to it, stands."""
+
+    book: Book
+    name: str
+    kind: Kind
+    values: Mapping[str, Value]
+    chain: tuple[str, ...]
+    header: Mark | None
+
+    # --- findings -------------------------------------------------------------------------------------------------
+
+    def error(self, code: str, message: str, at: Value | None = None, hint: str = "") -> None:
+        """Report an error at a value, or at the section."""
+        self._report(code, message, at, hint, Severity.ERROR)
+
+    def warn(self, code: str, message: str, at: Value | None = None, hint: str = "") -> None:
+        """Report a warning at a value, or at the section; about predefined values, where somebody asked for them."""
+        self._report(code, message, at, hint, Severity.WARNING)
+
+    def _report(self, code: str, message: str, at: Value | None, hint: str, severity: Severity) -> None:
+        mark = at.mark if at and at.mark else self.header
+        way = " -> ".join(f"[{each}]" for each in self.chain)
+        self.book.report(code, f"{message}, in {way}" if way else message, mark, hint, severity)
+
+    # --- values ---------------------------------------------------------------------------------------------------
+
+    def get(self, tag: str) -> Value | None:
+        """The value of a tag, None where it is not set."""
+        return self.values.get(tag.lower())
+
+    def text(self, tag: str, default: str = "") -> str:
+        """The text of a tag."""
+        value = self.get(tag)
+        return value.text if value else default
+
+    def required(self, tag: str) -> Value | None:
+        """The value of a tag that must be there; None, and an error, where it is not."""
+        value = self.get(tag)
+        if value is None:
+            self.error("CF202", f"{tag} is missing from {self.kind}", None, f"add {tag}= to [{self.name}]")
+        return value
+
+    def word(self, tag: str, words: Words, default: str | None = None) -> str | None:
+        """One of the legal words; without default the tag must be there. None: missing or illegal, and reported."""
+        value = self.get(tag) if default is not None else self.required(tag)
+        if value is None:
+            return default
+        return value.text if self.accepts(tag, value, words) else None
+
+    def word_or_any(self, tag: str, words: Words) -> str | None:
+        """As word(), and ANY is legal too."""
+        value = self.required(tag)
+        if value is None or value.text == ANY:
+            return ANY if value else None
+        return value.text if self.accepts(tag, value, words) else None
+
+    def accepts(self, tag: str, value: Value, words: Words) -> bool:
+        """Whether the value is one of the words; says what is to be said about it."""
+        word = words.get(value.text)
+        if word is None:
+            self.error("CF203", f"{tag} cannot be {value.text!r}", value, instead(value.text, words))
+            return False
+        self._judge(tag, value, word)
+        return True
+
+    def _judge(self, tag: str, value: Value, word: Word) -> None:
+        if word.weakness:
+            self.warn("CF101", f"{tag}={value.text} is weak: {word.weakness}", value)
+        if not word.negotiated:
+            self.warn("CF102", f"{tag}={value.text} is not negotiated by this version", value)
+
+    def number(self, tag: str, default: int, least: int = 0, most: int = _LARGEST) -> int:
+        """A decimal number, read as atoi(3) does: the digits in front count, and what follows them is warned about."""
+        value = self.get(tag)
+        if value is None:
+            return default
+        digits = _INTEGER.match(value.text)
+        if digits is None:
+            self.error("CF205", f"{tag} is a number, and {value.text!r} is none", value)
+            return default
+        number = int(digits[0][:20])
+        if digits[0] != value.text:
+            self.warn("CF103", f"{tag}={value.text} is read as {number}", value, "numbers have no units here")
+        if not least <= number <= most:
+            self.error("CF205", f"{tag} lies between {least} and {most}, and {number} does not", value)
+            return default
+        return number
+
+    def interval(self, tag: str) -> Interval | None:
+        """An offer/accept value `offer,minimum:maximum`; None where it is missing or, reported, ill-formed."""
+        value = self.get(tag)
+        found = _OFFER.fullmatch(value.text) if value else None
+        if value is None or found is None:
+            if value is not None:
+                hint = "write OFFER or OFFER,MINIMUM:MAXIMUM, as in 3600,60:86400"
+                self.error("CF206", f"{tag} cannot be {value.text!r}", value, hint)
+            return None
+        offer, low, high = (int((each or found[1])[:20]) for each in found.groups())
+        if not low <= high <= _LARGEST or not low <= offer <= high:
+            self.error(
+                "CF206", f"{tag} offers {offer}, and accepts from {low} to {high}", value, "OFFER,MINIMUM:MAXIMUM"
+            )
+            return None
+        return Interval(offer, low, high)
+
+    def address(self, tag: str) -> Address | None:
+        """A numeric IP address; None where it is missing or, reported, ill-formed."""
+        value = self.get(tag)
+        return self.parsed_address(tag, value) if value else None
+
+    def parsed_address(self, tag: str, value: Value) -> IPv4Address | IPv6Address | None:
+        """The address that a value is; None, and an error, where it is none."""
+        try:
+            return ip_address(value.text)
+        except ValueError:
+            hint = "names and interfaces are not looked up: write the numeric address"
+            self.error("CF204", f"{tag}={value.text} is no IP address", value, hint)
+            return None
+
+    def members(self, tag: str) -> list[Value]:
+        """The members of a comma-separated list, each with its own place; an empty one is left out with a warning."""
+        value = self.get(tag)
+        if value is None:
+            return []
+        found: list[Value] = []
+        for member in _members(value):
+            if member.text:
+                found.append(member)
+            else:
+                self.warn("CF104", f"{tag} has an empty member, which is ignored", value)
+        return found
+
+    def flags(self, tag: str, words: Words) -> frozenset[str]:
+        """The members of a list of flags, those that are known."""
+        known = {each.lower(): each for each in words}
+        found = set()
+        for member in self.members(tag):
+            flag = known.get(member.text.lower())
+            if flag is None:
+                self.warn("CF105", f"{tag} knows no {member.text!r}", member, instead(member.text, words))
+            else:
+                self._judge(tag, member, words[flag])
+                found.add(flag)
+        return frozenset(found)
+
+    # --- references -----------------------------------------------------------------------------------------------
+
+    def follow(self, tag: str, value: Value, kind: Kind, predefined: Iterable[str] = ()) -> Section | None:
+        """The section that a value names; None, and an error, where there is none. `predefined` are for the hint."""
+        mark = value.mark or self.header
+        if self.book.exists(value.text):
+            return self.book.open(value.text, kind, self.chain, mark)
+        names = [each.name for lower, each in self.book.written.items() if lower not in FIXED]
+        hint = instead(value.text, (*names, *predefined))
+        if not hint.startswith("did you mean"):
+            hint = f"add a section [{value.text}]"
+        self.error("CF201", f"{tag} names [{value.text}], and there is no such section", value, hint)
+        return None
+
+
+def instead(text: str, words: Iterable[str]) -> str:
+    """A hint: the word that is nearest to a mistaken one or, where none is near, all of them."""
+    # Imported here: only mistakes need it, and the reader of a store should load little.
+    from difflib import get_close_matches
+
+    known = {each.upper(): each for each in words}
+    near = get_close_matches(text.upper(), known, n=1)
+    return f"did you mean {known[near[0]]}?" if near else f"it is one of {', '.join(known.values())}"
+
+
+def _members(value: Value) -> Iterator[Value]:
+    """The pieces between commas without the blanks around them, each in its place."""
+    offset = 0
+    for piece in value.text.split(",") if value.text else ():
+        text = piece.strip()
+        start = offset + len(piece) - len(piece.lstrip())
+        yield Value(text, _part(value.mark, len(value.text), start, len(text)))
+        offset += len(piece) + 1
+
+
+def _part(mark: Mark | None, length: int, start: int, width: int) -> Mark | None:
+    """The place of a part of a value; the whole value where that is not one piece of a line."""
+    if mark is None or mark.span.end - mark.span.start != length:
+        return mark
+    span = mark.span
+    return Mark(mark.source, Span(span.start + start, span.start + start + width, span.line, span.column + start))

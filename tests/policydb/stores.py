@@ -1,0 +1,44 @@
+"""Compiled assertions and stores for tests, made without the parser where that is not what a test is about."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from policydb.decision import Place
+from policydb.graph import CompiledAssertion, Principals
+from policydb.store import Passage, Publication, Source, open_store
+
+NOON = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+
+
+def assertion(
+    authorizer: str, licensees: Principals | None, *, source: str = "a.policy", line: int = 1, note: str = ""
+) -> CompiledAssertion:
+    """An assertion without conditions; `note` makes another one of the same parties."""
+    text = f"Authorizer: {authorizer}\nLicensees: {licensees}\nComment: {note}\n"
+    return CompiledAssertion(
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        place=Place(source, line),
+        authorizer=authorizer,
+        licensees=licensees,
+        shape=None,
+        constants=(),
+        spans=(),
+        local_constants=(),
+        text=text,
+    )
+
+
+def source(name: str, *assertions: CompiledAssertion) -> Source:
+    """A policy file of these assertions, one in every tenth line."""
+    digest = hashlib.sha256(repr(assertions).encode()).hexdigest()
+    passages = tuple(Passage(each.digest, 10 * line + 1, each) for line, each in enumerate(assertions))
+    return Source(name, "policy", digest, passages)
+
+
+def publish(path: Path, *sources: Source) -> Publication:
+    """Publish the sources in a store that is opened for it and closed again."""
+    with open_store(path) as store:
+        return store.publish(sources, NOON)
