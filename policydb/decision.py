@@ -24,7 +24,7 @@ class Atom:
     """One comparison that was evaluated: its text, both sides as they came out, and whether it held.
 
     `missing` names the attributes that it read and nobody set. `result` is None where it ended in a runtime error
-    (RFC 2704 section 5.2), which `error` then says.
+    (RFC 2704 section 5.2), which `error` then says. `source_line` is the line of the source in which it begins.
     """
 
     place: Place
@@ -35,6 +35,7 @@ class Atom:
     result: bool | None
     missing: tuple[str, ...] = ()
     error: str = ""
+    source_line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """A smallest set of changes that the evaluator itself found to raise the answer to `value`."""
+    """A smallest set of changes that the evaluator itself found to raise the answer to `value`.
+
+    `requester` is a principal who would have to ask as well; None where the changes alone will do.
+    """
 
     changes: tuple[Change, ...]
     value: str
+    requester: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ class Decision:
     """A compliance value and why. `allowed` is value == _MAX_TRUST.
 
     `path` is the delegation from POLICY to a requester that held or, where none did, the longest one that failed;
-    `atoms` are the comparisons evaluated along it; `elapsed_us` is 0 unless the caller measured.
+    `atoms` are the comparisons evaluated along it; `licensed` are some of those whom POLICY licenses, told where nobody
+    who asked is among them; `values` is the scale that was asked on; `elapsed_us` is 0 unless the caller measured.
     """
 
     value: str
@@ -101,6 +107,8 @@ class Decision:
     nearest: tuple[Nearest, ...] = ()
     assertions: tuple[AssertionReport, ...] = ()
     elapsed_us: int = 0
+    licensed: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 def to_json(decision: Decision) -> dict[str, Any]:
@@ -133,6 +141,7 @@ def to_json(decision: Decision) -> dict[str, Any]:
                 "right": atom.right,
                 "result": atom.result,
                 "missing": list(atom.missing),
+                "source_line": atom.source_line,
                 **({"error": atom.error} if atom.error else {}),
             }
             for atom in decision.atoms
@@ -143,6 +152,7 @@ def to_json(decision: Decision) -> dict[str, Any]:
                     {"attribute": each.attribute, "from": each.before, "to": each.after} for each in near.changes
                 ],
                 "value": near.value,
+                **({} if near.requester is None else {"requester": near.requester}),
             }
             for near in decision.nearest
         ],
@@ -151,5 +161,6 @@ def to_json(decision: Decision) -> dict[str, Any]:
             for each in decision.assertions
             if each.status is AssertionStatus.IGNORED
         ],
+        **({"licensed": list(decision.licensed)} if decision.licensed else {}),
         "elapsed_us": decision.elapsed_us,
     }

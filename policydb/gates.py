@@ -33,7 +33,7 @@ def wire(licensees: Principals) -> dict[str, list[Gate | None]]:
         elif item:
             needed, members = group(item)
             gate = Gate(needed, parent)
-            work.extend((each, gate) for each in members)
+            work.extend((each, gate) for each in reversed(members))
     return inputs
 
 

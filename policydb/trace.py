@@ -1,0 +1,94 @@
+"""Runs one assertion's Conditions with tracing on: which atoms were evaluated, with what on either side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from policydb.decision import Atom, Place
+from policydb.graph import CompiledAssertion
+from policydb.numbers import Fault
+from policydb.programs import Programs, Question, Scale, Value
+from policydb.request import Request
+from policydb.shapes import load_shape
+
+
+@dataclass(slots=True)
+class _Seen:
+    """An atom that is being evaluated."""
+
+    number: int
+    left: Value | None = None
+    right: Value | None = None
+    result: bool | None = None
+    missing: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+class _Recorder:
+    """Keeps what the traced rendering tells (policydb.programs.Trace)."""
+
+    def __init__(self, request: Request) -> None:
+        self._attributes = request.attributes
+        self.seen: list[_Seen] = []
+
+    def get(self, name: str, default: str) -> str:
+        value = self._attributes.get(name)
+        if value is not None:
+            return value
+        if self.seen and self.seen[-1].result is None and name not in self.seen[-1].missing:
+            self.seen[-1].missing.append(name)
+        return default
+
+    def begin(self, atom: int) -> None:
+        self.seen.append(_Seen(atom))
+
+    def left(self, value: Value) -> Value:
+        self.seen[-1].left = value
+        return value
+
+    def done(self, _begun: None, left: Value, right: Value, result: bool) -> bool:
+        seen = self.seen[-1]
+        seen.left, seen.right, seen.result = left, right, result
+        return result
+
+    def fault(self, error: Fault) -> None:
+        self.seen[-1].error = str(error)
+
+
+def trace(programs: Programs, assertion: CompiledAssertion, request: Request) -> tuple[int, tuple[Atom, ...]]:
+    """The rank that the Conditions are worth for `request`, and the atoms in the order of their evaluation."""
+    recorder = _Recorder(request)
+    question = Question(Scale(request.values), request.authorizers, programs.patterns, recorder)
+    rank = programs.bind(assertion, traced=True)(recorder.get, question)
+    if assertion.shape is None:
+        return rank, ()
+    operators = [str(op[2]) for op in load_shape(assertion.shape) if op[0] == "compare"]
+    return rank, tuple(_atom(assertion, each, operators[each.number]) for each in recorder.seen)
+
+
+def _atom(assertion: CompiledAssertion, seen: _Seen, operator: str) -> Atom:
+    start, end = assertion.spans[seen.number]
+    text = assertion.text
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", start)
+    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    indent = assertion.place.column - 1 if line_start == 0 else 0
+    return Atom(
+        place=Place(
+            assertion.place.source,
+            assertion.place.line + text.count("\n", 0, start),
+            start - line_start + 1 + indent,
+        ),
+        text=text[start:end],
+        left=_shown(seen.left),
+        operator=operator,
+        right=_shown(seen.right),
+        result=None if seen.error else seen.result,
+        missing=tuple(seen.missing),
+        error=seen.error,
+        source_line=" " * indent + line,
+    )
+
+
+def _shown(value: Value | None) -> str:
+    return "" if value is None else str(value)
