@@ -88,7 +88,7 @@ _FIRST_RESERVED = 22
 _FIRST_PRIVATE = 128
 _LAST_ISAKMP_EXCHANGE = 31
 _RESERVED_EXCHANGES = range(7, 32)
-_KNOWN_FLAGS = Flag.ENC | Flag.COMMIT | Flag.AUTH_ONLY
+_FLAGS = int(Flag.ENC | Flag.COMMIT | Flag.AUTH_ONLY)
 
 
 def read_header(data: bytes) -> Header:
@@ -121,7 +121,7 @@ def check_header(header: Header) -> None:
     kind = header.exchange_type
     if kind == ExchangeType.NONE or kind in _RESERVED_EXCHANGES or (kind > _LAST_ISAKMP_EXCHANGE and first_message):
         raise InvalidExchangeType(f"message_recv: invalid exchange type {kind}")
-    if header.flags & ~_KNOWN_FLAGS:
+    if int(header.flags) & ~_FLAGS:  # in ints: the complement of a Flag leaves out unknown bits
         raise InvalidFlags(f"message_recv: invalid flags 0x{int(header.flags):x}")
     if first_message and header.message_id:
         raise InvalidMessageId("message_recv: invalid message id")
