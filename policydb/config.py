@@ -85,7 +85,9 @@ class _Resolver:
         self._peers: dict[str, Peer | None] = {}
         self._connections: dict[str, Connection | None] = {}
         self._identities: dict[tuple[Kind, str], Identity | None] = {}
+        self._main_modes: dict[str, tuple[str | None, tuple[IkeTransform, ...]]] = {}
         self._ike_transforms: dict[str, IkeTransform | None] = {}
+        self._quick_modes: dict[str, tuple[Suite, ...]] = {}
         self._suites: dict[str, Suite | None] = {}
 
     def configuration(self) -> Configuration:
@@ -143,7 +145,9 @@ class _Resolver:
         written = self._book.written.get("phase 1")
         for tag, value in section.values.items():
             if tag == "default":
-                inner = section.follow("Default", value, Kind.PEER)
+                # The built-in default is there unasked; so nothing is said about what it offers.
+                asked = section.follow("Default", value, Kind.PEER) if value.mark else None
+                inner = asked if value.mark else self._book.open(value.text, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 default = peer.name if peer else None
             elif _is_address(tag):
@@ -182,7 +186,7 @@ class _Resolver:
             section.error("CF204", "Address and Local-address are of two families", section.get("Local-address"))
         name = section.get("Configuration") or Value("Default-phase-1-configuration", None)
         inner = section.follow("Configuration", name, Kind.IKE_CONFIGURATION)
-        exchange, transforms = self._ike_configuration(inner) if inner else (None, ())
+        exchange, transforms = self._main_mode(inner) if inner else (None, ())
         peer = Peer(
             name=section.name,
             transforms=transforms,
@@ -207,7 +211,13 @@ class _Resolver:
         if not peer.secret and any(each.authentication == "PRE_SHARED" for each in peer.transforms):
             section.warn("CF108", "there is no Authentication, and a transform that needs a pre-shared key")
 
-    def _ike_configuration(self, section: Section) -> tuple[str | None, tuple[IkeTransform, ...]]:
+    def _main_mode(self, section: Section) -> tuple[str | None, tuple[IkeTransform, ...]]:
+        lower = section.name.lower()
+        if lower not in self._main_modes:
+            self._main_modes[lower] = self._read_main_mode(section)
+        return self._main_modes[lower]
+
+    def _read_main_mode(self, section: Section) -> tuple[str | None, tuple[IkeTransform, ...]]:
         section.word("DOI", DOIS, default="IPSEC")
         exchange = section.word("EXCHANGE_TYPE", EXCHANGES)
         found = []
@@ -258,9 +268,15 @@ class _Resolver:
         inner = section.follow("Configuration", value, Kind.IPSEC_CONFIGURATION) if value else None
         if inner is None:
             return ()
-        inner.word("DOI", DOIS, default="IPSEC")
-        exchange = inner.word("EXCHANGE_TYPE", QUICK_MODES)
-        found = [self._suite(inner, "Suites", member) for member in self._listed(inner, "Suites")]
+        lower = inner.name.lower()
+        if lower not in self._quick_modes:
+            self._quick_modes[lower] = self._read_quick_mode(inner)
+        return self._quick_modes[lower]
+
+    def _read_quick_mode(self, section: Section) -> tuple[Suite, ...]:
+        section.word("DOI", DOIS, default="IPSEC")
+        exchange = section.word("EXCHANGE_TYPE", QUICK_MODES)
+        found = [self._suite(section, "Suites", member) for member in self._listed(section, "Suites")]
         return tuple(each for each in found if each) if exchange else ()
 
     def _suite(self, section: Section, tag: str, member: Value) -> Suite | None:

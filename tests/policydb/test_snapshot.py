@@ -7,8 +7,9 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from policydb import snapshot as reader
 from policydb.graph import CompiledAssertion, Graph, Principals
 from policydb.memory import MemoryGraph
 from policydb.request import Request
+from policydb.rows import decode
 from policydb.schema import APPLICATION_ID, VERSION
 from policydb.snapshot import Snapshot, list_generations, open_snapshot, sealed
 from policydb.store import Setting, Source, open_store
@@ -320,13 +322,12 @@ def test_no_question_scans_a_table(path: Path, query: str, analysed: bool) -> No
 def test_a_question_decodes_only_what_it_reaches(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(path, source("a", *(assertion("POLICY", f"k{number}") for number in range(500))))
     decoded: list[CompiledAssertion] = []
-    real = reader.decode
 
-    def counted(*arguments: object) -> CompiledAssertion:
-        decoded.append(real(*arguments))  # type: ignore[arg-type]
+    def counted(source: str, line: int, row: Sequence[Any]) -> CompiledAssertion:
+        decoded.append(decode(source, line, row))
         return decoded[-1]
 
-    monkeypatch.setattr(reader, "decode", counted)
+    monkeypatch.setattr("policydb.snapshot.decode", counted)
     with open_snapshot(path) as snapshot:
         assert snapshot.allows(Request(("k7",)))
         assert [each.licensees for each in decoded] == ["k7"]
@@ -339,6 +340,7 @@ def test_asking_loads_neither_parser_nor_writer_nor_kernel_nor_cryptography(path
     program = """
         import sys
         from policydb.request import Request
+from policydb.rows import decode
         from policydb.snapshot import open_snapshot
         snapshot = open_snapshot(sys.argv[1])
         assert snapshot.allows(Request(("k",)))

@@ -1,0 +1,661 @@
+"""isakmpd.conf(5), section by section: what each tag becomes, and what is said where it is wrong."""
+
+from __future__ import annotations
+
+import random
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from grammar.errors import Diagnostic, Severity
+from policydb.codes import MEANINGS
+from policydb.config import Resolved, check_keys, is_kept, resolve
+from policydb.connections import (
+    ANY,
+    Configuration,
+    Connection,
+    General,
+    Identity,
+    IkeTransform,
+    Interval,
+    IpsecTransform,
+    Lifetime,
+    Peer,
+)
+from policydb.sealing import seal_bindings
+from policydb.snapshot import open_snapshot
+from policydb.store import Setting, Source
+from tests.policydb.confs import WHOLE, altered, bindings
+from tests.policydb.stores import publish
+
+
+def read(text: str) -> Configuration:
+    """The configuration of a text that has no errors."""
+    found = resolve(bindings(text))
+    assert found.errors == ()
+    return found.configuration
+
+
+def with_lines(*lines: str) -> str:
+    """WHOLE and further sections."""
+    return WHOLE + "\n" + "\n".join(lines) + "\n"
+
+
+def findings(text: str, severity: Severity = Severity.ERROR) -> list[Diagnostic]:
+    return [each for each in resolve(bindings(text)).diagnostics if each.severity is severity]
+
+
+def shown(text: str, found: Diagnostic) -> tuple[str, str]:
+    """The code, and what stands above the carets."""
+    return found.code, text[found.span.start : found.span.end]
+
+
+# --- a whole configuration ----------------------------------------------------------------------------------------
+
+
+def test_a_sound_configuration_has_no_findings() -> None:
+    assert resolve(bindings(WHOLE)).diagnostics == ()
+
+
+def test_everything_that_it_says_is_resolved() -> None:
+    configuration = read(WHOLE)
+    peer = configuration.peers["east"]
+    assert peer.address == ip_address("192.0.2.1")
+    assert (peer.exchange, peer.port, peer.local_address, peer.flags) == ("ID_PROT", 500, None, frozenset())
+    assert peer.identity == Identity("FQDN", name="west.example.org")
+    assert peer.remote_identity == Identity("IPV4_ADDR", address=ip_address("192.0.2.1"))
+    assert peer.secret == "secret:east"
+    life = Lifetime("SECONDS", Interval(3600, 60, 86400))
+    key_length = Interval(128, 128, 256)
+    name = "AES-SHA2-256-GRP14"
+    assert peer.transforms == (
+        IkeTransform(name, "AES_CBC", "SHA2_256", "PRE_SHARED", "MODP_2048", key_length, (life,)),
+    )
+    link = configuration.connections["link"]
+    assert (link.peer, link.initiates, link.answers) == ("east", True, True)
+    assert link.local_identity == Identity("IPV4_ADDR_SUBNET", network=ip_network("10.2.0.0/16"))
+    assert link.remote_identity == Identity("IPV4_ADDR_SUBNET", network=ip_network("10.1.0.0/16"))
+    (suite,) = link.suites
+    (protocol,) = suite.protocols
+    assert (protocol.protocol_id, protocol.replay_window) == ("IPSEC_ESP", 16)
+    (transform,) = protocol.transforms
+    assert transform == IpsecTransform(
+        "QM-ESP-AES-SHA2-256-PFS-GRP14-XF",
+        "AES",
+        "TUNNEL",
+        "HMAC_SHA2_256",
+        "MODP_2048",
+        Interval(128, 128, 256),
+        (Lifetime("SECONDS", Interval(1200, 60, 86400)),),
+    )
+
+
+def test_no_key_gets_into_the_configuration() -> None:
+    assert "mekmitasdigoat" not in repr(resolve(bindings(WHOLE)))
+
+
+def test_nothing_at_all_is_a_configuration_too() -> None:
+    found = resolve([])
+    assert found.diagnostics == ()
+    assert found.configuration.general == General()
+    assert found.configuration.default_peer == "Default-phase-1"
+    default = found.configuration.peers["Default-phase-1"]
+    assert [(each.name, each.authentication) for each in default.transforms] == [("3DES-SHA-RSA_SIG", "RSA_SIG")]
+
+
+def test_sections_and_tags_know_no_case_and_values_do() -> None:
+    text = altered(("[east]", "[EAST]"), ("Address=192", "ADDRESS=192"), ("ISAKMP-peer=east", "isakmp-PEER=eAsT"))
+    configuration = read(text)
+    assert configuration.connections["link"].peer == "EAST"
+    assert configuration.peers["EAST"].address == ip_address("192.0.2.1")
+    (error,) = findings(altered(("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=id_prot")))
+    assert error.code == "CF203"
+    assert error.hint == "did you mean ID_PROT?"
+
+
+def test_of_two_values_of_a_tag_the_first_counts() -> None:
+    configuration = read(with_lines("[General]", "Retransmits=9", "Check-interval=7"))
+    assert (configuration.general.retransmits, configuration.general.check_interval) == (5, 7)
+
+
+def test_a_section_in_two_parts_is_one() -> None:
+    assert read(with_lines("[East]", "Port=5500")).peers["east"].port == 5500
+
+
+# --- [General] ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Check-interval=30", General(check_interval=30)),
+        ("Exchange-max-time=20", General(exchange_max_time=20)),
+        ("Retransmits=0", General(retransmits=0)),
+        ("NAT-T-Keepalive=15", General(nat_t_keepalive=15)),
+        ("Use-Keynote=yes, please", General()),
+        ("Use-Keynote=no", General(use_keynote=False)),
+        ("Use-Keynote=Yes", General(use_keynote=False)),
+        ("Delete-SAs=no", General(delete_sas=False)),
+        ("Delete-SAs=nothing", General(delete_sas=False)),
+        ("Delete-SAs=No", General()),
+        ("Logverbose=", General(verbose=True)),
+        ("Loglevel=A=10, 3=50", General(log_levels=("A=10", "3=50"))),
+        ("Listen-on=192.0.2.7,eth0", General(listen_on=("192.0.2.7", "eth0"))),
+        ("Policy-file=/etc/my.policy", General(policy_file="/etc/my.policy")),
+        ("Acquire-Only=", General()),
+        ("DPD-check-interval=5", General()),
+    ],
+)
+def test_general_tags(line: str, expected: General) -> None:
+    assert read(f"[General]\n{line}\n").general == expected
+
+
+def test_the_lifetimes_of_general_are_those_of_predefined_transforms() -> None:
+    text = with_lines("[General]", "Default-phase-1-lifetime=600,60:1200", "Default-phase-2-lifetime=300")
+    configuration = read(text)
+    assert configuration.peers["east"].transforms[0].lifetimes == (Lifetime("SECONDS", Interval(600, 60, 1200)),)
+    transform = configuration.connections["link"].suites[0].protocols[0].transforms[0]
+    assert transform.lifetimes == (Lifetime("SECONDS", Interval(300, 300, 300)),)
+
+
+def test_the_default_phase_1_identity_is_that_of_the_default_peer() -> None:
+    configuration = read(with_lines("[General]", "Default-phase-1-ID=me"))
+    assert configuration.peers["Default-phase-1"].identity == Identity("FQDN", name="west.example.org")
+
+
+def test_a_default_phase_1_identity_that_is_not_there_is_shown_where_it_is_named() -> None:
+    text = with_lines("[General]", "Default-phase-1-ID=mee")
+    (error,) = findings(text)
+    assert shown(text, error) == ("CF201", "mee")
+
+
+# --- [Phase 1] and [Phase 2] --------------------------------------------------------------------------------------
+
+
+def test_an_address_of_phase_1_finds_its_peer_and_any_other_the_default() -> None:
+    text = altered(("192.0.2.1=east", "192.0.2.1=east\n2001:DB8:0::1=east\nDefault=other"))
+    configuration = read(text + "[other]\nPhase=1\nConfiguration=main\nAuthentication=k\nRemote-ID=you\n")
+    assert configuration.peer_at(ip_address("192.0.2.1")) is configuration.peers["east"]
+    assert configuration.peer_at(ip_address("2001:db8::1")) is configuration.peers["east"]
+    assert configuration.peer_at(ip_address("192.0.2.2")) is configuration.peers["other"]
+
+
+def test_a_tag_of_phase_1_that_is_no_address_is_an_error() -> None:
+    text = altered(("192.0.2.1=east", "192.0.2.1=east\n192.0.2=east"))
+    (error,) = findings(text)
+    assert error.code == "CF204"
+    assert error.span.line == 6
+
+
+@pytest.mark.parametrize(
+    ("phase_2", "flags", "initiates", "answers"),
+    [
+        ("Connections=link", "", True, True),
+        ("Connections=link", "Flags=Active-only", True, False),
+        ("Passive-connections=link", "", False, True),
+        ("Passive-Connections=link", "", False, True),
+        ("Connections=link\nPassive-connections=link", "", True, True),
+        ("Connections=", "", False, False),
+    ],
+)
+def test_who_starts_a_connection(phase_2: str, flags: str, initiates: bool, answers: bool) -> None:
+    text = altered(("Connections=link", phase_2), ("ISAKMP-peer=east", f"ISAKMP-peer=east\n{flags}"))
+    link = read(text).connections["link"]
+    assert (link.initiates, link.answers) == (initiates, answers)
+
+
+def test_a_peer_without_an_address_only_answers() -> None:
+    assert read(altered(("Address=192.0.2.1\nConf", "Conf"))).peers["east"].address is None
+
+
+# --- ISAKMP-peer --------------------------------------------------------------------------------------------------
+
+
+def test_a_peer_without_a_configuration_has_the_built_in_one() -> None:
+    peer = read(altered(("Configuration=main\n", ""))).peers["east"]
+    assert peer.exchange == "ID_PROT"
+    assert [each.name for each in peer.transforms] == ["3DES-SHA-RSA_SIG"]
+
+
+@pytest.mark.parametrize(
+    ("line", "attribute", "expected"),
+    [
+        ("Port=5500", "port", 5500),
+        ("Port=isakmp", "port", 500),
+        ("Transport=udp", "port", 500),
+        ("Local-address=192.0.2.9", "local_address", ip_address("192.0.2.9")),
+        ("Flags=ikecfg", "flags", frozenset({"ikecfg"})),
+    ],
+)
+def test_tags_of_a_peer(line: str, attribute: str, expected: object) -> None:
+    peer = read(altered(("[east]\n", f"[east]\n{line}\n"))).peers["east"]
+    assert getattr(peer, attribute) == expected
+
+
+def test_a_peer_without_authentication_has_no_secret_and_that_is_said() -> None:
+    text = altered(("Authentication=mekmitasdigoat\n", ""))
+    assert read(text).peers["east"].secret is None
+    (warning,) = findings(text, Severity.WARNING)
+    assert shown(text, warning) == ("CF108", "east")
+
+
+def test_a_peer_whose_identity_nobody_checks_is_warned_about() -> None:
+    text = altered(("Remote-ID=you\n", "")).replace("[you]\nID-type=IPV4_ADDR\nAddress=192.0.2.1\n", "")
+    (warning,) = findings(text, Severity.WARNING)
+    assert shown(text, warning) == ("CF106", "east")
+
+
+# --- identities ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("ID-type=IPV4_ADDR\nAddress=192.0.2.3", Identity("IPV4_ADDR", address=ip_address("192.0.2.3"))),
+        ("ID-type=IPV6_ADDR\nAddress=2001:db8::3", Identity("IPV6_ADDR", address=ip_address("2001:db8::3"))),
+        (
+            "ID-type=IPV4_ADDR_SUBNET\nNetwork=10.0.0.0\nNetmask=255.0.0.0",
+            Identity("IPV4_ADDR_SUBNET", network=ip_network("10.0.0.0/8")),
+        ),
+        (
+            "ID-type=IPV6_ADDR_SUBNET\nNetwork=2001:db8::\nNetmask=ffff:ffff::",
+            Identity("IPV6_ADDR_SUBNET", network=ip_network("2001:db8::/32")),
+        ),
+        ("ID-type=FQDN\nName=a.example.org", Identity("FQDN", name="a.example.org")),
+        ("ID-type=USER_FQDN\nName=me@example.org", Identity("USER_FQDN", name="me@example.org")),
+        ("ID-type=KEY_ID\nName=some key", Identity("KEY_ID", name="some key")),
+    ],
+)
+def test_identities_of_phase_1(lines: str, expected: Identity) -> None:
+    text = altered(("ID-type=FQDN\nName=west.example.org", lines))
+    assert read(text).peers["east"].identity == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "protocol", "port"),
+    [
+        ("Protocol=6\nPort=22", 6, 22),
+        ("Protocol=tcp\nPort=ssh", 6, 22),
+        ("Protocol=udp", 17, 0),
+        ("Protocol=0", 0, 0),
+        ("", 0, 0),
+    ],
+)
+def test_selectors_may_name_protocol_and_port(lines: str, protocol: int, port: int) -> None:
+    text = altered(("Network=10.2.0.0\n", f"Network=10.2.0.0\n{lines}\n"))
+    identity = read(text).connections["link"].local_identity
+    assert identity is not None
+    assert (identity.protocol, identity.port) == (protocol, port)
+
+
+def test_both_identities_or_neither() -> None:
+    both = "Local-ID=here\nRemote-ID=there\n"
+    neither = read(altered((both, ""))).connections["link"]
+    assert (neither.local_identity, neither.remote_identity) == (None, None)
+    text = altered((both, "Local-ID=here\n"))
+    (error,) = findings(text)
+    assert shown(text, error) == ("CF209", "here")
+    assert "Local-ID is given without Remote-ID" in error.message
+
+
+# --- transforms ---------------------------------------------------------------------------------------------------
+
+_FOUR = ("ENCRYPTION_ALGORITHM", "HASH_ALGORITHM", "AUTHENTICATION_METHOD", "GROUP_DESCRIPTION")
+_OWN = "ENCRYPTION_ALGORITHM=AES_CBC\nKEY_LENGTH=256,128:256\nHASH_ALGORITHM=SHA2_384\n"
+_OWN += "AUTHENTICATION_METHOD=PRE_SHARED\nGROUP_DESCRIPTION=ECP_384"
+
+
+def _with_transform(lines: str) -> str:
+    return altered(("Transforms=AES-SHA2-256-GRP14", f"Transforms=own\n\n[own]\n{lines}\n"))
+
+
+def test_a_transform_of_ones_own() -> None:
+    (transform,) = read(_with_transform(_OWN)).peers["east"].transforms
+    assert transform == IkeTransform("own", "AES_CBC", "SHA2_384", "PRE_SHARED", "ECP_384", Interval(256, 128, 256))
+
+
+def test_transforms_keep_the_order_of_the_list() -> None:
+    text = altered(("Transforms=AES-SHA2-256-GRP14", "Transforms=AES-SHA-GRP14, AES-SHA2-256-GRP15 ,AES-SHA-GRP19"))
+    names = [each.name for each in read(text).peers["east"].transforms]
+    assert names == ["AES-SHA-GRP14", "AES-SHA2-256-GRP15", "AES-SHA-GRP19"]
+
+
+def test_a_predefined_transform_is_merged_with_a_section_of_its_name() -> None:
+    text = with_lines("[aes-sha2-256-grp14]", "KEY_LENGTH=256,256:256")
+    (transform,) = read(text).peers["east"].transforms
+    assert transform.key_length == Interval(256, 256, 256)
+    assert (transform.encryption, transform.group) == ("AES_CBC", "MODP_2048")
+
+
+@pytest.mark.parametrize(
+    "tag", ["ENCRYPTION_ALGORITHM", "HASH_ALGORITHM", "AUTHENTICATION_METHOD", "GROUP_DESCRIPTION"]
+)
+def test_a_responder_may_accept_any(tag: str) -> None:
+    lines = "\n".join(f"{tag}=ANY" if line.startswith(tag) else line for line in _OWN.split("\n"))
+    (transform,) = read(_with_transform(lines)).peers["east"].transforms
+    values = (transform.encryption, transform.hash, transform.authentication, transform.group)
+    assert values.count(ANY) == 1
+
+
+@pytest.mark.parametrize(
+    "tag", ["ENCRYPTION_ALGORITHM", "HASH_ALGORITHM", "AUTHENTICATION_METHOD", "GROUP_DESCRIPTION"]
+)
+def test_a_transform_needs_its_four_attributes(tag: str) -> None:
+    lines = "\n".join(line for line in _OWN.split("\n") if not line.startswith(tag))
+    text = _with_transform(lines)
+    (error,) = findings(text)
+    assert shown(text, error) == ("CF202", "own")
+    assert error.message.startswith(f"{tag} is missing")
+
+
+@pytest.mark.parametrize(
+    ("life", "expected"),
+    [
+        ("LIFE_TYPE=SECONDS\nLIFE_DURATION=60", (Lifetime("SECONDS", Interval(60, 60, 60)),)),
+        ("LIFE_TYPE=KILOBYTES\nLIFE_DURATION=9,1:99", (Lifetime("KILOBYTES", Interval(9, 1, 99)),)),
+        ("LIFE_TYPE=SECONDS\nLIFE_DURATION=ANY", (Lifetime("SECONDS", None),)),
+    ],
+)
+def test_lifetimes(life: str, expected: tuple[Lifetime, ...]) -> None:
+    text = _with_transform(f"{_OWN}\nLife=long\n\n[long]\n{life}")
+    assert read(text).peers["east"].transforms[0].lifetimes == expected
+
+
+def test_life_any_is_any_duration_of_either_type() -> None:
+    lifetimes = read(_with_transform(f"{_OWN}\nLife=ANY")).peers["east"].transforms[0].lifetimes
+    assert lifetimes == (Lifetime("SECONDS", None), Lifetime("KILOBYTES", None))
+
+
+_ESP = "[suite]\nProtocols=esp\n\n[esp]\nPROTOCOL_ID=IPSEC_ESP\nTransforms=xf\n\n[xf]\nTRANSFORM_ID=AES\n"
+_ESP += "ENCAPSULATION_MODE=TUNNEL\nAUTHENTICATION_ALGORITHM=HMAC_SHA\n"
+
+
+def _with_suite(lines: str) -> str:
+    return altered(("Suites=QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "Suites=suite")) + "\n" + lines
+
+
+def test_a_suite_of_ones_own() -> None:
+    (suite,) = read(_with_suite(_ESP)).connections["link"].suites
+    (transform,) = suite.protocols[0].transforms
+    assert transform == IpsecTransform("xf", "AES", "TUNNEL", "HMAC_SHA")
+
+
+def test_a_suite_may_want_two_protocols_together() -> None:
+    ah = "\n[ah]\nPROTOCOL_ID=IPSEC_AH\nTransforms=QM-AH-SHA-XF\nReplayWindow=64\n"
+    (suite,) = read(_with_suite(_ESP.replace("Protocols=esp", "Protocols=ah,esp") + ah)).connections["link"].suites
+    assert [(each.protocol_id, each.replay_window) for each in suite.protocols] == [("IPSEC_AH", 64), ("IPSEC_ESP", 16)]
+
+
+@pytest.mark.parametrize("window", ["-1", "0"])
+def test_replay_protection_cannot_be_switched_off(window: str) -> None:
+    text = _with_suite(_ESP.replace("[esp]\n", f"[esp]\nReplayWindow={window}\n"))
+    assert read(text).connections["link"].suites[0].protocols[0].replay_window == 16
+    assert "CF107" in [each.code for each in findings(text, Severity.WARNING)]
+
+
+def test_the_transforms_of_a_suite_agree_on_the_group() -> None:
+    text = _with_suite(
+        _ESP.replace("Transforms=xf", "Transforms=xf,QM-ESP-AES-SHA-PFS-GRP14-XF,QM-ESP-AES-SHA-PFS-GRP15-XF")
+    )
+    (error,) = findings(text)
+    assert error.code == "CF210"
+    assert "MODP_2048, MODP_3072, none" in error.message
+
+
+# --- what is wrong ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code", "caret"),
+    [
+        ("Connections=link", "Connections=lynk", "CF201", "lynk"),
+        ("Connections=link", "Connections=link, lynk", "CF201", "lynk"),
+        ("192.0.2.1=east", "192.0.2.1=eest", "CF201", "eest"),
+        ("ISAKMP-peer=east", "ISAKMP-peer=eest", "CF201", "eest"),
+        ("Configuration=main", "Configuration=mein", "CF201", "mein"),
+        ("Configuration=quick", "Configuration=quack", "CF201", "quack"),
+        ("Remote-ID=you", "Remote-ID=yuo", "CF201", "yuo"),
+        ("Local-ID=here", "Local-ID=hear", "CF201", "hear"),
+        ("AES-SHA2-256-GRP14", "AES-SHA2-256-GRP44", "CF201", "AES-SHA2-256-GRP44"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AES-SHA3-SUITE", "CF201", "QM-ESP-AES-SHA3-SUITE"),
+        ("[east]\nPhase=1\n", "[east]\n", "CF202", "east"),
+        ("[link]\nPhase=2\n", "[link]\n", "CF202", "link"),
+        ("ISAKMP-peer=east\n", "", "CF202", "link"),
+        ("Configuration=quick\n", "", "CF202", "link"),
+        ("EXCHANGE_TYPE=ID_PROT\n", "", "CF202", "main"),
+        ("EXCHANGE_TYPE=QUICK_MODE\n", "", "CF202", "quick"),
+        ("Suites=QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE\n", "", "CF202", "quick"),
+        ("Name=west.example.org\n", "", "CF202", "me"),
+        ("Netmask=255.255.0.0\n\n[there]", "\n[there]", "CF202", "here"),
+        ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=QUICK_MODE", "CF203", "QUICK_MODE"),
+        ("EXCHANGE_TYPE=QUICK_MODE", "EXCHANGE_TYPE=ID_PROT", "CF203", "ID_PROT"),
+        ("DOI=IPSEC\nEXCHANGE_TYPE=ID", "DOI=GDOI\nEXCHANGE_TYPE=ID", "CF203", "GDOI"),
+        ("ID-type=FQDN", "ID-type=FDQN", "CF203", "FDQN"),
+        ("[east]\n", "[east]\nTransport=tcp\n", "CF203", "tcp"),
+        ("Name=west.example.org", "Name=", "CF203", ""),
+        ("Address=192.0.2.1\nConf", "Address=gw.example.org\nConf", "CF204", "gw.example.org"),
+        ("Address=192.0.2.1\nConf", "Address=192.0.2.256\nConf", "CF204", "192.0.2.256"),
+        ("Address=192.0.2.1\nConf", "Local-address=::1\nAddress=192.0.2.1\nConf", "CF204", "::1"),
+        ("Address=192.0.2.1\n\n", "Address=2001:db8::1\n\n", "CF204", "2001:db8::1"),
+        ("Netmask=255.255.0.0\n\n[there]", "Netmask=255.0.255.0\n\n[there]", "CF204", "255.0.255.0"),
+        ("Network=10.2.0.0", "Network=10.2.0.1", "CF204", "10.2.0.1"),
+        ("Network=10.2.0.0", "Network=default", "CF204", "default"),
+        ("Retransmits=5", "Retransmits=five", "CF205", "five"),
+        ("Retransmits=5", "Retransmits=", "CF205", ""),
+        ("Retransmits=5", "Check-interval=0", "CF205", "0"),
+        ("[east]\n", "[east]\nPort=65536\n", "CF205", "65536"),
+        ("[east]\n", "[east]\nPort=isakpm\n", "CF205", "isakpm"),
+        ("Network=10.2.0.0\n", "Network=10.2.0.0\nProtocol=256\n", "CF205", "256"),
+        ("Network=10.2.0.0\n", "Network=10.2.0.0\nProtocol=tpc\n", "CF205", "tpc"),
+        ("Network=10.2.0.0\n", "Network=10.2.0.0\nPort=22\n", "CF209", "22"),
+        ("Retransmits=5", "Default-phase-1-lifetime=1h", "CF206", "1h"),
+        ("Retransmits=5", "Default-phase-1-lifetime=10,20:30", "CF206", "10,20:30"),
+        ("Retransmits=5", "Default-phase-1-lifetime=25,30:20", "CF206", "25,30:20"),
+        ("Transforms=AES-SHA2-256-GRP14", "Transforms=", "CF207", ""),
+        ("Suites=QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "Suites=,", "CF207", ","),
+        ("[east]\nPhase=1", "[east]\nPhase=2", "CF212", "2"),
+        ("[link]\nPhase=2", "[link]\nPhase=1", "CF212", "1"),
+    ],
+)
+def test_an_error_is_shown_where_it_stands(before: str, after: str, code: str, caret: str) -> None:
+    text = altered((before, after))
+    assert (code, caret) in [shown(text, each) for each in findings(text)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "caret"),
+    [
+        (_ESP.replace("TRANSFORM_ID=AES", "TRANSFORM_ID=AES_CBC"), "CF203", "AES_CBC"),
+        (_ESP.replace("TUNNEL", "BEET"), "CF203", "BEET"),
+        (_ESP.replace("HMAC_SHA", "SHA"), "CF203", "SHA"),
+        (_ESP.replace("IPSEC_ESP", "ESP"), "CF203", "ESP"),
+        (_ESP + "KEY_LENGTH=100\n", "CF203", "100"),
+        (_ESP.replace("=AES", "=3DES") + "KEY_LENGTH=192\n", "CF203", "192"),
+        (_ESP + "GROUP_DESCRIPTION=MODP_2049\n", "CF203", "MODP_2049"),
+        (_ESP.replace("TRANSFORM_ID=AES", "TRANSFORM_ID=AES_GCM_16"), "CF208", "HMAC_SHA"),
+        (_ESP.replace("IPSEC_ESP", "IPSEC_AH").replace("=AES", "=MD5"), "CF208", "HMAC_SHA"),
+        (_ESP.replace("Transforms=xf", "Transforms="), "CF207", ""),
+        (_ESP.replace("Protocols=esp", "Protocols=eps"), "CF201", "eps"),
+        (_ESP.replace("Transforms=xf", "Transforms=xg"), "CF201", "xg"),
+        (_ESP + "Life=live\n", "CF201", "live"),
+        (_ESP + "Life=life\n\n[life]\nLIFE_TYPE=ANY\nLIFE_DURATION=5\n", "CF203", "ANY"),
+        (_ESP + "Life=life\n\n[life]\nLIFE_TYPE=SECONDS\n", "CF202", "life"),
+        (_ESP + "Life=life\n\n[life]\nLIFE_TYPE=SECONDS\nLIFE_DURATION=1h\n", "CF206", "1h"),
+    ],
+)
+def test_an_error_of_a_suite_is_shown_where_it_stands(lines: str, code: str, caret: str) -> None:
+    text = _with_suite(lines)
+    assert (code, caret) in [shown(text, each) for each in findings(text)]
+
+
+def test_all_errors_are_told_in_one_run() -> None:
+    text = altered(
+        ("Retransmits=5", "Retransmits=many"),
+        ("ISAKMP-peer=east", "ISAKMP-peer=west"),
+        ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=MAIN"),
+        ("Network=10.1.0.0", "Network=10.1"),
+        ("Name=west.example.org\n", ""),
+    )
+    codes = sorted(each.code for each in findings(text))
+    assert codes == ["CF201", "CF202", "CF203", "CF204", "CF205"]
+
+
+def test_a_message_names_the_chain_of_sections() -> None:
+    (error,) = findings(altered(("EXCHANGE_TYPE=QUICK_MODE", "EXCHANGE_TYPE=QUICK")))
+    assert error.message.endswith("in [Phase 2] -> [link] -> [quick]")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "meant"),
+    [
+        ("Connections=link", "Connections=lnik", "link"),
+        ("ISAKMP-peer=east", "ISAKMP-peer=eastt", "east"),
+        ("Transforms=AES-SHA2-256-GRP14", "Transforms=AES-SHA2-256-GPR14", "AES-SHA2-256-GRP14"),
+        ("SUITE", "SIUTE", "QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE"),
+        ("ID-type=FQDN", "ID-type=FQND", "FQDN"),
+        ("EXCHANGE_TYPE=QUICK_MODE", "EXCHANGE_TYPE=QUICKMODE", "QUICK_MODE"),
+    ],
+)
+def test_a_slip_of_the_pen_is_recognised(before: str, after: str, meant: str) -> None:
+    assert f"did you mean {meant}?" in [each.hint for each in findings(altered((before, after)))]
+
+
+def test_an_error_of_a_section_that_many_name_is_told_once() -> None:
+    text = altered(("Connections=link", "Connections=link,other"), ("EXCHANGE_TYPE=QUICK_MODE", "EXCHANGE_TYPE=X"))
+    text += "[other]\nPhase=2\nISAKMP-peer=east\nConfiguration=quick\n"
+    assert [each.code for each in findings(text)] == ["CF203"]
+
+
+def test_a_connection_that_is_not_listed_is_checked_and_kept_for_who_asks_by_name() -> None:
+    lines = ("[spare]", "Phase=2", "ISAKMP-peer=east", "Configuration=quick")
+    spare = read(with_lines(*lines)).connections["spare"]
+    assert (spare.initiates, spare.answers) == (False, False)
+    assert [each.code for each in findings(with_lines(*lines[:-1]))] == ["CF202"]
+
+
+# --- what is doubtful ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code", "caret"),
+    [
+        ("AES-SHA2-256-GRP14", "3DES-SHA-GRP14", "CF101", "3DES-SHA-GRP14"),
+        ("AES-SHA2-256-GRP14", "AES-MD5-GRP14", "CF101", "AES-MD5-GRP14"),
+        ("AES-SHA2-256-GRP14", "AES-SHA2-256", "CF101", "AES-SHA2-256"),
+        ("AES-SHA2-256-GRP14", "AES-SHA2-256-GRP5", "CF101", "AES-SHA2-256-GRP5"),
+        ("AES-SHA2-256-GRP14", "CAST-SHA-GRP14", "CF102", "CAST-SHA-GRP14"),
+        ("AES-SHA2-256-GRP14", "BLF-SHA-GRP14", "CF102", "BLF-SHA-GRP14"),
+        ("AES-SHA2-256-GRP14", "AES-SHA-GRP14-RSA_SIG", "CF102", "AES-SHA-GRP14-RSA_SIG"),
+        ("AES-SHA2-256-GRP14", "AES-SHA-GRP14-DSS", "CF102", "AES-SHA-GRP14-DSS"),
+        ("AES-SHA2-256-GRP14", "AES-SHA-GRP28", "CF102", "AES-SHA-GRP28"),
+        ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=AGGRESSIVE", "CF102", "AGGRESSIVE"),
+        ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=AGGRESSIVE", "CF101", "AGGRESSIVE"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-AH-SHA-SUITE", "CF102", "QM-AH-SHA-SUITE"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-TRP-AES-SHA-SUITE", "CF102", "QM-ESP-TRP-AES-SHA-SUITE"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AESGCM-128-SUITE", "CF102", "QM-ESP-AESGCM-128-SUITE"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-3DES-SHA-SUITE", "CF101", "QM-ESP-3DES-SHA-SUITE"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AES-SUITE", "CF101", "QM-ESP-AES-SUITE"),
+        ("[link]\n", "[link]\nPF-Tag=x\n", "CF102", "x"),
+        ("[east]\n", "[east]\nFlags=ikecfg\n", "CF102", "ikecfg"),
+        ("Retransmits=5", "Retransmits=5 times", "CF103", "5 times"),
+        ("Connections=link", "Connections=link,,", "CF104", "link,,"),
+        ("[east]\n", "[east]\nFlags=ikecgf\n", "CF105", "ikecgf"),
+        ("[east]\n", "[east]\nAuthentcation=hello\n", "CF105", "Authentcation=hello"),
+        ("[east]\n", "[east]\nDOI=IPSEC\n", "CF105", "DOI=IPSEC"),
+        ("[east]\n", "[unused]\nName=x\n\n[east]\n", "CF109", "unused"),
+    ],
+)
+def test_a_warning_is_shown_where_somebody_asked_for_it(before: str, after: str, code: str, caret: str) -> None:
+    text = altered((before, after))
+    read(text)
+    assert (code, caret) in [shown(text, each) for each in findings(text, Severity.WARNING)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("[ufqdn/me@example.org]", "Mode=SET", "Attributes=Address", "Address=10.0.0.7"),
+        ("[me@example.org]", "Authentication=secret"),
+        ("[X509-certificates]", "CA-directory=/etc/isakmpd/ca/"),
+        ("[KeyNote]", "Credential-directory=/etc/isakmpd/keynote/"),
+    ],
+)
+def test_sections_that_an_identity_or_their_own_name_finds_need_no_reference(lines: tuple[str, ...]) -> None:
+    assert findings(with_lines(*lines), Severity.WARNING) == []
+
+
+def test_every_code_that_comes_up_is_listed() -> None:
+    """And every code of isakmpd.conf that is listed is tested above."""
+    tested = Path(__file__).read_text(encoding="ascii")
+    assert [code for code in MEANINGS if code.startswith("CF") and f'"{code}"' not in tested] == []
+
+
+# --- keys, and what is kept ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["0x", "0x123", "0xgg", ""])
+def test_a_key_that_cannot_be_decoded_is_an_error_that_does_not_tell_it(key: str) -> None:
+    (error,) = check_keys(bindings(altered(("mekmitasdigoat", key))))
+    assert error.code == "CF211"
+    assert "123" not in error.message
+    assert "gg" not in error.message
+
+
+def test_a_sound_key_is_no_finding() -> None:
+    assert check_keys(bindings(WHOLE)) == []
+    assert check_keys(bindings(altered(("mekmitasdigoat", "0x00fF")))) == []
+
+
+def test_only_known_tags_are_kept() -> None:
+    text = "[Phase 1]\n192.0.2.1=a\nDEFAULT=b\nsecret=c\n[a]\nAuthentication=d\nAuthentcation=e\nPORT=1\n"
+    assert [each.value for _, each in bindings(text) if is_kept(each)] == ["a", "b", "d", "1"]
+
+
+# --- anything at all ----------------------------------------------------------------------------------------------
+
+
+def _mutated(text: str, chance: random.Random) -> str:
+    lines = text.split("\n")
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(len(lines))
+        other = chance.choice(lines)
+        tag, equals, value = lines[place].partition("=")
+        lines[place] = chance.choice(
+            [
+                "",
+                other,
+                f"{tag}{equals}{other.partition('=')[2]}",
+                f"{tag}{equals}{value}{chr(chance.randrange(256))}",
+                f"{tag}{equals}{'9' * chance.randint(1, 5000)}",
+                f"{tag}{equals}{value[: chance.randrange(len(value) + 1)]}",
+                f"{chr(chance.randrange(256))}{tag}{equals}{value}",
+                f"{tag}{equals},{value},,{value}",
+                f"{tag}{equals}-{value}:{value}",
+            ]
+        )
+    return "\n".join(each for each in lines if "]" in each or not each.startswith("["))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_mutated_configuration_raises_nothing_and_is_placed(seed: int) -> None:
+    text = _mutated(WHOLE, random.Random(seed))
+    found: Resolved = resolve(bindings(text))
+    lines = text.count("\n") + 1
+    for each in found.diagnostics:
+        assert each.code in MEANINGS
+        assert 1 <= each.span.line <= lines
+        assert 0 <= each.span.start <= each.span.end <= len(text)
+    for connection in found.configuration.connections.values():
+        assert isinstance(connection, Connection)
+        assert isinstance(found.configuration.peers[connection.peer], Peer)
+
+
+def test_what_the_store_gives_back_resolves_to_the_same(tmp_path: Path) -> None:
+    """Of a stored binding only the line is known; records do not depend on more."""
+    kept = seal_bindings(binding for _, binding in bindings(WHOLE))
+    stored = tuple(Setting(each.span.line, each.section, each.tag, each.value) for each in kept)
+    path = tmp_path / "policy.db"
+    publish(path, Source("isakmpd.conf", "configuration", "x", settings=stored))
+    with open_snapshot(path) as snapshot:
+        assert snapshot.configuration == read(WHOLE)
