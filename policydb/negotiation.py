@@ -32,6 +32,7 @@ class Reason(StrEnum):
     PEER_REFUSED = "peer-refused"
     TIMEOUT = "timeout"
     MALFORMED = "malformed"
+    LOCAL_ERROR = "local-error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,181 @@
+"""Which proposal of a quick mode is taken: configured suites where a connection matches, and always policy.
+
+isakmpd asks policy alone as responder; here a connection whose identities match must agree as well (its suites), so
+that neither file silently widens the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+
+from daemon.ike import dh, identities, policy
+from daemon.ike.errors import InvalidIdInformation, NoProposalChosen
+from daemon.ike.events import Path
+from daemon.ike.exchange import NegotiationFailed
+from daemon.ike.proposals import IpsecProposal, QuickOffer, match_suites
+from daemon.ike.records import brief, question
+from daemon.ike.registries import ExchangeType
+from daemon.ike.sa import IsakmpSa
+from daemon.ike.surroundings import Oracle
+from policydb.connections import Connection, Identity, Suite
+from policydb.negotiation import Comparison, Question, Reason
+from policydb.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The traffic of a quick mode, seen from here."""
+
+    local: Identity
+    remote: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Everything but the proposal that policy is told about."""
+
+    oracle: Oracle
+    isakmp: IsakmpSa
+    path: Path
+    filters: Filters
+    initiator: bool
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The proposal taken, the suite of ours that it matches (None: no connection matched) and what policy answered."""
+
+    proposal: IpsecProposal
+    suite: Suite | None
+    questions: tuple[Question, ...]
+
+
+def ask(setting: Setting, proposal: IpsecProposal) -> Request:
+    """The request for one proposal (isakmpd.policy(5), action attributes)."""
+    facts = policy.NegotiationFacts(
+        initiator=setting.initiator,
+        phase1_exchange=ExchangeType.ID_PROT,
+        phase1_group=setting.isakmp.group,
+        proposal=proposal,
+        remote_id=identities.from_payload(setting.isakmp.remote_id),
+        remote_filter=setting.filters.remote,
+        local_filter=setting.filters.local,
+        remote_address=ip_address(setting.path.remote.address),
+        local_address=ip_address(setting.path.local.address),
+        now=setting.now,
+    )
+    return Request(setting.isakmp.authorizers, policy.action_attributes(facts))
+
+
+def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Connection | None) -> Accepted:
+    """As responder: the peer's first proposal that our suites and policy take.
+
+    Raises NegotiationFailed with every comparison, and with every question that policy answered no to.
+    """
+    comparisons: list[Comparison] = list(offer.unsupported)
+    refused: list[tuple[IpsecProposal, Request]] = []
+    for proposal in offer.proposals:
+        if (proposal.group is not None) is not with_key or (with_key and proposal.group not in dh.GROUPS):
+            continue
+        suite = None
+        if connection is not None:
+            match = match_suites(proposal, connection.suites)
+            if match.suite is None:
+                comparisons.extend(match.comparisons)
+                continue
+            suite = match.suite
+        if not setting.oracle.configuration.general.use_keynote:
+            return Accepted(proposal, suite, ())
+        request = ask(setting, proposal)
+        if setting.oracle.allows(request):
+            answer = brief(request, setting.oracle.generation)
+            return Accepted(proposal, suite, (question(title(proposal), request, answer),))
+        refused.append((proposal, request))
+    raise _refusal(setting.oracle, refused, tuple(comparisons))
+
+
+def confirm(setting: Setting, proposal: IpsecProposal, connection: Connection) -> Accepted:
+    """As initiator: the responder's choice, which is one of our own offers, held against policy."""
+    suite = match_suites(proposal, connection.suites).suite
+    if not setting.oracle.configuration.general.use_keynote:
+        return Accepted(proposal, suite, ())
+    request = ask(setting, proposal)
+    if setting.oracle.allows(request):
+        answer = brief(request, setting.oracle.generation)
+        return Accepted(proposal, suite, (question(title(proposal), request, answer),))
+    raise NegotiationFailed(
+        NoProposalChosen("initiator_recv_HASH_SA_NONCE: policy check failed"),
+        Reason.POLICY,
+        questions=_explained(setting.oracle, [(proposal, request)]),
+    )
+
+
+def _refusal(
+    oracle: Oracle, refused: list[tuple[IpsecProposal, Request]], comparisons: tuple[Comparison, ...]
+) -> NegotiationFailed:
+    """Refused by policy if policy was asked at all, else nothing matched."""
+    if refused:
+        return NegotiationFailed(
+            NoProposalChosen("check_policy: negotiated SA failed policy check", comparisons),
+            Reason.POLICY,
+            questions=_explained(oracle, refused),
+            comparisons=comparisons,
+        )
+    return NegotiationFailed(
+        NoProposalChosen("message_negotiate_sa: no compatible proposal found", comparisons),
+        Reason.NO_TRANSFORM_MATCHED,
+        comparisons=comparisons,
+    )
+
+
+def _explained(oracle: Oracle, refused: list[tuple[IpsecProposal, Request]]) -> tuple[Question, ...]:
+    return tuple(question(title(proposal), request, oracle.explain(request)) for proposal, request in refused)
+
+
+def title(proposal: IpsecProposal) -> str:
+    """A proposal in a few words, for people."""
+    return str(proposal)
+
+
+# --- which connection an incoming quick mode belongs to (isakmpd.conf(5), Passive-connections) --------------------
+
+
+def matching_connection(oracle: Oracle, peer: str, filters: Filters, explicit: bool) -> Connection | None:
+    """The connection that answers to these identities; None: policy alone decides.
+
+    Both identities must match, protocol and port included; a connection without Remote-ID matches on the local one
+    alone (road warriors). `explicit` False: the peer sent no identities, which suits connections that have none.
+    """
+    candidates = [each for each in oracle.configuration.connections.values() if each.answers and each.peer == peer]
+    for each in candidates:
+        if each.local_identity is None or each.remote_identity is None:
+            continue
+        if identities.matches(each.local_identity, filters.local) and identities.matches(
+            each.remote_identity, filters.remote
+        ):
+            return each
+    for each in candidates:
+        if each.remote_identity is not None:
+            continue
+        if each.local_identity is None:
+            if not explicit:
+                return each
+        elif identities.matches(each.local_identity, filters.local):
+            return each
+    return None
+
+
+def refuse_unknown(oracle: Oracle, connection: Connection | None, filters: Filters) -> None:
+    """As responder without a policy (-K): identities that no connection has are refused. Raises NegotiationFailed."""
+    if connection is not None or oracle.configuration.general.use_keynote:
+        return
+    raise NegotiationFailed(
+        InvalidIdInformation(
+            "responder_recv_HASH_SA_NONCE: peer proposed invalid phase 2 IDs: "
+            f"initiator id {filters.remote}, responder id {filters.local}"
+        ),
+        Reason.IDENTITY_MISMATCH,
+    )

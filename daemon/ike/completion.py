@@ -1,0 +1,161 @@
+"""What a finished exchange leaves: an ISAKMP SA or IPsec SAs with their lifetimes, a record, and a line in the log."""
+
+from __future__ import annotations
+
+from daemon.ike.core import Core
+from daemon.ike.exchange import AnyExchange, Role
+from daemon.ike.keying import soft_share
+from daemon.ike.main_mode import MainExchange, known, printed
+from daemon.ike.policy import psk_authorizers
+from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
+from daemon.ike.quick import QuickExchange
+from daemon.ike.records import make_record
+from daemon.ike.registries import EspTransform, Protocol
+from daemon.ike.removal import remove
+from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
+from daemon.ike.timers import TimerKey, TimerKind
+from policydb.negotiation import Outcome, Question
+
+
+def phase1_done(core: Core, exchange: MainExchange) -> IsakmpSa:
+    """The ISAKMP SA of a main mode that both sides have proved, in the table."""
+    state = exchange.state
+    parameters = known(state.parameters)
+    seconds = parameters.life_seconds or DEFAULT_LIFE_SECONDS
+    isakmp = IsakmpSa(
+        number=core.next_number(),
+        name=exchange.name,
+        role=exchange.role,
+        path=exchange.path,
+        initiator_cookie=exchange.initiator_cookie,
+        responder_cookie=exchange.responder_cookie,
+        group=parameters.group,
+        keys=known(state.keys),
+        cipher=known(exchange.cipher),
+        authorizers=psk_authorizers(state.secret),
+        local_id=known(state.local_id),
+        remote_id=known(state.remote_id),
+        transform=_phase1_transform(parameters),
+        lifetime_seconds=seconds,
+        lifetime_kilobytes=parameters.life_kilobytes,
+        version=state.version,
+        nat=state.nat,
+        flags=SaFlag.READY,
+        soft_at=core.now + seconds * soft_share(core.tools.surroundings.random),
+        hard_at=core.now + seconds,
+    )
+    if state.version is not None and state.nat is not None and state.nat.any:
+        isakmp.flags |= SaFlag.NAT_T_ENABLE
+    isakmp.answered.remember(0, exchange.received, exchange.sent)
+    if state.told_first_contact:
+        drop_others(core, isakmp)
+    core.contacted.add(isakmp.path.remote.address)
+    core.sas.add(isakmp)
+    _arm_lifetime(core, isakmp)
+    if state.nat is not None and state.nat.local:
+        isakmp.flags |= SaFlag.NAT_T_KEEPALIVE
+        interval = exchange.oracle.configuration.general.nat_t_keepalive
+        core.timers.arm(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.now + interval)
+    ids = [printed(isakmp.local_id), printed(isakmp.remote_id)]
+    initiator, responder = ids if exchange.role is Role.INITIATOR else reversed(ids)
+    core.log(
+        f"isakmpd: phase 1 done{_as_role(exchange)}: initiator id {initiator}, responder id {responder}, "
+        f"{_ends(exchange)}",
+        verbose=True,
+    )
+    _accepted(core, exchange, ())
+    return isakmp
+
+
+def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
+    """The IPsec SAs of a quick mode that the kernel has installed, in the table; older ones are marked replaced."""
+    state = exchange.state
+    parameters = known(state.proposal).protocols[0]
+    first = state.sas[0]
+    sa = IpsecSa(
+        number=core.next_number(),
+        name=exchange.name,
+        role=exchange.role,
+        path=exchange.path,
+        owner=state.isakmp.owner,
+        sas=state.sas,
+        local_id=printed(state.isakmp.local_id),
+        remote_id=printed(state.isakmp.remote_id),
+        transform=_phase2_transform(parameters),
+        lifetime_seconds=first.hard_seconds,
+        lifetime_kilobytes=first.hard_kilobytes,
+        flags=SaFlag.READY,
+        soft_at=core.now + first.soft_seconds if first.soft_seconds else None,
+        hard_at=core.now + first.hard_seconds if first.hard_seconds else None,
+    )
+    if exchange.role is Role.INITIATOR and exchange.name:
+        sa.flags |= SaFlag.STAYALIVE
+    for older in core.sas.named(sa.name):
+        if older.selectors == sa.selectors and older.owner == sa.owner:
+            older.flags |= SaFlag.REPLACED
+    core.sas.add(sa)
+    state.isakmp.answered.remember(exchange.message_id, exchange.received, exchange.sent)
+    _arm_lifetime(core, sa)
+    core.log(f"isakmpd: quick mode done{_as_role(exchange)}: {_ends(exchange)}", verbose=True)
+    _accepted(core, exchange, state.questions)
+    return sa
+
+
+def drop_others(core: Core, isakmp: IsakmpSa) -> None:
+    """INITIAL-CONTACT (RFC 2407 section 4.6.3.3): the peer has forgotten every SA but this one; so do we.
+
+    Only SAs of the same authenticated identity at the same address go: others may share the address behind a NAT.
+    """
+    address = isakmp.path.remote.address
+    for other in core.sas.isakmp:
+        if other is not isakmp and other.owner == isakmp.owner and other.path.remote.address == address:
+            remove(core, other)
+    for child in core.sas.owned_by(isakmp.owner):
+        if child.path.remote.address == address:
+            remove(core, child)
+
+
+def _arm_lifetime(core: Core, sa: IsakmpSa | IpsecSa) -> None:
+    for kind, at in ((TimerKind.SOFT_EXPIRY, sa.soft_at), (TimerKind.HARD_EXPIRY, sa.hard_at)):
+        if at is not None:
+            core.timers.arm(TimerKey(kind, sa.number), at)
+
+
+def _accepted(core: Core, exchange: AnyExchange, questions: tuple[Question, ...]) -> None:
+    wall = core.tools.surroundings.wall_clock()
+    core.record(make_record(exchange, Outcome.ACCEPTED, wall, questions=questions))
+
+
+def _as_role(exchange: AnyExchange) -> str:
+    return "" if exchange.role is Role.INITIATOR else " (as responder)"
+
+
+def _ends(exchange: AnyExchange) -> str:
+    return f"src: {exchange.path.local.address} dst: {exchange.path.remote.address}"
+
+
+def _phase1_transform(parameters: IkeParameters) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Encryption algorithm", str(parameters.encryption)),
+        ("Encryption key length", str(parameters.key_length or "")),
+        ("Hash algorithm", str(parameters.hash)),
+        ("Group description", str(parameters.group)),
+    )
+
+
+def _phase2_transform(parameters: IpsecParameters) -> tuple[tuple[str, str], ...]:
+    """The lines of isakmpd's SA report."""
+    lines = []
+    if parameters.protocol is Protocol.IPSEC_ESP:
+        name = str(EspTransform(parameters.transform))
+        lines.append(("Encryption key length", str(parameters.encryption_key_octets * 8)))
+        lines.append(("Encryption algorithm", _CIPHERS.get(name, name)))
+    if parameters.authentication is not None:
+        name = str(parameters.authentication).replace("_", "-")
+        lines.append(("Authentication key length", str(parameters.authentication_key_octets * 8)))
+        lines.append(("Authentication algorithm", "HMAC-SHA1" if name == "HMAC-SHA" else name))
+    return tuple(lines)
+
+
+_CIPHERS = {"AES": "AES (CBC)", "AES_CTR": "AES (CTR)", "AES_GCM_16": "AES (GCM)", "AES_GMAC": "AES (GMAC)"}
+"""Where the report's name of a cipher is not isakmpd.conf's."""

@@ -1,0 +1,128 @@
+"""What all parts of the engine share: the tables, the timers, this turn's clock and outputs, and ways to say things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from daemon.ike.allowance import Allowance
+from daemon.ike.errors import ProtocolError
+from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
+from daemon.ike.exchange import Sent, Tools
+from daemon.ike.exchange_table import ExchangeTable
+from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
+from daemon.ike.registries import Protocol
+from daemon.ike.sa import SaTable
+from daemon.ike.surroundings import Oracle, Secrets, Settings, Surroundings
+from daemon.ike.timers import TimerKey, TimerKind, Timers
+from policydb.negotiation import NegotiationRecord
+
+_COMPLAINTS_PER_SECOND = 10.0
+_COMPLAINTS_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a token stands for: an exchange, and the protocol of an SPI (None: the installation of its SAs)."""
+
+    exchange: int
+    protocol: Protocol | None = None
+
+
+class Core:
+    """The engine's state. Every verb sets `now` first and takes the outputs last."""
+
+    def __init__(self, oracle: Oracle, secrets: Secrets, settings: Settings, surroundings: Surroundings) -> None:
+        self.oracle = oracle
+        self.tools = Tools(secrets, settings, surroundings)
+        self.timers = Timers()
+        self.sas = SaTable()
+        self.exchanges = ExchangeTable()
+        self.awaited: dict[int, Awaited] = {}
+        self.contacted: set[str] = set()
+        self.stopped: set[str] = set()
+        self.complaints = Allowance(_COMPLAINTS_PER_SECOND, _COMPLAINTS_AT_ONCE)
+        self.closed = False
+        self.now = 0.0
+        self._outputs: list[Output] = []
+        self._last_number = 0
+
+    @property
+    def settings(self) -> Settings:
+        """What the command line decided."""
+        return self.tools.settings
+
+    def use(self, oracle: Oracle, secrets: Secrets) -> None:
+        """Begin new exchanges with these from now on."""
+        self.oracle = oracle
+        self.tools = replace(self.tools, secrets=secrets)
+
+    def next_number(self) -> int:
+        """A number for an exchange, an SA or a token; never used twice."""
+        self._last_number += 1
+        return self._last_number
+
+    def random_cookie(self) -> bytes:
+        """Eight unpredictable octets, not all zero: cookies are checked by looking them up."""
+        while True:
+            cookie = self.tools.surroundings.random(COOKIE_LENGTH)
+            if cookie != ZERO_COOKIE:
+                return cookie
+
+    def random_message_id(self, cookies: bytes) -> int:
+        """A message ID that no exchange of this ISAKMP SA has; never 0."""
+        initiator, responder = cookies[:8], cookies[8:]
+        while True:
+            message_id = int.from_bytes(self.tools.surroundings.random(4))
+            if message_id and self.exchanges.find(initiator, responder, message_id) is None:
+                return message_id
+
+    def emit(self, output: Output) -> None:
+        """One more thing for the loop to do, after all before it."""
+        self._outputs.append(output)
+
+    def take_outputs(self) -> list[Output]:
+        """What the loop is to do, in order."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def log(self, text: str, category: str = "Default", level: int = 0, *, verbose: bool = False) -> None:
+        """One line; level 0 is an ordinary message."""
+        self.emit(LogLine(category, level, text, verbose))
+
+    def record(self, record: NegotiationRecord) -> None:
+        """One line for the decision log."""
+        self.emit(Record(record))
+
+    def transmit(self, sent: Sent, *, priority: bool = False) -> None:
+        """Put a message of ours on the wire; a repetition is not captured again."""
+        self.emit(Send(sent.path, sent.data, priority))
+        if self.settings.capture and sent.transmissions == 0:
+            self.emit(Captured(sent.path, sent.clear, outbound=True))
+
+    def may_complain(self) -> bool:
+        """Whether strangers have not yet made us say too much; tells once how much was held back."""
+        if not self.complaints.take(self.now):
+            return False
+        withheld = self.complaints.withheld()
+        if withheld:
+            self.log(f"{withheld} more messages were dropped and not logged")
+        return True
+
+    def log_dropped(self, path: Path, error: ProtocolError) -> None:
+        """The one line that a dropped message gets."""
+        remote = path.remote
+        if error.notification is None:
+            self.log(f"dropped message from {remote.address} port {remote.port}: {error}")
+            return
+        self.log(
+            f"dropped message from {remote.address} port {remote.port} "
+            f"due to notification type {error.notification}: {error}"
+        )
+
+    def forget(self, number: int) -> None:
+        """Take an exchange out with everything that belongs to it: timers, tokens, its place in the table."""
+        for kind in (TimerKind.RETRANSMIT, TimerKind.EXCHANGE_END):
+            self.timers.cancel(TimerKey(kind, number))
+        for token in [token for token, each in self.awaited.items() if each.exchange == number]:
+            del self.awaited[token]
+        self.exchanges.remove(number)

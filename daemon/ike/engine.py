@@ -1,0 +1,177 @@
+"""The protocol core behind a handful of verbs: datagrams, timers, kernel answers and commands in, outputs out.
+
+Three things drive it: the network (`receive_datagram`), the clock (`handle_timer` at `next_deadline`) and the daemon
+around it (`upcall`, `result`, `command`, `reconfigure`). Every verb takes the monotonic time and returns what is to be
+done, in order. No peer, kernel or command can make a verb raise: ProtocolError is caught here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from daemon.ike import lifecycle, reception
+from daemon.ike.core import Core
+from daemon.ike.errors import LocalError, ProtocolError
+from daemon.ike.events import (
+    Command,
+    Connect,
+    EngineReport,
+    Outcome,
+    Output,
+    Path,
+    Shutdown,
+    TearDown,
+    Upcall,
+)
+from daemon.ike.exchange import Datagram, NegotiationFailed
+from daemon.ike.informational import tell, tell_in_the_clear
+from daemon.ike.negotiation import fail, retransmit, take_result, time_out
+from daemon.ike.parser import read_header
+from daemon.ike.payloads import Notify
+from daemon.ike.quick import QuickMode
+from daemon.ike.registries import ExchangeType, Notification, Protocol
+from daemon.ike.reports import engine_report
+from daemon.ike.sa import IpsecSa, IsakmpSa
+from daemon.ike.surroundings import Oracle, Secrets, Settings, Surroundings
+from daemon.ike.timers import TimerKey, TimerKind
+
+
+class Engine:
+    """One IKE daemon without its IO. To be started by `reconfigure`."""
+
+    def __init__(self, oracle: Oracle, secrets: Secrets, settings: Settings, surroundings: Surroundings) -> None:
+        self._core = Core(oracle, secrets, settings, surroundings)
+
+    # --- verbs ----------------------------------------------------------------------------------------------------
+
+    def receive_datagram(self, data: bytes, path: Path, now: float) -> list[Output]:
+        """A datagram of any octets from anybody; on the NAT-T port without its non-ESP marker."""
+        core = self._at(now)
+        if core.closed:
+            return []
+        try:
+            datagram = Datagram(read_header(data), data, path)
+        except ProtocolError as error:
+            self._complain(error, path)
+            return core.take_outputs()
+        try:
+            reception.receive(core, datagram)
+        except NegotiationFailed as failure:
+            self._refuse(failure, datagram)
+        except ProtocolError as error:
+            if self._complain(error, path):
+                self._notify(error, datagram)
+        except LocalError as error:
+            if core.may_complain():
+                core.log(f"message from {path.remote} not handled: {error}")
+        return core.take_outputs()
+
+    def handle_timer(self, now: float) -> list[Output]:
+        """Whatever is due."""
+        core = self._at(now)
+        while (key := core.timers.pop_due(now)) is not None:
+            self._due(key)
+        return core.take_outputs()
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timer` wants to be called; None: no timer runs."""
+        return self._core.timers.next_deadline()
+
+    def upcall(self, event: Upcall, now: float) -> list[Output]:
+        """An event from the kernel."""
+        core = self._at(now)
+        sa = core.sas.by_key((event.protocol, event.destination, event.spi))
+        if sa is not None and event.hard:
+            lifecycle.delete(core, sa)
+        elif sa is not None:
+            lifecycle.soften(core, sa)
+        return core.take_outputs()
+
+    def result(self, token: int, outcome: Outcome, now: float) -> list[Output]:
+        """The answer to an AllocateSpi or InstallSas; one that comes too late is ignored."""
+        core = self._at(now)
+        take_result(core, token, outcome)
+        return core.take_outputs()
+
+    def command(self, command: Command, now: float) -> list[Output]:
+        """A command from the FIFO, the control socket or a signal."""
+        core = self._at(now)
+        match command:
+            case Connect(name):
+                lifecycle.connect(core, name)
+            case TearDown(name, phase):
+                lifecycle.tear_down(core, name, phase)
+            case Shutdown():
+                lifecycle.shut_down(core)
+        return core.take_outputs()
+
+    def reconfigure(self, oracle: Oracle, secrets: Secrets, now: float) -> list[Output]:
+        """A new generation: exchanges under way keep theirs, connections that should be up are started."""
+        core = self._at(now)
+        core.use(oracle, secrets)
+        if not core.closed:
+            lifecycle.check(core)
+        return core.take_outputs()
+
+    def report(self, now: float) -> EngineReport:
+        """Everything the engine holds."""
+        return engine_report(self._core, now)
+
+    # --- the rest -------------------------------------------------------------------------------------------------
+
+    def _at(self, now: float) -> Core:
+        self._core.now = now
+        return self._core
+
+    def _due(self, key: TimerKey) -> None:
+        core = self._core
+        match key.kind:
+            case TimerKind.RETRANSMIT:
+                retransmit(core, key.owner)
+            case TimerKind.EXCHANGE_END:
+                time_out(core, key.owner)
+            case TimerKind.CHECK:
+                lifecycle.check(core)
+            case _:
+                sa = core.sas.by_number(key.owner)
+                if sa is not None:
+                    self._sa_due(key.kind, sa)
+
+    def _sa_due(self, kind: TimerKind, sa: IsakmpSa | IpsecSa) -> None:
+        if kind is TimerKind.SOFT_EXPIRY:
+            lifecycle.soften(self._core, sa)
+        elif kind is TimerKind.HARD_EXPIRY:
+            lifecycle.delete(self._core, sa)
+        elif isinstance(sa, IsakmpSa):
+            lifecycle.keep_alive(self._core, sa)
+
+    def _complain(self, error: ProtocolError, path: Path) -> bool:
+        """One log line about a message that cannot be used, within bounds; whether there was room for it."""
+        if not self._core.may_complain():
+            return False
+        self._core.log_dropped(path, error)
+        return True
+
+    def _refuse(self, failure: NegotiationFailed, datagram: Datagram) -> None:
+        """A negotiation that ends here. What a stranger began and failed at once is bounded like any complaint."""
+        core = self._core
+        exchange = failure.exchange
+        if exchange is None:
+            return
+        begun = exchange.message_id or core.exchanges.get(exchange.number)
+        if not begun and not core.may_complain():
+            return
+        core.log_dropped(datagram.path, failure.error)
+        fail(core, exchange, failure)
+        if not isinstance(exchange.state, QuickMode):
+            self._notify(failure.error, datagram)
+
+    def _notify(self, error: ProtocolError, datagram: Datagram) -> None:
+        """Tell the sender; never in answer to an informational message (RFC 2408 section 5.4)."""
+        if error.notification is None or datagram.header.exchange_type == ExchangeType.INFO:
+            return
+        core = self._core
+        isakmp = core.sas.by_cookies(datagram.cookies)
+        if isakmp is not None:
+            tell(core, isakmp, Notify(error.notification))
+            return
+        spi = datagram.cookies if error.notification is Notification.INVALID_COOKIE else b""
+        tell_in_the_clear(core, datagram, Notify(error.notification, Protocol.ISAKMP, spi))

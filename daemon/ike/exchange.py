@@ -1,0 +1,318 @@
+"""Exchanges as values, their messages as rows of tables, and the one runner that moves an exchange along its table.
+
+Theory of operation. An exchange (main mode, quick mode) is a frozen value; the engine keeps the current one under its
+number. `accept` takes such a value and a datagram and returns the value that follows, or raises and so leaves what the
+engine holds as it was: decryption, the table of payloads, HASH and every other check come before the one assignment
+with which the engine adopts the new value. A forged or damaged datagram therefore cannot change, let alone end, a
+negotiation. `advance` builds the next message when it is our turn, unless the row needs something from outside first.
+
+A message that no timer repeats (the last of an exchange, and the first answer to a peer that has not yet shown that it
+receives at its address) is sent again when the peer repeats what it answered: see Retransmission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Generic, Protocol, TypeVar
+
+from daemon.ike.crypto import Cbc
+from daemon.ike.errors import InvalidFlags, InvalidPayloadType, PayloadMalformed, ProtocolError
+from daemon.ike.events import Path
+from daemon.ike.parser import parse_payloads
+from daemon.ike.payloads import HEADER_LENGTH, Header, Message, Payload, encode_payloads
+from daemon.ike.registries import ExchangeType, Flag, PayloadType
+from daemon.ike.surroundings import Oracle, Secrets, Settings, Surroundings
+from policydb.negotiation import Comparison, Question, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom and what a negotiation is about, in print, as far as it is known."""
+
+    peer_name: str = ""
+    connection: str = ""
+    local_id: str = ""
+    remote_id: str = ""
+    local_filter: str = ""
+    remote_filter: str = ""
+
+
+class State(Protocol):
+    """What a protocol gathers while its exchange runs; a frozen value."""
+
+    def subject(self) -> Subject:
+        """For records and logs."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Role(StrEnum):
+    """Which side of an exchange we are, or who sends a message."""
+
+    INITIATOR = "initiator"
+    RESPONDER = "responder"
+
+
+class Retransmission(StrEnum):
+    """What makes us send a message again."""
+
+    TIMER = "timer"
+    DUPLICATE = "duplicate"
+    NEVER = "never"
+
+
+class Need(StrEnum):
+    """What has to be answered from outside, by Engine.result.
+
+    Before a message can be built; in the last row also before the one who received it counts the exchange as done.
+    """
+
+    SPI = "spi"
+    INSTALLED = "installed"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a step may use besides the exchange itself."""
+
+    secrets: Secrets
+    settings: Settings
+    surroundings: Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A datagram of ours as it went out, and how often so far."""
+
+    path: Path
+    data: bytes
+    clear: bytes
+    repeats: Retransmission
+    transmissions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange(Generic[S]):
+    """One negotiation under way: who, where, which message comes next, and what its protocol has gathered (`state`).
+
+    `received` is the digest of the last datagram accepted; `granted` holds the answers to needs; `waiting` are the
+    connections whose quick mode starts when this phase 1 is done; `grievance` is why a record was already written.
+    """
+
+    number: int
+    script: Script[S]
+    role: Role
+    name: str
+    path: Path
+    oracle: Oracle
+    started: float
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    state: S
+    message_id: int = 0
+    step: int = 0
+    cipher: Cbc | None = None
+    received: bytes = b""
+    sent: Sent | None = None
+    granted: frozenset[Need] = frozenset()
+    waiting: tuple[str, ...] = ()
+    grievance: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last message was sent or received."""
+        return self.step == len(self.script.steps)
+
+    @property
+    def our_turn(self) -> bool:
+        """Whether the next message is ours to send."""
+        return not self.finished and self.script.steps[self.step].sender is self.role
+
+    @property
+    def need(self) -> Need | None:
+        """What must be answered from outside before the exchange can go on."""
+        steps = self.script.steps
+        row = steps[-1] if self.finished else steps[self.step]
+        if row.need is None or row.need in self.granted:
+            return None
+        return row.need if self.our_turn or self.finished else None
+
+    @property
+    def label(self) -> str:
+        """The name as logs show it."""
+        return self.name or "<unnamed>"
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[S]):
+    """One message of an exchange.
+
+    `leading` payloads stand first, in this order; `required` come exactly so often, `optional` up to so often.
+    `receive` checks everything and returns the exchange with its new state; `send` returns it with what to send.
+    """
+
+    reference: str
+    sender: Role
+    leading: tuple[PayloadType, ...]
+    required: Mapping[PayloadType, int]
+    optional: Mapping[PayloadType, int]
+    encrypted: bool
+    receive: Callable[[Exchange[S], Message, Tools], Exchange[S]]
+    send: Callable[[Exchange[S], Tools], tuple[Exchange[S], tuple[Payload, ...]]]
+    retransmission: Retransmission
+    need: Need | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script(Generic[S]):
+    """A whole exchange: its type on the wire, its name in logs and records, its messages in order."""
+
+    type: ExchangeType
+    title: str
+    steps: tuple[Step[S], ...] = field(repr=False)
+
+
+AnyExchange = Exchange[Any]
+
+
+class NegotiationFailed(Exception):  # noqa: N818 - it says what happened; the error inside says what was wrong
+    """A negotiation that ends for a reason beyond doubt: what refused it was authenticated, or opens the exchange."""
+
+    def __init__(
+        self,
+        error: ProtocolError,
+        reason: Reason,
+        *,
+        exchange: AnyExchange | None = None,
+        questions: tuple[Question, ...] = (),
+        comparisons: tuple[Comparison, ...] = (),
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.reason = reason
+        self.exchange = exchange
+        self.questions = questions
+        self.comparisons = comparisons
+
+
+@contextmanager
+def beyond_doubt(exchange: AnyExchange, reason: Reason) -> Iterator[None]:
+    """Whatever is wrong in here ends the exchange: the message was authenticated, or opens the exchange."""
+    try:
+        yield
+    except NegotiationFailed as failure:
+        failure.exchange = failure.exchange or exchange
+        raise
+    except ProtocolError as error:
+        raise NegotiationFailed(error, reason, exchange=exchange) from None
+
+
+# --- receiving ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """What came in: the octets, their header, and the way they took."""
+
+    header: Header
+    data: bytes
+    path: Path
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the ENC flag is set."""
+        return bool(self.header.flags & Flag.ENC)
+
+    @property
+    def cookies(self) -> bytes:
+        """Both cookies."""
+        return self.header.initiator_cookie + self.header.responder_cookie
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What a datagram is recognised by when it comes again."""
+        return sha256(self.data).digest()
+
+
+def open_message(cipher: Cbc | None, datagram: Datagram) -> tuple[Message, Cbc | None, bytes]:
+    """Decrypt (where ENC is set) and parse a datagram: the message, the cipher for what follows, the clear octets."""
+    header = datagram.header
+    body = datagram.data[HEADER_LENGTH:]
+    if datagram.encrypted:
+        if cipher is None:
+            raise InvalidFlags("message_recv: encrypted message without keys")
+        body, cipher = cipher.decrypt(body)
+    payloads = parse_payloads(header.next_payload, body, padded=datagram.encrypted)
+    message = Message(replace(header, flags=header.flags & ~Flag.ENC), payloads)
+    return message, cipher, message.encode()
+
+
+def check_payloads(step: Step[Any], message: Message) -> None:
+    """Hold a message against its row. Raises InvalidPayloadType or PayloadMalformed.
+
+    Payloads of the private range that nobody asked for are skipped (isakmpd's rule).
+    """
+    present = [each.payload_type for each in message.payloads]
+    if tuple(present[: len(step.leading)]) != step.leading:
+        raise PayloadMalformed("message_recv: payload out of sequence")
+    for kind in set(present):
+        count = present.count(kind)
+        most = step.required.get(kind, 0) + step.optional.get(kind, 0)
+        if most == 0 and kind < 128:
+            raise InvalidPayloadType(f"message_parse_payloads: payload type {kind} unexpected")
+        if 0 < most < count:
+            raise PayloadMalformed(f"message_parse_payloads: {count} payloads of type {kind}, at most {most} expected")
+    for kind, count in step.required.items():
+        if present.count(kind) < count:
+            raise PayloadMalformed(f"message_parse_payloads: payload type {kind} missing")
+
+
+def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exchange[S], bytes]:
+    """The exchange after the peer's next message, and that message in the clear. Raises, changing nothing.
+
+    The peer's address is followed only in messages that the keys protect (RFC 3947 section 7).
+    """
+    step = exchange.script.steps[exchange.step]
+    if step.encrypted and not datagram.encrypted:
+        raise InvalidFlags(f"message_recv: cleartext phase {2 if exchange.message_id else 1} message")
+    if datagram.encrypted and not step.encrypted:
+        raise InvalidFlags("message_recv: encrypted message without keys")
+    message, cipher, clear = open_message(exchange.cipher, datagram)
+    check_payloads(step, message)
+    ahead = replace(exchange, cipher=cipher, path=datagram.path) if step.encrypted else exchange
+    following = step.receive(ahead, message, tools)
+    return replace(following, step=exchange.step + 1, received=datagram.fingerprint, sent=None), clear
+
+
+# --- sending ------------------------------------------------------------------------------------------------------
+
+
+def advance(exchange: Exchange[S], tools: Tools) -> Exchange[S]:
+    """The exchange after our next message, which is left in `sent`. To be called on our turn, with no need open."""
+    step = exchange.script.steps[exchange.step]
+    built, payloads = step.send(exchange, tools)
+    header = Header(
+        built.initiator_cookie, built.responder_cookie, built.script.type, built.message_id, flags=Flag.NONE
+    )
+    clear = Message(header, payloads).encode()
+    data, cipher = clear, built.cipher
+    if step.encrypted:
+        if built.cipher is None:
+            raise InvalidFlags("message to be encrypted before there are keys")
+        data, cipher = seal(built.cipher, header, payloads)
+    sent = Sent(built.path, data, clear, step.retransmission)
+    return replace(built, step=exchange.step + 1, cipher=cipher, sent=sent)
+
+
+def seal(cipher: Cbc, header: Header, payloads: tuple[Payload, ...]) -> tuple[bytes, Cbc]:
+    """An encrypted message and the cipher for what follows (RFC 2409 appendix B: zero padding, the IV chained)."""
+    first, plain = encode_payloads(payloads)
+    body, following = cipher.encrypt(plain)
+    outer = replace(header, flags=header.flags | Flag.ENC, next_payload=first, length=HEADER_LENGTH + len(body))
+    return outer.encode() + body, following

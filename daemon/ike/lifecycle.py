@@ -1,0 +1,135 @@
+"""The life of connections: brought up at start and by command, checked, renewed, torn down (isakmpd, connections)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from daemon.ike.core import Core
+from daemon.ike.events import SendKeepalive
+from daemon.ike.exchange import AnyExchange, Role
+from daemon.ike.informational import delete_of, tell
+from daemon.ike.main_mode import MainMode
+from daemon.ike.negotiation import start_phase1, start_quick
+from daemon.ike.removal import abandon, remove
+from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
+from daemon.ike.timers import TimerKey, TimerKind
+
+
+def establish(core: Core, name: str) -> None:
+    """Bring a connection up: a quick mode under the peer's ISAKMP SA, or behind the phase 1 that makes one."""
+    configuration = core.oracle.configuration
+    connection = configuration.connections.get(name)
+    peer = configuration.peers.get(connection.peer) if connection else None
+    if connection is None or peer is None:
+        core.log(f'exchange_establish: no connection "{name}" or no peer for it')
+        return
+    if any(each.name == name and not isinstance(each.state, MainMode) for each in core.exchanges):
+        return
+    isakmp = core.sas.phase1_with(peer.name)
+    if isakmp is not None:
+        start_quick(core, isakmp, connection)
+        return
+    under_way = _phase1_under_way(core, peer.name)
+    if under_way is None:
+        start_phase1(core, peer, (name,))
+    elif name not in under_way.waiting:
+        core.exchanges.put(replace(under_way, waiting=(*under_way.waiting, name)))
+
+
+def _phase1_under_way(core: Core, peer: str) -> AnyExchange | None:
+    ours = (each for each in core.exchanges if each.role is Role.INITIATOR and isinstance(each.state, MainMode))
+    return next((each for each in ours if each.name == peer), None)
+
+
+def check(core: Core) -> None:
+    """The connection checker: what should be up and is not, is brought up; comes again after Check-interval."""
+    configuration = core.oracle.configuration
+    core.timers.arm(TimerKey(TimerKind.CHECK), core.now + configuration.general.check_interval)
+    for connection in configuration.connections.values():
+        if connection.initiates and connection.name not in core.stopped and not core.sas.named(connection.name):
+            establish(core, connection.name)
+
+
+# --- expiry -------------------------------------------------------------------------------------------------------
+
+
+def soften(core: Core, sa: IsakmpSa | IpsecSa) -> None:
+    """The soft lifetime is over: what we initiated and still want gets a successor."""
+    if sa.flags & SaFlag.REPLACED or sa.name in core.stopped:
+        return
+    if isinstance(sa, IpsecSa):
+        if sa.flags & SaFlag.STAYALIVE:
+            establish(core, sa.name)
+        return
+    peer = core.oracle.configuration.peers.get(sa.name)
+    in_use = any(each.owner == sa.owner for each in core.sas.ipsec)
+    if sa.role is Role.INITIATOR and peer is not None and in_use and _phase1_under_way(core, sa.name) is None:
+        start_phase1(core, peer, ())
+
+
+def delete(core: Core, sa: IsakmpSa | IpsecSa, *, priority: bool = False) -> None:
+    """Take an SA down and say so to the peer; a phase 1 leaves its phase 2 SAs as they are (dangling SAs)."""
+    isakmp = sa if isinstance(sa, IsakmpSa) else _protector(core, sa)
+    if isakmp is not None:
+        tell(core, isakmp, *delete_of(sa), priority=priority)
+    remove(core, sa)
+
+
+def _protector(core: Core, sa: IpsecSa) -> IsakmpSa | None:
+    """The newest ISAKMP SA with the peer of an IPsec SA."""
+    return next((each for each in reversed(core.sas.isakmp) if each.owner == sa.owner), None)
+
+
+def keep_alive(core: Core, isakmp: IsakmpSa) -> None:
+    """Keep the NAT before us from forgetting our mapping (RFC 3948 section 4)."""
+    core.emit(SendKeepalive(isakmp.path))
+    interval = core.oracle.configuration.general.nat_t_keepalive
+    core.timers.arm(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.now + interval)
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def connect(core: Core, name: str) -> None:
+    """FIFO `c name`."""
+    core.stopped.discard(name)
+    establish(core, name)
+
+
+def tear_down(core: Core, name: str | None, phase: int) -> None:
+    """FIFO `t [main|quick] name` by connection, peer or address; `T` (None): all phase 2."""
+    for exchange in core.exchanges:
+        main = isinstance(exchange.state, MainMode)
+        if name is not None and main is (phase == 1) and _concerns(core, exchange, name):
+            abandon(core, exchange)
+    if phase == 1:
+        for isakmp in core.sas.isakmp:
+            if name in (isakmp.name, isakmp.path.remote.address):
+                delete(core, isakmp)
+        return
+    if name is not None and name in core.oracle.configuration.connections:
+        core.stopped.add(name)
+    for sa in core.sas.ipsec:
+        if name is None or _concerns(core, sa, name):
+            delete(core, sa)
+
+
+def _concerns(core: Core, subject: AnyExchange | IpsecSa, name: str) -> bool:
+    connection = core.oracle.configuration.connections.get(subject.name)
+    peer = connection.peer if connection else ""
+    return name in (subject.name, peer, subject.path.remote.address) and bool(name)
+
+
+def shut_down(core: Core) -> None:
+    """SIGTERM, FIFO `Q`: DELETE for all phase 2, then all phase 1 SAs, before anything else that is queued."""
+    core.log("isakmpd: shutting down...")
+    for exchange in core.exchanges:
+        abandon(core, exchange)
+    everything: tuple[IsakmpSa | IpsecSa, ...] = (*core.sas.ipsec, *core.sas.isakmp)
+    for sa in everything:
+        if core.oracle.configuration.general.delete_sas:
+            delete(core, sa, priority=True)
+        else:
+            remove(core, sa)
+    core.timers.cancel(TimerKey(TimerKind.CHECK))
+    core.closed = True

@@ -1,0 +1,313 @@
+"""Negotiations from their first message to the SAs, the refusal or the timeout they end in.
+
+`proceed` is the one way on: it builds our next message or asks for what that needs, and only when all of this worked
+adopts the exchange's new value. Whatever ends an exchange goes through `abandon`, which leaves nothing of it behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+from daemon.ike import keys
+from daemon.ike.completion import phase1_done, quick_done
+from daemon.ike.core import Awaited, Core
+from daemon.ike.errors import LocalError
+from daemon.ike.events import (
+    AllocateSpi,
+    Endpoint,
+    Installed,
+    InstallSas,
+    KernelFailed,
+    KeyMaterial,
+    Outcome,
+    Path,
+    SpiAllocated,
+)
+from daemon.ike.exchange import AnyExchange, Datagram, Exchange, Need, NegotiationFailed, Retransmission, Role, advance
+from daemon.ike.informational import tell
+from daemon.ike.keying import protocol_name
+from daemon.ike.main_mode import MAIN_MODE, MainMode
+from daemon.ike.payloads import ZERO_COOKIE, Delete, Notify
+from daemon.ike.quick import (
+    QUICK_MODE,
+    QuickExchange,
+    QuickMode,
+    begin,
+    initiator_spi,
+    security_associations,
+    wanted_protocols,
+    with_spi,
+)
+from daemon.ike.records import make_record
+from daemon.ike.registries import Notification
+from daemon.ike.removal import abandon
+from daemon.ike.sa import IsakmpSa
+from daemon.ike.timers import TimerKey, TimerKind
+from policydb.connections import Connection, Peer
+from policydb.negotiation import Outcome as Ending
+from policydb.negotiation import Reason
+
+_REFUSALS = frozenset(
+    {
+        Reason.POLICY,
+        Reason.NO_TRANSFORM_MATCHED,
+        Reason.NO_PEER_CONFIGURED,
+        Reason.IDENTITY_MISMATCH,
+        Reason.PEER_REFUSED,
+    }
+)
+
+
+# --- beginning ----------------------------------------------------------------------------------------------------
+
+
+def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
+    """Begin main mode with a peer; the connections in `waiting` start when it is done."""
+    if peer.address is None:
+        core.log(f'exchange_establish: no "Address" specified for peer "{peer.name}"')
+        return
+    remote = str(peer.address)
+    local = str(peer.local_address) if peer.local_address else core.tools.surroundings.local_address(remote)
+    exchange = Exchange(
+        number=core.next_number(),
+        script=MAIN_MODE,
+        role=Role.INITIATOR,
+        name=peer.name,
+        path=Path(Endpoint(local, core.settings.ike_port), Endpoint(remote, peer.port)),
+        oracle=core.oracle,
+        started=core.now,
+        initiator_cookie=core.random_cookie(),
+        responder_cookie=ZERO_COOKIE,
+        state=MainMode(peer=peer, first_contact=remote not in core.contacted),
+        waiting=waiting,
+    )
+    proceed_or_fail(core, exchange)
+
+
+def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
+    """Begin a quick mode for a connection under an ISAKMP SA."""
+    message_id = core.random_message_id(isakmp.cookies)
+    exchange = _quick_exchange(core, isakmp, Role.INITIATOR, message_id, begin(isakmp, connection))
+    proceed_or_fail(core, replace(exchange, name=connection.name))
+
+
+def answer_phase1(core: Core, datagram: Datagram) -> Exchange[MainMode]:
+    """The value with which an incoming main mode begins; not yet in the table."""
+    return Exchange(
+        number=core.next_number(),
+        script=MAIN_MODE,
+        role=Role.RESPONDER,
+        name="",
+        path=datagram.path,
+        oracle=core.oracle,
+        started=core.now,
+        initiator_cookie=datagram.header.initiator_cookie,
+        responder_cookie=core.random_cookie(),
+        state=MainMode(first_contact=datagram.path.remote.address not in core.contacted),
+    )
+
+
+def answer_quick(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> QuickExchange:
+    """The value with which an incoming quick mode begins; not yet in the table."""
+    return _quick_exchange(core, isakmp, Role.RESPONDER, datagram.header.message_id, QuickMode(isakmp))
+
+
+def _quick_exchange(core: Core, isakmp: IsakmpSa, role: Role, message_id: int, state: QuickMode) -> QuickExchange:
+    return Exchange(
+        number=core.next_number(),
+        script=QUICK_MODE,
+        role=role,
+        name="",
+        path=isakmp.path,
+        oracle=core.oracle,
+        started=core.now,
+        initiator_cookie=isakmp.initiator_cookie,
+        responder_cookie=isakmp.responder_cookie,
+        state=state,
+        message_id=message_id,
+        cipher=keys.phase2_cipher(isakmp.keys, isakmp.cipher.iv, message_id),
+    )
+
+
+# --- going on -----------------------------------------------------------------------------------------------------
+
+
+def proceed(core: Core, exchange: AnyExchange) -> None:
+    """Go as far as we can without the peer or the kernel. Raises before anything has changed."""
+    if exchange.our_turn and exchange.need is None:
+        exchange = advance(exchange, core.tools)
+    _adopt(core, exchange)
+    core.timers.cancel(TimerKey(TimerKind.RETRANSMIT, exchange.number))
+    if exchange.sent is not None:
+        exchange = _transmit(core, exchange)
+    if exchange.need is not None:
+        _ask(core, exchange, exchange.need)
+    elif exchange.finished:
+        _complete(core, exchange)
+
+
+def proceed_or_fail(core: Core, exchange: AnyExchange) -> None:
+    """`proceed` where no message of the peer is at fault: what goes wrong ends the exchange."""
+    try:
+        proceed(core, exchange)
+    except NegotiationFailed as failure:
+        fail(core, failure.exchange or exchange, failure)
+    except LocalError as error:
+        end(core, exchange, Reason.LOCAL_ERROR, str(error))
+
+
+def _adopt(core: Core, exchange: AnyExchange) -> None:
+    """Make this the exchange's value."""
+    before = core.exchanges.get(exchange.number)
+    if before is None:
+        general = exchange.oracle.configuration.general
+        core.timers.arm(TimerKey(TimerKind.EXCHANGE_END, exchange.number), core.now + general.exchange_max_time)
+        if exchange.role is Role.RESPONDER and exchange.message_id == 0:
+            known = ip_address(exchange.path.remote.address) in exchange.oracle.configuration.peers_by_address
+            evicted = core.exchanges.admit(exchange, known)
+            if evicted is not None:
+                core.forget(evicted)
+    core.exchanges.put(exchange)
+    fresh = exchange.cipher is not None and (before is None or before.cipher is None)
+    if fresh and exchange.cipher and exchange.message_id == 0 and core.settings.key_log:
+        core.emit(KeyMaterial(exchange.initiator_cookie, exchange.cipher.key))
+
+
+def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
+    """Send the exchange's last message (again) and arrange for the next time, or give up (isakmpd: 2n + 5 s)."""
+    if exchange.sent is None:
+        return exchange
+    core.transmit(exchange.sent)
+    sent = replace(exchange.sent, transmissions=exchange.sent.transmissions + 1)
+    following = replace(exchange, sent=sent)
+    core.exchanges.put(following)
+    if sent.repeats is Retransmission.TIMER:
+        if sent.transmissions > exchange.oracle.configuration.general.retransmits:
+            core.log(
+                f"transport_send_messages: giving up on exchange {exchange.label}, "
+                f"no response from peer {sent.path.remote}"
+            )
+        else:
+            wait = 2 * sent.transmissions + 5
+            core.timers.arm(TimerKey(TimerKind.RETRANSMIT, exchange.number), core.now + wait)
+    return following
+
+
+def retransmit(core: Core, number: int) -> None:
+    """The timer of an exchange's last message went off, or the peer repeated what it answers."""
+    exchange = core.exchanges.get(number)
+    if exchange is not None:
+        _transmit(core, exchange)
+
+
+# --- needs --------------------------------------------------------------------------------------------------------
+
+
+def _ask(core: Core, exchange: QuickExchange, need: Need) -> None:
+    """Ask the kernel for what the exchange needs; the answer comes back to `take_result`."""
+    local, remote = exchange.path.local.address, exchange.path.remote.address
+    if need is Need.SPI:
+        for protocol in wanted_protocols(exchange):
+            token = core.next_number()
+            core.awaited[token] = Awaited(exchange.number, protocol)
+            core.emit(AllocateSpi(token, protocol_name(protocol), local, remote))
+        return
+    following = replace(exchange, state=replace(exchange.state, sas=security_associations(exchange, core.tools)))
+    core.exchanges.put(following)
+    token = core.next_number()
+    core.awaited[token] = Awaited(exchange.number)
+    core.emit(InstallSas(token, following.state.sas))
+
+
+def take_result(core: Core, token: int, outcome: Outcome) -> None:
+    """The kernel's answer. One for an exchange that has ended meanwhile is dropped."""
+    awaited = core.awaited.pop(token, None)
+    exchange = core.exchanges.get(awaited.exchange) if awaited else None
+    if awaited is None or exchange is None:
+        return
+    match outcome:
+        case KernelFailed(text):
+            what = f"{protocol_name(awaited.protocol)} SPI" if awaited.protocol else "SAs"
+            _tell_peer(core, exchange, Notification.NO_PROPOSAL_CHOSEN)
+            end(core, exchange, Reason.LOCAL_ERROR, f"the kernel refused the {what}: {text}")
+        case SpiAllocated(spi) if awaited.protocol is not None:
+            following = with_spi(exchange, awaited.protocol, spi)
+            core.exchanges.put(following)
+            if Need.SPI in following.granted:
+                proceed_or_fail(core, following)
+        case Installed() if awaited.protocol is None:
+            proceed_or_fail(core, replace(exchange, granted=exchange.granted | {Need.INSTALLED}))
+        case _:
+            core.log(f"an answer of the wrong kind to token {token}")
+
+
+# --- ends ---------------------------------------------------------------------------------------------------------
+
+
+def _complete(core: Core, exchange: AnyExchange) -> None:
+    """Everything was said: the SA stands, and what waited for it starts."""
+    core.forget(exchange.number)
+    if isinstance(exchange.state, MainMode):
+        isakmp = phase1_done(core, exchange)
+        for name in exchange.waiting:
+            connection = exchange.oracle.configuration.connections.get(name)
+            if connection is not None and name not in core.stopped:
+                start_quick(core, isakmp, connection)
+    else:
+        quick_done(core, exchange)
+
+
+def fail(core: Core, exchange: AnyExchange, failure: NegotiationFailed) -> None:
+    """End an exchange for a reason beyond doubt; the peer is told where keys protect the telling."""
+    if failure.error.notification is not None:
+        _tell_peer(core, exchange, failure.error.notification)
+    end(core, exchange, failure.reason, str(failure), failure=failure)
+
+
+def _tell_peer(core: Core, exchange: AnyExchange, notification: Notification) -> None:
+    """Say that a quick mode is off: the SPI of its initiator names it, and no SPI of ours will be used."""
+    state = exchange.state
+    if not isinstance(state, QuickMode) or (exchange.role is Role.INITIATOR and exchange.step == 0):
+        return
+    protocol, spi = initiator_spi(exchange)
+    deletes = (Delete(each, (number.to_bytes(4),)) for each, number in state.spis.items())
+    tell(core, state.isakmp, Notify(notification, protocol, spi), *deletes)
+
+
+def end(
+    core: Core, exchange: AnyExchange, reason: Reason, detail: str, *, failure: NegotiationFailed | None = None
+) -> None:
+    """Write the record of an exchange that came to nothing, and forget it."""
+    complain(core, exchange, reason, detail, failure=failure)
+    abandon(core, exchange)
+
+
+def complain(
+    core: Core, exchange: AnyExchange, reason: Reason, detail: str, *, failure: NegotiationFailed | None = None
+) -> None:
+    """Write a record of why an exchange does not come to an SA; the exchange stays as it is."""
+    core.record(
+        make_record(
+            exchange,
+            Ending.REFUSED if reason in _REFUSALS else Ending.FAILED,
+            core.tools.surroundings.wall_clock(),
+            reason=reason,
+            detail=detail,
+            questions=failure.questions if failure else (),
+            comparisons=failure.comparisons if failure else (),
+        )
+    )
+
+
+def time_out(core: Core, number: int) -> None:
+    """Exchange-max-time is over. One record is enough: where one says why already, there is no second."""
+    exchange = core.exchanges.get(number)
+    if exchange is None:
+        return
+    missing = f"{exchange.script.title} with {exchange.path.remote} got no further than message {exchange.step}"
+    core.log(f"exchange {exchange.label} timed out: {missing}", "Exch", 10)
+    if exchange.grievance:
+        abandon(core, exchange)
+    else:
+        end(core, exchange, Reason.TIMEOUT, missing)

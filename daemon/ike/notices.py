@@ -1,0 +1,118 @@
+"""What we do about an informational message: everything where the keys protect it, nothing where they do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from daemon.ike.completion import drop_others
+from daemon.ike.core import Core
+from daemon.ike.events import Path
+from daemon.ike.exchange import AnyExchange, Role
+from daemon.ike.informational import Informational, tell
+from daemon.ike.keying import protocol_name
+from daemon.ike.negotiation import complain, end
+from daemon.ike.payloads import Delete, Notify, Payload
+from daemon.ike.quick import QuickExchange, QuickMode, initiator_spi
+from daemon.ike.registries import Notification, Protocol
+from daemon.ike.removal import remove
+from daemon.ike.sa import IpsecSa, IsakmpSa
+from policydb.negotiation import Reason
+
+_FIRST_STATUS = 16384
+"""Notifications from here on report a status, below they are errors (RFC 2408 section 3.14.1)."""
+
+_KEYS_DIFFER = frozenset(
+    {
+        Notification.INVALID_PAYLOAD_TYPE,
+        Notification.PAYLOAD_MALFORMED,
+        Notification.UNEQUAL_PAYLOAD_LENGTHS,
+        Notification.INVALID_HASH_INFORMATION,
+        Notification.AUTHENTICATION_FAILED,
+    }
+)
+"""What peers say when our message 5 decrypts to rubbish there."""
+
+
+# --- protected ----------------------------------------------------------------------------------------------------
+
+
+def act(core: Core, isakmp: IsakmpSa, news: tuple[Payload, ...]) -> None:
+    """Do what an authenticated peer tells us, in its order."""
+    for each in news:
+        if isinstance(each, Delete):
+            _delete(core, isakmp, each)
+        elif isinstance(each, Notify):
+            _notified(core, isakmp, each)
+
+
+def _delete(core: Core, isakmp: IsakmpSa, payload: Delete) -> None:
+    """DELETE: only the sender's own SAs, named by its inbound SPIs or its cookies."""
+    for spi in payload.spis:
+        sa: IsakmpSa | IpsecSa | None
+        if payload.protocol is Protocol.ISAKMP:
+            sa = core.sas.by_cookies(spi)
+        elif payload.protocol in (Protocol.IPSEC_ESP, Protocol.IPSEC_AH):
+            name, number = protocol_name(payload.protocol), int.from_bytes(spi)
+            sa = core.sas.outbound(isakmp.owner, name, number)
+        else:
+            sa = None
+        if sa is None or sa.owner != isakmp.owner:
+            core.log(f"ipsec_handle_delete: no SA of {isakmp.path.remote} with SPI {spi.hex()}", "SA", 20)
+            continue
+        number = Protocol.ISAKMP if isinstance(sa, IsakmpSa) else payload.protocol
+        core.log(
+            f"isakmpd: Peer {isakmp.path.remote.address} made us delete live SA {sa.name or '<unnamed>'} "
+            f"for proto {int(number)}",
+            verbose=True,
+        )
+        remove(core, sa)
+
+
+def _notified(core: Core, isakmp: IsakmpSa, notify: Notify) -> None:
+    if notify.type is Notification.INITIAL_CONTACT:
+        drop_others(core, isakmp)
+    elif notify.type is Notification.R_U_THERE:
+        answer = Notify(Notification.R_U_THERE_ACK, Protocol.ISAKMP, isakmp.cookies, notify.data)
+        tell(core, isakmp, answer)
+    elif notify.type < _FIRST_STATUS:
+        exchange = _refused_exchange(core, isakmp, notify)
+        text = f"the peer refused with {notify.type}"
+        core.log(f"got NOTIFY of type {notify.type} from {isakmp.path.remote}")
+        if exchange is not None:
+            end(core, exchange, Reason.PEER_REFUSED, text)
+    else:
+        core.log(f"got NOTIFY of type {notify.type} from {isakmp.path.remote}", "Exch", 10)
+
+
+def _refused_exchange(core: Core, isakmp: IsakmpSa, notify: Notify) -> QuickExchange | None:
+    """The quick mode that an error is about: the one its SPI names, or without an SPI the only one there is."""
+    running = [each for each in core.exchanges if isinstance(each.state, QuickMode) and each.state.isakmp is isakmp]
+    for each in running:
+        if notify.spi and initiator_spi(each)[1] == notify.spi:
+            return each
+    ours = [each for each in running if each.role is Role.INITIATOR]
+    return ours[0] if len(ours) == 1 and len(notify.spi) != 4 else None
+
+
+# --- hearsay ------------------------------------------------------------------------------------------------------
+
+
+def hear(core: Core, exchange: AnyExchange | None, heard: Informational, path: Path) -> None:
+    """Unprotected news: logged, and once recorded for the phase 1 that it claims to be about. Nothing else changes."""
+    for each in heard.news:
+        if not core.may_complain():
+            return
+        if isinstance(each, Delete):
+            core.log(f"got an unauthenticated DELETE payload from {path.remote}")
+        elif isinstance(each, Notify):
+            core.log(f"got unauthenticated NOTIFY of type {each.type} from {path.remote}")
+            if exchange is not None and not exchange.grievance and each.type < _FIRST_STATUS:
+                hint = ": probably the pre-shared keys differ" if _keys_differ(exchange, each) else ""
+                text = f"somebody at the peer's address said {each.type}, not authenticated{hint}"
+                complain(core, exchange, Reason.PEER_REFUSED, text)
+                exchange = replace(exchange, grievance=text)
+                core.exchanges.put(exchange)
+
+
+def _keys_differ(exchange: AnyExchange, notify: Notify) -> bool:
+    return exchange.cipher is not None and notify.type in _KEYS_DIFFER

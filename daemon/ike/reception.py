@@ -1,0 +1,211 @@
+"""The way of a datagram to its exchange: the header checks in isakmpd's order, duplicates, and who may begin what.
+
+The numbers in comments are those of isakmpd's processing order (docs: header checks). Everything raises ProtocolError,
+which the engine turns into a log line and a notification; nothing has changed then.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+
+from daemon.ike.core import Core
+from daemon.ike.errors import (
+    InvalidCookie,
+    InvalidExchangeType,
+    ProtocolError,
+    Silent,
+    UnsupportedExchangeType,
+)
+from daemon.ike.events import Captured
+from daemon.ike.exchange import AnyExchange, Datagram, Exchange, Retransmission, Role, accept
+from daemon.ike.informational import HEARSAY, Informational, exchange_for
+from daemon.ike.main_mode import MAIN_MODE
+from daemon.ike.negotiation import answer_phase1, answer_quick, complain, proceed, retransmit
+from daemon.ike.notices import act, hear
+from daemon.ike.parser import check_header
+from daemon.ike.payloads import ZERO_COOKIE
+from daemon.ike.quick import QuickMode
+from daemon.ike.registries import ExchangeType
+from daemon.ike.sa import IsakmpSa
+from policydb.negotiation import Reason
+
+
+def receive(core: Core, datagram: Datagram) -> None:
+    """Give a datagram to the exchange that it belongs to, or begin one. Raises ProtocolError, NegotiationFailed."""
+    if datagram.header.responder_cookie == ZERO_COOKIE:
+        _receive_first(core, datagram)
+        return
+    header = datagram.header
+    isakmp = core.sas.by_cookies(datagram.cookies)
+    phase1 = _phase1_exchange(core, datagram)
+    if isakmp is None and phase1 is None:  # 3
+        if datagram.header.exchange_type == ExchangeType.INFO:
+            raise Silent("message_recv: informational message with unknown cookies")
+        raise InvalidCookie(
+            f"message_recv: invalid cookie(s) {header.initiator_cookie.hex()} {header.responder_cookie.hex()}"
+        )
+    check_header(datagram.header)  # 5 to 9
+    if datagram.header.exchange_type == ExchangeType.INFO:
+        _receive_informational(core, datagram, isakmp, phase1)
+    elif datagram.header.message_id == 0:
+        _receive_phase1(core, datagram, isakmp, phase1)
+    elif isakmp is None:
+        raise Silent("message_recv: phase 2 message while phase 1 is incomplete")
+    else:
+        _receive_phase2(core, datagram, isakmp)
+
+
+def _phase1_exchange(core: Core, datagram: Datagram) -> AnyExchange | None:
+    """The main mode with these cookies, or the one of ours to which this may be the first answer."""
+    found = core.exchanges.find(datagram.header.initiator_cookie, datagram.header.responder_cookie, 0)
+    return found or core.exchanges.find(datagram.header.initiator_cookie, ZERO_COOKIE, 0)
+
+
+# --- phase 1 ------------------------------------------------------------------------------------------------------
+
+
+def _receive_first(core: Core, datagram: Datagram) -> None:
+    """A message without responder cookie: somebody begins, or repeats how it began."""
+    opened = core.exchanges.opened_by(datagram.header.initiator_cookie, datagram.path.remote.address)
+    if opened is not None:  # 2, 4
+        if hmac.compare_digest(opened.received, datagram.fingerprint):
+            retransmit(core, opened.number)
+            return
+        raise Silent("message_recv: dropping setup for existing exchange")
+    check_header(datagram.header)
+    if datagram.header.exchange_type == ExchangeType.INFO:
+        ours = core.exchanges.find(datagram.header.initiator_cookie, ZERO_COOKIE, 0)
+        _receive_informational(core, datagram, None, ours)
+        return
+    if any(each.initiator_cookie == datagram.header.initiator_cookie for each in core.sas.isakmp):  # 2
+        raise Silent("message_recv: dropping setup for existing SA")
+    if datagram.header.exchange_type != ExchangeType.ID_PROT:
+        raise UnsupportedExchangeType(f"message_recv: exchange type {datagram.header.exchange_type} is not supported")
+    _step(core, answer_phase1(core, datagram), datagram)
+
+
+def _receive_phase1(core: Core, datagram: Datagram, isakmp: IsakmpSa | None, exchange: AnyExchange | None) -> None:
+    if exchange is not None:
+        _continue(core, exchange, datagram)
+    elif isakmp is not None and not _answered(core, isakmp, 0, datagram):  # 4, 10
+        raise Silent("message_recv: phase 1 message after ISAKMP SA is ready")
+
+
+# --- phase 2 ------------------------------------------------------------------------------------------------------
+
+
+def _check_port(isakmp: IsakmpSa, datagram: Datagram) -> None:
+    """Once an SA has moved to the NAT-T port, the other one is over (RFC 3947 section 4)."""
+    if isakmp.path.encapsulated and not datagram.path.encapsulated:
+        raise Silent("message_recv: message on the old port after the move to the NAT-T port")
+
+
+def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
+    _check_port(isakmp, datagram)
+    exchange = core.exchanges.find(
+        datagram.header.initiator_cookie, datagram.header.responder_cookie, datagram.header.message_id
+    )
+    if exchange is not None:
+        _continue(core, exchange, datagram)
+        return
+    if _answered(core, isakmp, datagram.header.message_id, datagram):
+        return
+    if datagram.header.message_id in isakmp.answered:
+        raise Silent("message_recv: message of an exchange that is over")
+    if datagram.header.exchange_type != ExchangeType.QUICK_MODE:  # 15
+        raise UnsupportedExchangeType(f"message_recv: invalid DOI exchange type {datagram.header.exchange_type}")
+    _step(core, answer_quick(core, isakmp, datagram), datagram)
+
+
+def _answered(core: Core, isakmp: IsakmpSa, message_id: int, datagram: Datagram) -> bool:
+    """Whether this repeats the last message of an exchange that is over; our answer goes out again then."""
+    answer = isakmp.answered.answer(message_id, datagram.fingerprint)
+    if answer is None:
+        return False
+    core.transmit(answer)
+    return True
+
+
+# --- one step -----------------------------------------------------------------------------------------------------
+
+
+def _continue(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
+    """A message of an exchange that is under way: a repetition, or the next one."""
+    if hmac.compare_digest(exchange.received, datagram.fingerprint):  # 4
+        if exchange.sent is not None and exchange.sent.repeats is Retransmission.DUPLICATE:
+            retransmit(core, exchange.number)
+        return
+    if datagram.header.exchange_type != exchange.script.type:
+        raise InvalidExchangeType(
+            f"message_recv: exchange type {datagram.header.exchange_type} in {exchange.script.title}"
+        )
+    if exchange.finished or exchange.our_turn:
+        raise Silent(f"message_recv: message of {exchange.script.title} out of turn")
+    _step(core, exchange, datagram)
+
+
+def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
+    try:
+        following, clear = accept(exchange, datagram, core.tools)
+        _capture(core, datagram, clear)
+        proceed(core, following)
+    except ProtocolError as error:
+        if exchange.script is MAIN_MODE and exchange.cipher is not None and datagram.encrypted:
+            _suspect(core, exchange, error)
+        raise
+    if isinstance(following.state, QuickMode):
+        following.state.isakmp.path = datagram.path
+
+
+def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
+    """Message 5 or 6 is rubbish or does not verify: said once; the exchange goes on, for it may be forged."""
+    if not exchange.grievance and core.may_complain():
+        text = f"{error}: probably the pre-shared keys differ"
+        complain(core, exchange, Reason.AUTHENTICATION_FAILED, text)
+        core.exchanges.put(replace(exchange, grievance=text))
+
+
+def _capture(core: Core, datagram: Datagram, clear: bytes) -> None:
+    if core.settings.capture:
+        core.emit(Captured(datagram.path, clear, outbound=False))
+
+
+# --- informational ------------------------------------------------------------------------------------------------
+
+
+def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | None, phase1: AnyExchange | None) -> None:
+    """Protected news is acted on, the rest is hearsay. Nothing in here is ever answered with an error."""
+    if not datagram.encrypted:
+        said = _hearsay(core, datagram)
+        heard, clear = accept(said, datagram, core.tools)
+        _capture(core, datagram, clear)
+        hear(core, phase1, heard.state, datagram.path)
+        return
+    if isakmp is None:  # 11
+        raise Silent("message_recv: encrypted informational message without an ISAKMP SA")
+    if datagram.header.message_id == 0 or datagram.header.message_id in isakmp.answered:
+        raise Silent("message_recv: informational message again")
+    _check_port(isakmp, datagram)
+    told = exchange_for(core, isakmp, datagram.header.message_id, Role.RESPONDER)
+    news, clear = accept(told, datagram, core.tools)
+    _capture(core, datagram, clear)
+    isakmp.answered.remember(datagram.header.message_id, b"", None)
+    isakmp.path = datagram.path
+    act(core, isakmp, news.state.news)
+
+
+def _hearsay(core: Core, datagram: Datagram) -> Exchange[Informational]:
+    return Exchange(
+        number=0,
+        script=HEARSAY,
+        role=Role.RESPONDER,
+        name="",
+        path=datagram.path,
+        oracle=core.oracle,
+        started=core.now,
+        initiator_cookie=datagram.header.initiator_cookie,
+        responder_cookie=datagram.header.responder_cookie,
+        state=Informational(),
+        message_id=datagram.header.message_id,
+    )

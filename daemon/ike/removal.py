@@ -1,0 +1,35 @@
+"""Taking things out so that nothing of them is left: no timer, no token, no table entry, nothing in the kernel."""
+
+from __future__ import annotations
+
+from daemon.ike.core import Core
+from daemon.ike.events import DeleteSas
+from daemon.ike.exchange import AnyExchange
+from daemon.ike.keying import protocol_name
+from daemon.ike.quick import QuickMode
+from daemon.ike.sa import IpsecSa, IsakmpSa
+from daemon.ike.timers import TimerKey, TimerKind
+
+
+def abandon(core: Core, exchange: AnyExchange) -> None:
+    """Take an exchange out, and from the kernel the SPIs and SAs that it asked for."""
+    core.forget(exchange.number)
+    if isinstance(exchange.state, QuickMode):
+        local = exchange.path.local.address
+        held = {(protocol_name(each), local, spi) for each, spi in exchange.state.spis.items()}
+        held |= {(each.protocol, each.destination, each.spi) for each in exchange.state.sas}
+        if held:
+            core.emit(DeleteSas(tuple(sorted(held))))
+
+
+def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
+    """Take an SA out: a phase 1 with the exchanges under it (its phase 2 SAs stay), a phase 2 from the kernel too."""
+    for kind in (TimerKind.SOFT_EXPIRY, TimerKind.HARD_EXPIRY, TimerKind.KEEPALIVE):
+        core.timers.cancel(TimerKey(kind, sa.number))
+    core.sas.remove(sa)
+    if isinstance(sa, IpsecSa):
+        core.emit(DeleteSas(sa.keys))
+        return
+    for exchange in core.exchanges:
+        if isinstance(exchange.state, QuickMode) and exchange.state.isakmp is sa:
+            abandon(core, exchange)

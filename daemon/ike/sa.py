@@ -1,0 +1,213 @@
+"""The security associations that stand: ISAKMP SAs (phase 1) and IPsec SAs (phase 2), and the table that finds them.
+
+What identifies them: an ISAKMP SA its pair of cookies, an IPsec SA any of its (protocol, destination, SPI).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+from daemon.ike.crypto import Cbc
+from daemon.ike.events import Path, SecurityAssociation
+from daemon.ike.exchange import Role, Sent
+from daemon.ike.keys import Phase1Keys
+from daemon.ike.natt import NatFound, NatVersion
+from daemon.ike.payloads import Identification
+from daemon.ike.registries import Group
+
+_ANSWERS_KEPT = 256
+
+SaKey = tuple[str, str, int]
+"""Protocol ("ESP", "AH"), destination address, SPI: what DeleteSas takes."""
+
+
+class SaFlag(IntFlag):
+    """isakmpd's flags of an SA, as its report prints them."""
+
+    NONE = 0
+    READY = 0x1
+    STAYALIVE = 0x2
+    ONDEMAND = 0x4
+    REPLACED = 0x8
+    FADING = 0x10
+    DPD = 0x80
+    NAT_T_ENABLE = 0x100
+    NAT_T_KEEPALIVE = 0x200
+
+
+class Answered:
+    """Message IDs already dealt with under one ISAKMP SA, each with the digest of its last message and our answer.
+
+    So a repeated last message is answered again, and a replayed one does nothing. The oldest are forgotten first.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, tuple[bytes, Sent | None]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, message_id: int) -> bool:
+        return message_id in self._known
+
+    def remember(self, message_id: int, digest: bytes, answer: Sent | None) -> None:
+        """Note that `message_id` ended with the datagram of this digest, and what we sent last."""
+        self._known[message_id] = (digest, answer)
+        if len(self._known) > _ANSWERS_KEPT:
+            self._known.popitem(last=False)
+
+    def answer(self, message_id: int, digest: bytes) -> Sent | None:
+        """What to send again when exactly that last datagram comes once more."""
+        known = self._known.get(message_id)
+        return known[1] if known and known[0] == digest else None
+
+
+@dataclass(slots=True, eq=False)
+class IsakmpSa:
+    """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section.
+
+    Lifetimes in seconds and kilobytes, None for none. `authorizers` may hold the pre-shared key: never log them.
+    """
+
+    number: int
+    name: str
+    role: Role
+    path: Path
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    group: Group
+    keys: Phase1Keys = field(repr=False)
+    cipher: Cbc = field(repr=False)
+    authorizers: tuple[str, ...] = field(repr=False)
+    local_id: Identification
+    remote_id: Identification
+    transform: tuple[tuple[str, str], ...]
+    lifetime_seconds: int | None
+    lifetime_kilobytes: int | None
+    version: NatVersion | None = None
+    nat: NatFound | None = None
+    flags: SaFlag = SaFlag.NONE
+    soft_at: float | None = None
+    hard_at: float | None = None
+    answered: Answered = field(default_factory=Answered, repr=False)
+
+    @property
+    def cookies(self) -> bytes:
+        """Both cookies: the SA's SPI in notifications and DELETEs (RFC 2408 section 3.15)."""
+        return self.initiator_cookie + self.responder_cookie
+
+    @property
+    def owner(self) -> tuple[str, bytes]:
+        """Who is at the other end, as proved: the peer section and the identity."""
+        return self.name, self.remote_id.body
+
+
+@dataclass(slots=True, eq=False)
+class IpsecSa:
+    """What one quick mode made: the SAs of all its protocols in both directions; `name` is the connection, "" if none.
+
+    `owner` is who may delete it: the peer section and phase 1 identity under which it was negotiated.
+    """
+
+    number: int
+    name: str
+    role: Role
+    path: Path
+    owner: tuple[str, bytes]
+    sas: tuple[SecurityAssociation, ...]
+    local_id: str
+    remote_id: str
+    transform: tuple[tuple[str, str], ...]
+    lifetime_seconds: int | None
+    lifetime_kilobytes: int | None
+    flags: SaFlag = SaFlag.NONE
+    soft_at: float | None = None
+    hard_at: float | None = None
+
+    @property
+    def keys(self) -> tuple[SaKey, ...]:
+        """All directions as DeleteSas takes them."""
+        return tuple((each.protocol, each.destination, each.spi) for each in self.sas)
+
+    @property
+    def inbound(self) -> tuple[SecurityAssociation, ...]:
+        """The SAs whose SPIs are ours: the ones a DELETE of ours names."""
+        return tuple(each for each in self.sas if each.inbound)
+
+    @property
+    def selectors(self) -> tuple[str, str]:
+        """Local and remote traffic, in print."""
+        first = self.inbound[0]
+        return str(first.destination_selector), str(first.source_selector)
+
+
+class SaTable:
+    """Every SA, found by number, by cookies or by (protocol, destination, SPI)."""
+
+    def __init__(self) -> None:
+        self._isakmp: dict[int, IsakmpSa] = {}
+        self._by_cookies: dict[bytes, IsakmpSa] = {}
+        self._ipsec: dict[int, IpsecSa] = {}
+        self._by_key: dict[SaKey, IpsecSa] = {}
+
+    @property
+    def isakmp(self) -> tuple[IsakmpSa, ...]:
+        """All ISAKMP SAs, oldest first."""
+        return tuple(self._isakmp.values())
+
+    @property
+    def ipsec(self) -> tuple[IpsecSa, ...]:
+        """All IPsec SAs, oldest first."""
+        return tuple(self._ipsec.values())
+
+    def add(self, sa: IsakmpSa | IpsecSa) -> None:
+        """Enter an SA under all that identifies it."""
+        if isinstance(sa, IsakmpSa):
+            self._isakmp[sa.number] = sa
+            self._by_cookies[sa.cookies] = sa
+        else:
+            self._ipsec[sa.number] = sa
+            self._by_key.update(dict.fromkeys(sa.keys, sa))
+
+    def remove(self, sa: IsakmpSa | IpsecSa) -> None:
+        """Take an SA out; one that is gone is no error."""
+        if isinstance(sa, IsakmpSa):
+            self._isakmp.pop(sa.number, None)
+            self._by_cookies.pop(sa.cookies, None)
+        elif self._ipsec.pop(sa.number, None):
+            for key in sa.keys:
+                self._by_key.pop(key, None)
+
+    def by_number(self, number: int) -> IsakmpSa | IpsecSa | None:
+        """The SA of a timer."""
+        return self._isakmp.get(number) or self._ipsec.get(number)
+
+    def by_cookies(self, cookies: bytes) -> IsakmpSa | None:
+        """The ISAKMP SA of a message."""
+        return self._by_cookies.get(cookies)
+
+    def by_key(self, key: SaKey) -> IpsecSa | None:
+        """The IPsec SA that has this SPI in either direction."""
+        return self._by_key.get(key)
+
+    def phase1_with(self, peer: str) -> IsakmpSa | None:
+        """The newest ISAKMP SA with a peer section that may carry new exchanges."""
+        usable = (each for each in reversed(self._isakmp.values()) if each.name == peer)
+        return next((each for each in usable if not each.flags & SaFlag.REPLACED), None)
+
+    def named(self, connection: str) -> tuple[IpsecSa, ...]:
+        """The IPsec SAs of a connection, oldest first."""
+        return tuple(each for each in self._ipsec.values() if each.name == connection)
+
+    def outbound(self, owner: tuple[str, bytes], protocol: str, spi: int) -> IpsecSa | None:
+        """The IPsec SA that one peer receives under this SPI of its own."""
+        for sa in self.owned_by(owner):
+            if any((each.protocol, each.spi) == (protocol, spi) for each in sa.sas if not each.inbound):
+                return sa
+        return None
+
+    def owned_by(self, owner: tuple[str, bytes]) -> tuple[IpsecSa, ...]:
+        """The IPsec SAs negotiated with one authenticated peer."""
+        return tuple(each for each in self._ipsec.values() if each.owner == owner)

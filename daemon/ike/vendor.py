@@ -1,0 +1,46 @@
+"""Vendor IDs: what we say we can do in the first two messages of phase 1, and what we understand of the peer's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+_DPD_LENGTH = 14
+
+
+class Vendor(Enum):
+    """A capability that a vendor ID announces; the value is the payload's body."""
+
+    NAT_T_RFC3947 = bytes.fromhex("4a131c81070358455c5728f20e95452f")  # MD5("RFC 3947")
+    NAT_T_DRAFT_03 = bytes.fromhex("7d9419a65310ca6f2c179d9215529d56")  # MD5("draft-ietf-ipsec-nat-t-ike-03")
+    NAT_T_DRAFT_02 = bytes.fromhex("90cb80913ebb696e086381b5ec427b1f")  # MD5("draft-ietf-ipsec-nat-t-ike-02\n")
+    DPD = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")  # RFC 3706 section 5.2; its last two octets are a version
+
+
+NAT_T = (Vendor.NAT_T_RFC3947, Vendor.NAT_T_DRAFT_03, Vendor.NAT_T_DRAFT_02)
+"""NAT traversal as we prefer it, best first."""
+
+
+def recognised(bodies: Iterable[bytes]) -> frozenset[Vendor]:
+    """The capabilities among the vendor IDs that a peer sent; anything unknown is ignored (RFC 2408 section 3.16)."""
+    found = set()
+    for body in bodies:
+        for vendor in Vendor:
+            exact = vendor is not Vendor.DPD
+            if body == vendor.value or (not exact and body[:_DPD_LENGTH] == vendor.value[:_DPD_LENGTH]):
+                found.add(vendor)
+    return frozenset(found)
+
+
+def announced(nat_traversal: bool) -> tuple[Vendor, ...]:
+    """What we send in message 1."""
+    return (*(NAT_T if nat_traversal else ()), Vendor.DPD)
+
+
+def answered(nat_traversal: bool, theirs: frozenset[Vendor]) -> tuple[Vendor, ...]:
+    """What we send in message 2: only what the peer can do as well, and of NAT traversal one version.
+
+    So message 2 is never longer than message 1, and a forged message 1 buys nobody an amplified answer.
+    """
+    traversal = [each for each in NAT_T if nat_traversal and each in theirs]
+    return (*traversal[:1], *((Vendor.DPD,) if Vendor.DPD in theirs else ()))
