@@ -1,4 +1,4 @@
-"""The stable codes of diagnostics and what each means: KN for KeyNote, CF for isakmpd.conf. docs/diagnostics.md lists them."""
+"""The stable codes of diagnostics and their meanings: KN for KeyNote, CF for isakmpd.conf (docs/diagnostics.md)."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ MEANINGS: Mapping[Code, str] = {
     Code.DUPLICATE_CONSTANT: "a local constant is defined twice",
     Code.RESERVED_CONSTANT: "a local constant whose name starts with _",
     Code.CONSTANT_NOT_LITERAL: "a local constant whose value is no string literal",
-    Code.UNKNOWN_CONSTANT: "warning: a name among principals that no local constant defines; it stands for the empty string",
+    Code.UNKNOWN_CONSTANT: "warning: a name among principals that is no local constant; it is the empty string",
     Code.CONF_NO_SECTION: "a line before the first [section]",
     Code.CONF_UNCLOSED_SECTION: "a section header without ]; all is ignored until the next header",
     Code.CONF_NO_EQUALS: "a line that is no header, no comment and has no =",

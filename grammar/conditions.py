@@ -194,7 +194,7 @@ class _Builder:
         left = cast("_Part", parts[0])
         if all(each == "." for each in parts[1::2]):
             return self._joined(tree, cast("list[_Part]", parts[::2]))
-        start = cast("int", tree.meta.start_pos)
+        start = tree.meta.start_pos
         for operator, right in zip(cast("list[Token]", parts[1::2]), cast("list[_Part]", parts[2::2]), strict=True):
             if _Kind.WRONG in (left.kind, right.kind) or not self._fits(operator, left, right):
                 return self._silent(tree)

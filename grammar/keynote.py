@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
-from lark import Token, Tree, UnexpectedInput
+from lark import Token, UnexpectedInput
 
 from grammar.codes import Code
 from grammar.conditions import build_program
@@ -26,6 +26,9 @@ from grammar.principals import build_licensees, build_name, build_principal
 from grammar.trees import Node, keynote_parser
 
 __all__ = ["Dropped", "ParsedPolicy", "parse_assertion", "parse_policy", "split_assertions"]
+
+
+_BLANKS = " \t\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class _Reader:
             return None
         span = self._findings.span(self._offset, self._offset + len(self._text))
         comment = self._fields.get(Label.COMMENT)
-        text = self._value(comment).strip() if comment else ""
+        text = self._value(comment).strip(_BLANKS) if comment else ""
         return Assertion(span, self._text, authorizer, licensees, constants, conditions, text, signature)
 
     # --- the text and its fields ----------------------------------------------------------------------------------
@@ -155,10 +158,10 @@ class _Reader:
     def _value_span(self, field: Field) -> Span:
         """The place of a field's value without the white space around it; of its label if there is no value."""
         value = self._value(field)
-        if not value.strip():
+        if not value.strip(_BLANKS):
             return self._span(field.start, field.value_start)
-        start = field.value_start + len(value) - len(value.lstrip())
-        return self._span(start, field.value_start + len(value.rstrip()))
+        start = field.value_start + len(value) - len(value.lstrip(_BLANKS))
+        return self._span(start, field.value_start + len(value.rstrip(_BLANKS)))
 
     def _check_order(self) -> None:
         first = min(self._fields.values(), key=lambda each: each.start)
@@ -178,7 +181,7 @@ class _Reader:
             return None
         value = self._value(field)
         try:
-            return field, cast("Node", self._parser.parse(value, start=start))
+            return field, self._parser.parse(value, start=start)
         except UnexpectedInput as error:
             mistake = explain(start, value, error)
         if mistake.code is Code.MISSING_OPERAND and not _uncommented(value):
@@ -256,4 +259,4 @@ class _Reader:
 
 def _uncommented(value: str) -> str:
     lines = (each.partition("#")[0] for each in value.split("\n"))
-    return "".join(lines).strip()
+    return "".join(lines).strip(_BLANKS)

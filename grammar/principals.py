@@ -98,7 +98,8 @@ class _Builder:
 
     def _joined(self, tree: Node, parts: list[_Part | Token]) -> _Part:
         operands = cast("list[_Part]", parts)
-        if not all([self._is_text(each) for each in operands]):
+        texts = [self._is_text(each) for each in operands]
+        if not all(texts):
             return self._wrong(tree)
         return _Part("".join(cast("str", each.text) for each in operands), None, *extent(tree))
 
@@ -120,22 +121,20 @@ class _Builder:
 
     def _threshold(self, tree: Node, parts: list[_Part | Token]) -> _Part:
         token, members = cast("Token", parts[0]), cast("list[_Part]", parts[1:])
-        if not all([self._is_text(each) for each in members]):
+        texts = [self._is_text(each) for each in members]
+        if not all(texts):
             return self._wrong(tree)
         principals = [self._licensee(each) for each in members]
         if None in principals:
             return self._wrong(tree)
         digits = token.removesuffix("-of")
+        span = self._span(*extent(tree))
         # A huge K is compared by its length first: converting it could cost more than the whole text.
         if len(digits) > len(str(len(members))) or int(digits) > len(members):
-            message = (
-                f"{len(members)} members can never be the {digits if len(digits) < 20 else 'many'} that are asked for"
-            )
-            self._findings.error(
-                Code.THRESHOLD_TOO_LARGE, message, self._span(*extent(tree)), "K-of needs K members or more"
-            )
+            message = f"{len(members)} {'member' if len(members) == 1 else 'members'}, and more are asked for"
+            self._findings.error(Code.THRESHOLD_TOO_LARGE, message, span, "K-of needs K members or more")
             return self._wrong(tree)
-        node = Threshold(self._span(*extent(tree)), int(digits), tuple(cast("list[Licensees]", principals)))
+        node = Threshold(span, int(digits), tuple(cast("list[Licensees]", principals)))
         return _Part(None, node, *extent(tree), 2)
 
     def _junction(self, tree: Node, parts: list[_Part | Token]) -> _Part:
@@ -159,6 +158,6 @@ class _Builder:
 
     def _whole_licensees(self, tree: Node, parts: list[_Part | Token]) -> _Part:
         if not parts:
-            return _Part(None, Nobody(self._span(0, 0)), 0, 0)
+            return _Part(None, Nobody(self._span(0, 0)), *extent(tree))
         part = cast("_Part", parts[0])
         return _Part(None, self._licensee(part), part.start, part.end)
