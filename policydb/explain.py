@@ -14,13 +14,14 @@ from policydb.graph import Graph
 from policydb.memory import licensees_of
 from policydb.nearest import nearest_changes
 from policydb.programs import Question, Scale
-from policydb.repairs import Repairs
+from policydb.repairs import Proposer
 from policydb.request import Request
 from policydb.trace import trace
 from policydb.walk import Visit, Walk, walk
 
 _FAR = 1 << 20  # where the walk by cost starts; a longer way than that is not told apart
 _UNMENDABLE = 50  # what an assertion costs that no proposal mends
+_ASKED = 256  # assertions asked what would mend them
 _TRACED = 200  # assertions traced for their atoms
 _UNREACHED = 100  # assertions listed that nobody reached
 _LICENSED = 5  # principals told
@@ -42,6 +43,8 @@ class _Explanation:
         self._allowed = self._rank == self._scale.rank(request.values[-1], 0)
         # An answer below _MAX_TRUST is explained by what keeps it from the next higher value.
         self._needed = self._rank if self._allowed else self._rank + 1
+        self._ranks: dict[Node, int] = {}
+        self._proposer = Proposer(checker.programs, self._needed, _ASKED)
         self._asking = requesters(request.authorizers)
         self._walk = walk(checker, self._asking, self._scale.top, self._conditions)
         self._worth = {each.node: each for each in self._walk.visits}
@@ -68,7 +71,10 @@ class _Explanation:
         )
 
     def _conditions(self, node: Node, _level: int) -> int:
-        return node.program(self._request.attributes.get, self._question)
+        rank = self._ranks.get(node)
+        if rank is None:
+            rank = self._ranks[node] = node.program(self._request.attributes.get, self._question)
+        return rank
 
     # --- the path -------------------------------------------------------------------------------------------------
 
@@ -88,8 +94,10 @@ class _Explanation:
         """What is left of `level` once this assertion's Conditions have been mended, a step for each change."""
         if self._conditions(node, level) >= self._needed:
             return level
-        repairs = Repairs(node.assertion, self._request.attributes, self._question, self._needed).smallest()
-        return level - (len(repairs[0]) if repairs else _UNMENDABLE)
+        proposals = self._proposer.ask(node.assertion, self._request.attributes, self._question)
+        if proposals is None:
+            return level - 1
+        return level - (len(proposals[0]) if proposals else _UNMENDABLE)
 
     def _step(self, visit: Visit) -> Step:
         assertion = visit.node.assertion

@@ -15,14 +15,15 @@ from itertools import count, islice
 from policydb.checker import POLICY, Checker, Node, requesters
 from policydb.decision import Change, Nearest
 from policydb.programs import Question, Scale
-from policydb.repairs import NOTHING, Changes, Repairs
+from policydb.repairs import NOTHING, Changes, Proposer
 from policydb.request import Request
 from policydb.walk import Visit, Walk, walk
 
 _WANTED = 5  # suggestions
 _VISITS = 60_000  # assertions visited in one search
 _BLOCKED = 256  # blocked assertions asked for proposals at a time
-_SETS = 400  # change sets tried
+_ASKED = 1024  # and in one search
+_SETS = 200  # change sets tried
 _REQUESTERS = 16  # further requesters proposed at a time
 _REQUESTER = ""  # no attribute is called that, so it stands for one more requester in a set of changes
 
@@ -42,6 +43,7 @@ class _Search:
         self._scale = Scale(request.values)
         self._needed = self._scale.rank(value, 0) + 1
         self._useful = _leading_to_policy(reach)
+        self._proposer = Proposer(checker.programs, self._needed, _ASKED)
         self._visits = 0
 
     def confirmed(self) -> Iterator[Nearest]:
@@ -56,17 +58,17 @@ class _Search:
                 continue
             tried.add(changes)
             request = self._changed(changes)
-            state = self._walk(request)
-            if state.settled.get(POLICY, 0) >= self._needed:
+            value = self._checker.decide(request)
+            if self._scale.rank(value, 0) >= self._needed:
                 enough.append(changes)
-                yield self._near(request, changes)
+                yield self._near(changes, value)
                 continue
-            names = {name for name, _ in changes}
+            state = self._walk(request)
             for proposal in self._proposals(request, state):
-                if names.isdisjoint(name for name, _ in proposal):
-                    both = changes | proposal
-                    needs_requester = _REQUESTER in dict(both)
-                    heapq.heappush(waiting, (len(both), needs_requester, next(order), both))
+                # A later proposal overrides an earlier one: `@a <= 5` further up the path asks more than `@a <= 9`.
+                both = dict(changes) | dict(proposal)
+                both_changes = frozenset(both.items())
+                heapq.heappush(waiting, (len(both), _REQUESTER in both, next(order), both_changes))
 
     def _walk(self, request: Request) -> Walk:
         question = self._question(request)
@@ -84,8 +86,7 @@ class _Search:
     def _proposals(self, request: Request, state: Walk) -> Iterator[Changes]:
         question = self._question(request)
         for visit in islice(self._blocked(state), _BLOCKED):
-            repairs = Repairs(visit.node.assertion, request.attributes, question, self._needed)
-            yield from repairs.smallest()
+            yield from self._proposer.ask(visit.node.assertion, request.attributes, question) or ()
         for principal in islice(self._lacking(state), _REQUESTERS):
             yield frozenset([(_REQUESTER, principal)])
 
@@ -102,10 +103,14 @@ class _Search:
     def _lacking(self, state: Walk) -> Iterator[str]:
         """Who would take a Licensees field further that is satisfied in part."""
         opened = {each.node for each in state.visits}
-        partly = (
-            node for node in self._useful if node not in opened and any(each in state.settled for each in node.inputs)
-        )
-        yield from dict.fromkeys(each for node in partly for each in node.inputs if each not in state.settled)
+        told: set[str] = set()
+        for principal in state.settled:
+            for node, _ in self._checker.edges(principal):
+                if node in self._useful and node not in opened:
+                    opened.add(node)
+                    lacking = [each for each in node.inputs if each not in state.settled and each not in told]
+                    told.update(lacking)
+                    yield from lacking
 
     def _changed(self, changes: Changes) -> Request:
         attributes = dict(changes)
@@ -116,15 +121,12 @@ class _Search:
             authorizers=self._request.authorizers + (() if requester is None else (requester,)),
         )
 
-    def _near(self, request: Request, changes: Changes) -> Nearest:
+    def _near(self, changes: Changes, value: str) -> Nearest:
         before = self._request.attributes
-        return Nearest(
-            changes=tuple(
-                Change(name, before.get(name), after) for name, after in sorted(changes) if name != _REQUESTER
-            ),
-            value=self._checker.decide(request),
-            requester=dict(changes).get(_REQUESTER),
-        )
+        attributes = dict(sorted(changes))
+        requester = attributes.pop(_REQUESTER, None)
+        told = tuple(Change(name, before.get(name), after) for name, after in attributes.items())
+        return Nearest(told, value, requester)
 
 
 def _leading_to_policy(reach: Walk) -> dict[Node, None]:

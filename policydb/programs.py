@@ -13,7 +13,7 @@ from policydb.graph import CompiledAssertion
 from policydb.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
 from policydb.regex import Patterns
 from policydb.rendering import MATH, render
-from policydb.shapes import load_shape
+from policydb.shapes import Op, load_shape
 
 Get: TypeAlias = Callable[[str, str], str]
 """Reads an action attribute: name, and what to answer where nobody set it."""
@@ -132,6 +132,19 @@ class Programs:
     def __init__(self) -> None:
         self.patterns = Patterns()
         self._factories: dict[tuple[str, bool], Factory] = {}
+        self._operations: dict[str, tuple[Op, ...]] = {}
+
+    def operations(self, shape: str | None) -> tuple[Op, ...]:
+        """The operations of a shape, none where there is no Conditions field. Raises ShapeError."""
+        if shape is None:
+            return ()
+        found = self._operations.get(shape)
+        if found is None:
+            found = load_shape(shape)
+            if len(self._operations) >= _SHAPES:
+                self._operations.clear()
+            self._operations[shape] = found
+        return found
 
     def bind(self, assertion: CompiledAssertion, traced: bool = False) -> Program:
         """The assertion's Conditions with its constants put in. Raises ShapeError."""

@@ -16,9 +16,9 @@ from typing import TypeAlias
 from policydb.attributes import VOCABULARY
 from policydb.graph import CompiledAssertion
 from policydb.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
-from policydb.programs import Question, Value, special
+from policydb.programs import Programs, Question, Value, special
 from policydb.samples import samples
-from policydb.shapes import Op, ShapeError, load_shape
+from policydb.shapes import Op, ShapeError
 
 Changes: TypeAlias = "frozenset[tuple[str, str]]"
 """Attribute names with the values they are to be set to."""
@@ -51,11 +51,16 @@ class _Test:
     false: tuple[Changes, ...]
 
 
-class Repairs:
+class _Repairs:
     """Proposals for one assertion under one set of attributes."""
 
     def __init__(
-        self, assertion: CompiledAssertion, attributes: Mapping[str, str], question: Question, needed: int
+        self,
+        assertion: CompiledAssertion,
+        operations: Iterable[Op],
+        attributes: Mapping[str, str],
+        question: Question,
+        needed: int,
     ) -> None:
         self._constants = assertion.constants
         self._attributes = attributes
@@ -66,7 +71,7 @@ class Repairs:
         self._tests: list[_Test] = []
         self._guards: list[tuple[Changes, ...]] = [(NOTHING,)]
         self._found: list[Changes] = []
-        for op in load_shape(assertion.shape) if assertion.shape is not None else ():
+        for op in operations:
             self._take(op)
 
     def smallest(self) -> tuple[Changes, ...]:
@@ -257,3 +262,22 @@ def _sound(changes: Changes) -> bool:
 
 def _least(sets: Iterable[Changes]) -> tuple[Changes, ...]:
     return tuple(sorted(dict.fromkeys(sets), key=len)[:_KEPT])
+
+
+class Proposer:
+    """Asks assertions for proposals, as many times as its budget allows; the rest go unasked."""
+
+    def __init__(self, programs: Programs, needed: int, budget: int) -> None:
+        self._programs = programs
+        self._needed = needed
+        self._budget = budget
+
+    def ask(
+        self, assertion: CompiledAssertion, attributes: Mapping[str, str], question: Question
+    ) -> tuple[Changes, ...] | None:
+        """The smallest proposals; None where the budget is spent."""
+        if self._budget <= 0:
+            return None
+        self._budget -= 1
+        operations = self._programs.operations(assertion.shape)
+        return _Repairs(assertion, operations, attributes, question, self._needed).smallest()

@@ -9,7 +9,6 @@ from policydb.graph import CompiledAssertion
 from policydb.numbers import Fault
 from policydb.programs import Programs, Question, Scale, Value
 from policydb.request import Request
-from policydb.shapes import load_shape
 
 
 @dataclass(slots=True)
@@ -60,9 +59,7 @@ def trace(programs: Programs, assertion: CompiledAssertion, request: Request) ->
     recorder = _Recorder(request)
     question = Question(Scale(request.values), request.authorizers, programs.patterns, recorder)
     rank = programs.bind(assertion, traced=True)(recorder.get, question)
-    if assertion.shape is None:
-        return rank, ()
-    operators = [str(op[2]) for op in load_shape(assertion.shape) if op[0] == "compare"]
+    operators = [str(op[2]) for op in programs.operations(assertion.shape) if op[0] == "compare"]
     return rank, tuple(_atom(assertion, each, operators[each.number]) for each in recorder.seen)
 
 
