@@ -12,7 +12,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class FileRefusedError(Exception):
-    """A file that may not be used as it stands; the text says why and, where one mends it, the command."""
+    """A file that may not be used as it stands; the text says why and, on a line of its own, which command mends it."""
 
 
 def check_secrecy(path: Path, uid: int) -> None:
@@ -25,7 +25,9 @@ def check_secrecy(path: Path, uid: int) -> None:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise FileRefusedError(f"not loading {path} - {error.strerror}; the daemon runs as user {uid}") from error
+        raise FileRefusedError(
+            f"not loading {path} - {error.strerror}\nmend it with: chown {uid} {shlex.quote(str(path))}"
+        ) from error
     try:
         status = os.fstat(descriptor)
     finally:
@@ -35,12 +37,12 @@ def check_secrecy(path: Path, uid: int) -> None:
         raise FileRefusedError(f"check_file_secrecy_fd: not loading {path} - not a regular file")
     if status.st_uid not in {0, uid}:
         raise FileRefusedError(
-            f"check_file_secrecy_fd: not loading {path} - file owner is not process user; "
+            f"check_file_secrecy_fd: not loading {path} - file owner is not process user\n"
             f"mend it with: chown {uid} {name}"
         )
     if status.st_mode & _OTHERS:
         raise FileRefusedError(
-            f"check_file_secrecy_fd: not loading {path} - too open permissions; mend it with: chmod 600 {name}"
+            f"check_file_secrecy_fd: not loading {path} - too open permissions\nmend it with: chmod 600 {name}"
         )
 
 
@@ -59,7 +61,7 @@ def open_for_append(path: Path) -> int:
         return descriptor
     os.close(descriptor)
     raise FileRefusedError(
-        f"not writing to {path}: it must be a regular file that only its owner may read or write; "
+        f"not writing to {path}: it must be a regular file that only its owner may read or write\n"
         f"mend it with: chmod 600 {shlex.quote(str(path))}"
     )
 

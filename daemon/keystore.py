@@ -23,16 +23,18 @@ class KeyStore:
         return self._keys.get(reference)
 
 
-def keys_of(bindings: Iterable[Binding]) -> tuple[KeyStore, tuple[str, ...]]:
-    """The keys of a file, the first of a section counts; and what is wrong with those that cannot be used."""
-    keys: dict[str, bytes] = {}
-    wrong: list[str] = []
+def keys_of(bindings: Iterable[Binding]) -> KeyStore:
+    """The keys of a file; the first value of a section counts. What is no key is left out, and the compiler says so."""
+    keys: dict[str, bytes | None] = {}
     for each in bindings:
         reference = secret_reference(each.section)
-        if not is_key(each) or reference in keys:
-            continue
-        try:
-            keys[reference] = preshared_key(each.value)
-        except SecretError as error:
-            wrong.append(f"line {each.span.line}: [{each.section}]:Authentication: {error}")
-    return KeyStore(keys), tuple(wrong)
+        if is_key(each) and reference not in keys:
+            keys[reference] = _octets(each.value)
+    return KeyStore({reference: key for reference, key in keys.items() if key is not None})
+
+
+def _octets(value: str) -> bytes | None:
+    try:
+        return preshared_key(value)
+    except SecretError:
+        return None

@@ -16,7 +16,7 @@ CLASSES = ("Misc", "Trpt", "Mesg", "Cryp", "Timr", "Sdep", "SA", "Exch", "Negt",
 
 HIGHEST_LEVEL = 99
 TEXT_LIMIT = 200
-"""Longer message texts are cut, as the original does."""
+"""Longer message texts are cut, as the original does; what we say about files is broken over lines instead."""
 
 _NUMBERS = {name.lower(): number for number, name in enumerate(CLASSES)}
 
@@ -95,7 +95,7 @@ class Levels:
         Raises LevelError; nothing is changed then.
         """
         numbers = self._class_numbers(category)
-        if not (level.isascii() and level.isdecimal() and int(level) <= HIGHEST_LEVEL):
+        if not numbers or not (level.isascii() and level.isdecimal() and int(level) <= HIGHEST_LEVEL):
             raise LevelError(f"invalid logging class or level: {category}={level}")
         return [self._set(number, int(level)) for number in numbers]
 
@@ -126,7 +126,7 @@ class Levels:
             return [_NUMBERS[category.lower()]]
         if category.isascii() and category.isdecimal() and int(category) < len(CLASSES):
             return [int(category)]
-        raise LevelError(f"invalid logging class or level: {category}")
+        return []
 
     def _set(self, number: int, level: int) -> str:
         before, self._levels[number] = self._levels[number], level
@@ -147,13 +147,17 @@ class Log:
         """An ordinary message, always shown."""
         self._write(Kind.PRINT, text)
 
+    def warning(self, text: str) -> None:
+        """What a file should say otherwise: whole, in as many lines as it takes."""
+        self._write_whole(Kind.PRINT, text)
+
     def error(self, text: str) -> None:
-        """Something went wrong and the daemon lives on."""
-        self._write(Kind.ERROR, text)
+        """Something went wrong and the daemon lives on; whole."""
+        self._write_whole(Kind.ERROR, text)
 
     def fatal(self, text: str) -> None:
-        """The last message of a daemon that cannot go on; the caller ends it."""
-        self._write(Kind.FATAL, text)
+        """The last message of a daemon that cannot go on, whole; the caller ends it."""
+        self._write_whole(Kind.FATAL, text)
 
     def report(self, text: str) -> None:
         """One line of a report."""
@@ -170,6 +174,11 @@ class Log:
             self.debug(line.category, line.level, line.text)
         elif self.verbose or not line.verbose:
             self.notice(line.text)
+
+    def _write_whole(self, kind: Kind, text: str) -> None:
+        for line in text.split("\n"):
+            for start in range(0, max(len(line), 1), TEXT_LIMIT):
+                self._write(kind, line[start : start + TEXT_LIMIT])
 
     def _write(self, kind: Kind, text: str, category: str = "", level: int = 0) -> None:
         clean = "".join(each if each.isprintable() or each == "\t" else "." for each in text)

@@ -6,7 +6,7 @@ generation in force then stays so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 from daemon.files import FileRefusedError, check_secrecy
 from daemon.ike.surroundings import Oracle
 from daemon.keystore import KeyStore, keys_of
+from daemon.log import Log
+from grammar.errors import render
 from grammar.nodes import Binding
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
@@ -56,11 +58,12 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An oracle and what the daemon needs beside it; `bindings` hold no key."""
+    """An oracle and what the daemon needs beside it; `bindings` hold no key; `checked` False: it accepts all."""
 
     oracle: Oracle
     secrets: KeyStore
     bindings: tuple[Binding, ...] = ()
+    checked: bool = True
 
     def value(self, section: str, tag: str) -> str | None:
         """What a tag of a section stands for: the first value set, else isakmpd's default. Case is ignored."""
@@ -119,11 +122,10 @@ def compile_sources(sources: Sources, now: datetime) -> Compiled:
 
     conf = _read(sources.conf, sources.uid)
     bindings = parse_conf(conf, str(sources.conf)).bindings if conf is not None else ()
-    secrets, wrong = keys_of(bindings)
     paths = [str(sources.conf)] if conf is not None else []
     if sources.check_policy and _uses_keynote(bindings):
         paths.append(str(_policy(sources, bindings)))
-    return _publish(paths, sources, now, Compiled(secrets, tuple(f"{sources.conf}: {each}" for each in wrong)))
+    return _publish(paths, sources, now, Compiled(keys_of(bindings)))
 
 
 def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
@@ -137,40 +139,45 @@ def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
         bindings = tuple(binding for _, binding in snapshot.bindings())
     except StoreError as error:
         raise LoadError([str(error)]) from error
-    return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings)
+    return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings, checked)
 
 
-def load_at_start(sources: Sources, now: datetime, say: Callable[[str], None]) -> Loaded:
+def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:
     """Compile and open; where the files are in error, the store's last generation if it has one.
 
-    Everything wrong is said. Raises LoadError, said already, where there is nothing to start with.
+    Everything wrong is logged. Raises LoadError, logged already, where there is nothing to start with.
     """
     try:
         compiled = compile_sources(sources, now)
     except LoadError as error:
         for line in error.lines:
-            say(line)
+            journal.error(line)
         if error.compiled is None or not sources.store.exists():
             raise
         loaded = open_loaded(sources, error.compiled.secrets)
-        say(f"started with generation {loaded.oracle.generation} of the store; the files above are not in force")
+        journal.error(
+            f"started with generation {loaded.oracle.generation} of the store; the files above are not in force"
+        )
         return loaded
     for line in compiled.lines:
-        say(line)
+        journal.warning(line)
     return open_loaded(sources, compiled.secrets)
 
 
 def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Compiled) -> Compiled:
     from policydb.compiler import compile_paths
-
     from policydb.storefile import StoreError
 
     try:
         compilation = compile_paths(paths, sources.store, now)
     except StoreError as error:
         raise LoadError([str(error)], compiled) from error
-    lines = compiled.lines + tuple(_rendered(compilation))
-    if not compilation.published:
+    lines = tuple(
+        line
+        for each in compilation.diagnostics
+        for line in render(each, compilation.sources.get(each.source, "")).splitlines()
+    )
+    if compilation.generation is None:
         raise LoadError(lines, compiled)
     return replace(compiled, lines=lines)
 

@@ -9,6 +9,14 @@ from daemon.ike.events import Endpoint, EngineReport, ExchangeReport, SaReport
 from grammar.nodes import Binding
 from policydb.connections import Connection
 
+_TRANSFORM_LINES = (
+    "Encryption key length",
+    "Authentication key length",
+    "Encryption algorithm",
+    "Authentication algorithm",
+)
+"""The original's order, whatever order the core has."""
+
 
 def sa_text(sas: Iterable[SaReport]) -> str:
     """What FIFO `S` writes: a block of lines per SA, each followed by an empty line."""
@@ -57,7 +65,11 @@ def _sa_lines(sa: SaReport) -> Iterator[str]:
         return
     yield from (f"SPI {number}: {spi}" for number, spi in enumerate(sa.spis))
     yield f"Transform: IPsec {sa.protocol}"
-    yield from (f"{label}: {value}" for label, value in sa.transform)
+    yield from (f"{label}: {value}" for label, value in sorted(sa.transform, key=_place))
+
+
+def _place(line: tuple[str, str]) -> int:
+    return _TRANSFORM_LINES.index(line[0]) if line[0] in _TRANSFORM_LINES else len(_TRANSFORM_LINES)
 
 
 def _exchange_line(exchange: ExchangeReport) -> str:

@@ -24,11 +24,10 @@ from daemon.keylog import KeyLog
 from daemon.log import Levels, Log
 from daemon.loop import Loop, Surface
 from daemon.options import Options
-from daemon.oracle import Loaded, LoadError, Sources, compile_sources, load_at_start, open_loaded
+from daemon.oracle import UNCHECKED, Loaded, LoadError, Sources, compile_sources, load_at_start, open_loaded
 from daemon.process import PidFile
 from daemon.report import report_lines, sa_text
 from daemon.udp import Ports, Transports, wildcards
-from policydb.connections import General
 from policydb.decisionlog import DecisionLog
 
 SETTLE_SECONDS = 1.0
@@ -74,11 +73,10 @@ class Service:
         options = self._options
         for directory in (options.rundir, options.statedir):
             make_directory(directory)
-        self._loaded = load_at_start(self._sources, datetime.now(UTC), self._log.error)
-        general = self._loaded.oracle.configuration.general
-        self._apply(general)
+        self._loaded = load_at_start(self._sources, datetime.now(UTC), self._log)
+        self._apply()
         held.callback(self._transports.close)
-        self._transports.open(self._addresses(general), Ports(options.ike_port, self._nat_port()))
+        self._transports.open(self._addresses(), Ports(options.ike_port, self._nat_port()))
         commands = CommandInput(options.fifo_path, self._execute, self._log.notice)
         held.callback(commands.close)
         held.callback(PidFile(options.pid_path).remove)
@@ -133,9 +131,9 @@ class Service:
     def _nat_port(self) -> int | None:
         return self._options.nat_port if self._options.nat_traversal else None
 
-    def _addresses(self, general: General) -> tuple[str, ...]:
+    def _addresses(self) -> tuple[str, ...]:
         """--listen, else [General]:Listen-on, else everywhere; of the families of -4 and -6."""
-        options = self._options
+        options, general = self._options, self._loaded.oracle.configuration.general
         families = wildcards(ipv4=options.ipv4, ipv6=options.ipv6)
         chosen = options.listen or tuple(each for each in general.listen_on if self._is_address(each))
         if not options.listen and not general.listen_on:
@@ -185,14 +183,17 @@ class Service:
             self._log.error(f"reload refused: generation {self._loaded.oracle.generation} stays in force")
             return
         for line in compiled.lines:
-            self._log.notice(line)
+            self._log.warning(line)
         self._loaded = loaded
-        self._apply(loaded.oracle.configuration.general)
+        self._apply()
         self._loop.reconfigure(loaded.oracle, loaded.secrets)
         self._log.notice(f"isakmpd: generation {loaded.oracle.generation} is in force")
 
-    def _apply(self, general: General) -> None:
+    def _apply(self) -> None:
         """[General]:Loglevel and Logverbose, at start and after each reload; they only ever add to -D and -v."""
+        if not self._loaded.checked:
+            self._log.notice(UNCHECKED)
+        general = self._loaded.oracle.configuration.general
         changed, wrong = self._log.levels.change_all(general.log_levels)
         for line in (*changed, *(f"init: {each}" for each in wrong)):
             self._log.notice(line)

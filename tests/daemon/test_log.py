@@ -108,6 +108,11 @@ def test_texts_are_cut_at_200_characters(journal: Log, stream: io.StringIO) -> N
     assert stream.getvalue() == "090507.000042 Default " + "x" * 200 + "\n"
 
 
+def test_what_is_said_about_files_is_broken_over_lines_and_loses_nothing(journal: Log, stream: io.StringIO) -> None:
+    journal.error("a" * 250 + "\nmend it")
+    assert [line.split("Default ")[1] for line in stream.getvalue().splitlines()] == ["a" * 200, "a" * 50, "mend it"]
+
+
 def test_a_text_cannot_forge_a_line_or_steer_a_terminal(journal: Log, stream: io.StringIO) -> None:
     journal.notice("id \x1b[2J\r\n090507.000042 Default all is well")
     assert stream.getvalue().count("\n") == 1

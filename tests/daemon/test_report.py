@@ -41,8 +41,8 @@ PHASE_2 = replace(
     protocol="ESP",
     transform=(
         ("Encryption key length", "16"),
-        ("Authentication key length", "32"),
         ("Encryption algorithm", "AES (CBC)"),
+        ("Authentication key length", "32"),
         ("Authentication algorithm", "HMAC-SHA2-256"),
     ),
 )

@@ -1,0 +1,125 @@
+"""A real isakmpd in the foreground, without root, in folders of its own: what the tests of the shell start."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+COMMAND = (sys.executable, "-c", "from daemon.cli import main; main()")
+
+PATIENCE = 20.0
+"""Seconds after which a test gives up waiting; nothing is measured."""
+
+OPEN_POLICY = 'Authorizer: "POLICY"\n'
+"""Everybody may do everything."""
+
+
+def free_ports() -> tuple[int, int]:
+    """Two UDP ports on loopback that nobody had a moment ago."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b:
+        a.bind(("127.0.0.1", 0))
+        b.bind(("127.0.0.1", 0))
+        return a.getsockname()[1], b.getsockname()[1]
+
+
+class Isakmpd:
+    """Start with `with`; `log()` is what it has written so far. It is killed at the end if it still runs."""
+
+    def __init__(self, folder: Path, options: Sequence[str] = ("-d",), stdin: Path | None = None) -> None:
+        self.folder = folder
+        self.conf = folder / "isakmpd.conf"
+        self.policy = folder / "isakmpd.policy"
+        self.fifo = folder / "isakmpd.fifo"
+        self.pid_file = folder / "isakmpd.pid"
+        self.result = folder / "isakmpd.result"
+        self.port, self.nat_port = free_ports()
+        self._options = options
+        self._stdin = stdin
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def write(self, path: Path, text: str) -> None:
+        """A file with the permissions that isakmpd wants."""
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(text)
+
+    def arguments(self) -> list[str]:
+        """The command line."""
+        folders = [f"--{name}={self.folder}" for name in ("confdir", "rundir", "statedir")]
+        ports = ["-p", str(self.port), "-N", str(self.nat_port), "--listen=127.0.0.1", "--kernel=memory"]
+        return [*COMMAND, *folders, *ports, *self._options]
+
+    def __enter__(self) -> Self:
+        with (self.folder / "log").open("ab") as log, (self._stdin or Path("/dev/null")).open("rb") as stdin:
+            self._process = subprocess.Popen(self.arguments(), stdin=stdin, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The running process."""
+        if self._process is None:
+            raise RuntimeError("not started")
+        return self._process
+
+    def log(self) -> str:
+        """All that it wrote."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def until(self, text: str, times: int = 1) -> str:
+        """Wait until the log holds `text` so many times; the log."""
+        ends = time.monotonic() + PATIENCE
+        while self.log().count(text) < times:
+            if time.monotonic() > ends or self.process.poll() is not None:
+                raise AssertionError(f"{text!r} did not appear in:\n{self.log()}")
+            time.sleep(0.01)
+        return self.log()
+
+    def started(self) -> Self:
+        """Wait until it serves."""
+        self.until("isakmpd: started")
+        return self
+
+    def say(self, line: str) -> None:
+        """One line into the FIFO."""
+        with self.fifo.open("w") as out:
+            out.write(f"{line}\n")
+
+    def say_when_ready(self, line: str) -> None:
+        """The same for a daemon that does not tell us when it serves (syslog)."""
+        ends = time.monotonic() + PATIENCE
+        while not self.fifo.exists():
+            if time.monotonic() > ends or self.process.poll() is not None:
+                raise AssertionError(f"no FIFO; log:\n{self.log()}")
+            time.sleep(0.01)
+        self.say(line)
+
+    def ask(self, line: str) -> str:
+        """A command that answers in the result file, and its answer."""
+        self.result.unlink(missing_ok=True)
+        self.say(line)
+        ends = time.monotonic() + PATIENCE
+        while not self.result.exists():
+            if time.monotonic() > ends:
+                raise AssertionError(f"no answer to {line!r}; log:\n{self.log()}")
+            time.sleep(0.01)
+        return self.result.read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Its exit code."""
+        return self.process.wait(PATIENCE)
