@@ -40,7 +40,7 @@ def _parser() -> Lark:
 def parse_conf(text: str, source: str) -> ParsedConf:
     """All bindings of a text that can be read. `source` names the text in diagnostics; nothing is raised."""
     reader = _Reader(text, Findings(source, LineIndex(text)))
-    for child in cast("list[Tree[Token] | Token]", _parser().parse(_joined(text)).children):
+    for child in _parser().parse(_joined(text)).children:
         reader.take(child)
     reader.check_characters()
     found = sorted(reader.findings.found, key=lambda each: (each.span.start, each.span.end))

@@ -18,11 +18,11 @@ from grammar.conditions import build_program
 from grammar.errors import Diagnostic, GrammarError, Severity
 from grammar.fields import Field, Label, Mistake, split_assertions, split_fields
 from grammar.findings import Findings
+from grammar.licensees import build_licensees, build_name, build_principal
 from grammar.lines import LineIndex
 from grammar.literals import unquote
 from grammar.mistakes import explain
 from grammar.nodes import Assertion, Constant, Licensees, Nobody, Principal, Program, Signature, Span
-from grammar.principals import build_licensees, build_name, build_principal
 from grammar.trees import Node, keynote_parser
 
 __all__ = ["Dropped", "ParsedPolicy", "parse_assertion", "parse_policy", "split_assertions"]

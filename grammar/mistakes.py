@@ -146,7 +146,7 @@ _PLAIN = {_END: "the end of the field"}
 def explain(start: str, text: str, error: UnexpectedInput) -> Mistake:
     """What is wrong with a field's `text` that was parsed from the start symbol `start`."""
     if isinstance(error, UnexpectedCharacters):
-        return _strange_character(text, error.pos_in_stream or 0)
+        return _strange_character(text, len(text) if error.pos_in_stream is None else error.pos_in_stream)
     if isinstance(error, UnexpectedToken):
         return _strange_token(start, text, error)
     return Mistake(Code.SYNTAX, "this does not follow the grammar", 0, len(text))

@@ -90,7 +90,7 @@ class _Builder:
 
     def _constant(self, name: str, at: Node, tree: Node) -> _Part:
         value = self._constants.get(name)
-        if value is None:
+        if value is None and name:
             hint = "a principal is a string in quotes, or a name that Local-Constants defines"
             message = f"{name!r} is no local constant: the empty principal is meant"
             self._findings.warning(Code.UNKNOWN_CONSTANT, message, self._span(*extent(at)), hint)
