@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from daemon.ike.exchange import AnyExchange
+from daemon.ike.exchange import AnyExchange, Role
 
 HALF_OPEN_LIMIT = 4096
 HALF_OPEN_LIMIT_PER_ADDRESS = 16
@@ -27,6 +27,7 @@ class ExchangeTable:
     def __init__(self, half_open_limit: int = HALF_OPEN_LIMIT) -> None:
         self._exchanges: dict[int, AnyExchange] = {}
         self._by_key: dict[Key, int] = {}
+        self._begun_here: dict[bytes, int] = {}
         self._openings: dict[tuple[bytes, str], int] = {}
         self._opening_of: dict[int, tuple[bytes, str]] = {}
         self._half_open: OrderedDict[int, bool] = OrderedDict()
@@ -53,6 +54,10 @@ class ExchangeTable:
         number = self._by_key.get((initiator_cookie, responder_cookie, message_id))
         return self._exchanges[number] if number is not None else None
 
+    def begun_here(self, initiator_cookie: bytes) -> bool:
+        """Whether this cookie is ours, of a phase 1 under way that we began."""
+        return initiator_cookie in self._begun_here
+
     def opened_by(self, initiator_cookie: bytes, address: str) -> AnyExchange | None:
         """The exchange that we answer and that a first message from this address began."""
         number = self._openings.get((initiator_cookie, address))
@@ -65,6 +70,8 @@ class ExchangeTable:
             del self._by_key[_key(before)]
         self._exchanges[exchange.number] = exchange
         self._by_key[_key(exchange)] = exchange.number
+        if exchange.role is Role.INITIATOR and exchange.message_id == 0:
+            self._begun_here[exchange.initiator_cookie] = exchange.number
         if exchange.step >= _PROVED_AT_STEP:
             self._close_half(exchange.number)
 
@@ -74,6 +81,8 @@ class ExchangeTable:
         if exchange is None:
             return
         self._by_key.pop(_key(exchange), None)
+        if self._begun_here.get(exchange.initiator_cookie) == number:
+            del self._begun_here[exchange.initiator_cookie]
         self._close_half(number)
         opening = self._opening_of.pop(number, None)
         if opening is not None:

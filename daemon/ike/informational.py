@@ -14,7 +14,7 @@ from daemon.ike.core import Core
 from daemon.ike.errors import InvalidHashInformation
 from daemon.ike.exchange import Datagram, Exchange, Retransmission, Role, Script, Step, Subject, Tools, advance
 from daemon.ike.main_mode import known, printed
-from daemon.ike.payloads import Delete, Hash, Message, Notify, Payload, encode_payloads
+from daemon.ike.payloads import ZERO_COOKIE, Delete, Hash, Message, Notify, Payload, encode_payloads
 from daemon.ike.registries import ExchangeType, PayloadType, Protocol
 from daemon.ike.sa import IpsecSa, IsakmpSa
 
@@ -118,8 +118,10 @@ def tell(core: Core, isakmp: IsakmpSa, *news: Payload, priority: bool = False) -
 def tell_in_the_clear(core: Core, cause: Datagram, notify: Notify) -> None:
     """Send an unprotected notification, unless it would be longer than what made us send it.
 
-    So nobody gets more out of us than was put in (amplification by a forged source address).
+    So nobody gets more out of us than was put in (amplification by a forged source address). Where the cause has no
+    responder cookie yet, ours is a fresh one: a message ID needs both cookies (isakmpd's header check 9).
     """
+    first = cause.header.responder_cookie == ZERO_COOKIE
     exchange: InformationalExchange = Exchange(
         number=0,
         script=HEARSAY,
@@ -129,7 +131,7 @@ def tell_in_the_clear(core: Core, cause: Datagram, notify: Notify) -> None:
         oracle=core.oracle,
         started=core.now,
         initiator_cookie=cause.header.initiator_cookie,
-        responder_cookie=cause.header.responder_cookie,
+        responder_cookie=core.random_cookie() if first else cause.header.responder_cookie,
         state=Informational(None, (notify,)),
         message_id=core.random_message_id(cause.cookies),
     )

@@ -24,6 +24,7 @@ from daemon.ike import crypto, dh, identities, keys, natt, vendor
 from daemon.ike.errors import (
     InvalidHashInformation,
     InvalidIdInformation,
+    InvalidKeyInformation,
     LocalError,
     NoProposalChosen,
     ProtocolError,
@@ -225,6 +226,8 @@ def receive_key(exchange: MainExchange, message: Message, tools: Tools) -> MainE
     del tools
     state = exchange.state
     (public,), (nonce,) = message.all(KeyExchange), message.all(Nonce)
+    if public.data == state.public_i:
+        raise InvalidKeyInformation("message_validate_key_exch: our own public value came back")
     if state.version is not None:
         bodies = [each.data for each in message.all(NatDiscovery) if each.payload_type == state.version.nat_d]
         hash_function = partial(crypto.digest, known(state.parameters).hash)

@@ -10,6 +10,7 @@ from daemon.ike.events import Path
 from daemon.ike.exchange import AnyExchange, Role
 from daemon.ike.informational import Informational, tell
 from daemon.ike.keying import protocol_name
+from daemon.ike.main_mode import printed
 from daemon.ike.negotiation import complain, end
 from daemon.ike.payloads import Delete, Notify, Payload
 from daemon.ike.quick import QuickExchange, QuickMode, initiator_spi
@@ -20,6 +21,9 @@ from policydb.negotiation import Reason
 
 _FIRST_STATUS = 16384
 """Notifications from here on report a status, below they are errors (RFC 2408 section 3.14.1)."""
+
+_VERIFIED_ERRORS = frozenset({Notification.NO_PROPOSAL_CHOSEN, Notification.INVALID_ID_INFORMATION})
+_SPI_LENGTH = 4
 
 _KEYS_DIFFER = frozenset(
     {
@@ -59,10 +63,11 @@ def _delete(core: Core, isakmp: IsakmpSa, payload: Delete) -> None:
         if sa is None or sa.owner != isakmp.owner:
             core.log(f"ipsec_handle_delete: no SA of {isakmp.path.remote} with SPI {spi.hex()}", "SA", 20)
             continue
-        number = Protocol.ISAKMP if isinstance(sa, IsakmpSa) else payload.protocol
+        ids = [printed(isakmp.local_id), printed(isakmp.remote_id)]
+        initiator, responder = ids if isakmp.role is Role.INITIATOR else reversed(ids)
         core.log(
             f"isakmpd: Peer {isakmp.path.remote.address} made us delete live SA {sa.name or '<unnamed>'} "
-            f"for proto {int(number)}",
+            f"for proto {int(payload.protocol)}, initiator id: {initiator}, responder id: {responder}",
             verbose=True,
         )
         remove(core, sa)
@@ -85,13 +90,18 @@ def _notified(core: Core, isakmp: IsakmpSa, notify: Notify) -> None:
 
 
 def _refused_exchange(core: Core, isakmp: IsakmpSa, notify: Notify) -> QuickExchange | None:
-    """The quick mode that an error is about: the one its SPI names, or without an SPI the only one there is."""
+    """The quick mode that an error is about: the one its SPI names.
+
+    Without an SPI it is the only one there is, if the error is one that a peer finds in verified messages alone:
+    others it may have found in what a third party forged, and reported to us under the protection of its keys.
+    """
     running = [each for each in core.exchanges if isinstance(each.state, QuickMode) and each.state.isakmp is isakmp]
     for each in running:
         if notify.spi and initiator_spi(each)[1] == notify.spi:
             return each
     ours = [each for each in running if each.role is Role.INITIATOR]
-    return ours[0] if len(ours) == 1 and len(notify.spi) != 4 else None
+    vague = len(notify.spi) != _SPI_LENGTH and notify.type in _VERIFIED_ERRORS
+    return ours[0] if vague and len(ours) == 1 else None
 
 
 # --- hearsay ------------------------------------------------------------------------------------------------------
@@ -103,9 +113,9 @@ def hear(core: Core, exchange: AnyExchange | None, heard: Informational, path: P
         if not core.may_complain():
             return
         if isinstance(each, Delete):
-            core.log(f"got an unauthenticated DELETE payload from {path.remote}")
+            core.log(f"got unauthenticated DELETE, sent by {path.remote}")
         elif isinstance(each, Notify):
-            core.log(f"got unauthenticated NOTIFY of type {each.type} from {path.remote}")
+            core.log(f"got unauthenticated NOTIFY of type {each.type}, sent by {path.remote}")
             if exchange is not None and not exchange.grievance and each.type < _FIRST_STATUS:
                 hint = ": probably the pre-shared keys differ" if _keys_differ(exchange, each) else ""
                 text = f"somebody at the peer's address said {each.type}, not authenticated{hint}"

@@ -78,7 +78,8 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
         ours = core.exchanges.find(datagram.header.initiator_cookie, ZERO_COOKIE, 0)
         _receive_informational(core, datagram, None, ours)
         return
-    if any(each.initiator_cookie == datagram.header.initiator_cookie for each in core.sas.isakmp):  # 2
+    cookie = datagram.header.initiator_cookie
+    if core.exchanges.begun_here(cookie) or core.sas.knows(cookie):  # 2
         raise Silent("message_recv: dropping setup for existing SA")
     if datagram.header.exchange_type != ExchangeType.ID_PROT:
         raise UnsupportedExchangeType(f"message_recv: exchange type {datagram.header.exchange_type} is not supported")

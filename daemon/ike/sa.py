@@ -5,7 +5,7 @@ What identifies them: an ISAKMP SA its pair of cookies, an IPsec SA any of its (
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from enum import IntFlag
 
@@ -149,6 +149,7 @@ class SaTable:
     def __init__(self) -> None:
         self._isakmp: dict[int, IsakmpSa] = {}
         self._by_cookies: dict[bytes, IsakmpSa] = {}
+        self._initiator_cookies: Counter[bytes] = Counter()
         self._ipsec: dict[int, IpsecSa] = {}
         self._by_key: dict[SaKey, IpsecSa] = {}
 
@@ -167,6 +168,7 @@ class SaTable:
         if isinstance(sa, IsakmpSa):
             self._isakmp[sa.number] = sa
             self._by_cookies[sa.cookies] = sa
+            self._initiator_cookies[sa.initiator_cookie] += 1
         else:
             self._ipsec[sa.number] = sa
             self._by_key.update(dict.fromkeys(sa.keys, sa))
@@ -174,8 +176,9 @@ class SaTable:
     def remove(self, sa: IsakmpSa | IpsecSa) -> None:
         """Take an SA out; one that is gone is no error."""
         if isinstance(sa, IsakmpSa):
-            self._isakmp.pop(sa.number, None)
-            self._by_cookies.pop(sa.cookies, None)
+            if self._isakmp.pop(sa.number, None):
+                del self._by_cookies[sa.cookies]
+                self._initiator_cookies -= Counter((sa.initiator_cookie,))
         elif self._ipsec.pop(sa.number, None):
             for key in sa.keys:
                 self._by_key.pop(key, None)
@@ -187,6 +190,10 @@ class SaTable:
     def by_cookies(self, cookies: bytes) -> IsakmpSa | None:
         """The ISAKMP SA of a message."""
         return self._by_cookies.get(cookies)
+
+    def knows(self, initiator_cookie: bytes) -> bool:
+        """Whether an ISAKMP SA began with this cookie."""
+        return initiator_cookie in self._initiator_cookies
 
     def by_key(self, key: SaKey) -> IpsecSa | None:
         """The IPsec SA that has this SPI in either direction."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, ip_address
+from typing import Any
 
 from daemon.ike.engine import Engine
 from daemon.ike.events import (
@@ -61,6 +62,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def ike_transform(
+    *,
     encryption: str = "AES_CBC",
     bits: int | None = 128,
     digest: str = "SHA2_256",
@@ -80,6 +82,7 @@ def ike_transform(
 
 
 def suite(
+    *,
     cipher: str = "AES",
     bits: int | None = 128,
     authentication: str | None = "HMAC_SHA2_256",
@@ -113,8 +116,8 @@ def configuration(
     transforms: tuple[IkeTransform, ...] = (ike_transform(),),
     suites: tuple[Suite, ...] = (suite(),),
     initiates: bool = False,
-    peer: Mapping[str, object] | None = None,
-    connection: Mapping[str, object] | None = None,
+    peer: Mapping[str, Any] | None = None,
+    connection: Mapping[str, Any] | None = None,
     general: General | None = None,
 ) -> Configuration:
     """One peer and one connection "net" between the two subnets; `peer` and `connection` override fields."""
@@ -170,9 +173,10 @@ class Node:
         address: str,
         oracle: FakeOracle,
         clock: Callable[[], float],
+        *,
         seed: int,
-        secret: bytes = SECRET,
-        settings: Settings | None = None,
+        secret: bytes,
+        settings: Settings | None,
     ) -> None:
         self.address = address
         self.oracle = oracle
@@ -298,11 +302,19 @@ class Pair:
         self._count = 0
         east = east or configuration(EAST, WEST)
         west = west or configuration(WEST, EAST)
-        self.east = self._node(EAST, FakeOracle(east, policies[0]), seed * 2, secrets[0], settings[0])
-        self.west = self._node(WEST, FakeOracle(west, policies[1]), seed * 2 + 1, secrets[1], settings[1])
-
-    def _node(self, address: str, oracle: FakeOracle, seed: int, secret: bytes, settings: Settings | None) -> Node:
-        return Node(address, oracle, lambda: self.now, seed, secret, settings)
+        self.east, self.west = (
+            Node(
+                address,
+                FakeOracle(section, policy),
+                lambda: self.now,
+                seed=2 * seed + side,
+                secret=key,
+                settings=chosen,
+            )
+            for side, (address, section, policy, key, chosen) in enumerate(
+                zip((EAST, WEST), (east, west), policies, secrets, settings, strict=True)
+            )
+        )
 
     @property
     def nodes(self) -> tuple[Node, Node]:
@@ -385,10 +397,9 @@ class Pair:
         )
 
 
-def connected(**options: object) -> Pair:
-    """A pair in which east initiated the connection "net"."""
-    pair = Pair(configuration(EAST, WEST, initiates=True), **options)  # type: ignore[arg-type]
-    return pair.start().run(1.0)
+def connected(east: Configuration | None = None, west: Configuration | None = None, *, seed: int = 1) -> Pair:
+    """A pair in which east initiated the connection "net", one second later."""
+    return Pair(east or configuration(EAST, WEST, initiates=True), west, seed=seed).start().run(1.0)
 
 
 def host(address: str) -> Identity:
