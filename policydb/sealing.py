@@ -18,7 +18,10 @@ AUTHENTICATION = "authentication"
 # From the prefix to the end of its literal or, in a comment, of its line. Sealing never adds or takes a line.
 _PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
 _BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORECASE | re.DOTALL)
-_KEY_LINE = re.compile(rf"^([ \t]*{AUTHENTICATION}[^=\n]*=[ \t]*)((?:\\\n|[^\n])*)", re.IGNORECASE | re.MULTILINE)
+# A line that sets the tag, also where it is commented out; words may stand between the tag and its "=".
+_KEY_LINE = re.compile(
+    rf"^([ \t#;]*{AUTHENTICATION}(?![^ \t=])[^=\n]*=[ \t]*)((?:\\\n|[^\n])*)", re.IGNORECASE | re.MULTILINE
+)
 _VISIBLE = re.compile(r"[^\n]")
 
 

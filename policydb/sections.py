@@ -92,7 +92,10 @@ class Book:
             general = self._general.get(_ORIGINS.get((lower, tag), ""))
             values.setdefault(tag.lower(), Value(text, general.mark if general else None))
         header = written.header if written else mark
-        return Section(self, written.name if written else name, kind, values, (*chain, name), header)
+        # What a predefined section refers to is predefined too: the first such name says it all.
+        is_inner = written is None and bool(chain) and chain[-1].lower() not in self.written
+        way = chain if is_inner else (*chain, name)
+        return Section(self, written.name if written else name, kind, values, way, header)
 
     def report(self, code: str, message: str, mark: Mark | None, hint: str, severity: Severity) -> None:
         """Add a finding; a warning about what nobody wrote is dropped."""

@@ -73,6 +73,8 @@ def exposure(source: SourceText) -> Diagnostic:
 
 
 def _files(path: str) -> Iterator[str]:
+    if "\0" in path:
+        raise _UnusableError(Diagnostic("PD002", "no file has a NUL in its name", path, _START))
     if path == STANDARD_INPUT or not Path(path).is_dir():
         yield path
         return
@@ -98,7 +100,7 @@ def _read(name: str) -> SourceText:
                 data, mode = file.read(MAX_OCTETS + 1), os.fstat(file.fileno()).st_mode
     except FileNotFoundError as cause:
         raise _UnusableError(Diagnostic("PD001", "there is no such file", name, _START, _neighbour(name))) from cause
-    except (OSError, ValueError) as cause:
+    except OSError as cause:
         raise _unreadable(name, cause, "r") from cause
     if len(data) > MAX_OCTETS:
         raise _UnusableError(Diagnostic("PD006", f"the file is larger than {MAX_OCTETS} octets", name, _START))
@@ -107,10 +109,9 @@ def _read(name: str) -> SourceText:
     return SourceText(name, _kind(name, text), text, exposed)
 
 
-def _unreadable(name: str, cause: OSError | ValueError, right: str) -> _UnusableError:
-    why = cause.strerror if isinstance(cause, OSError) else str(cause)
+def _unreadable(name: str, cause: OSError, right: str) -> _UnusableError:
     hint = f"chmod u+{right} {name}, or run this as its owner" if isinstance(cause, PermissionError) else ""
-    return _UnusableError(Diagnostic("PD002", f"the file cannot be read: {why}", name, _START, hint))
+    return _UnusableError(Diagnostic("PD002", f"the file cannot be read: {cause.strerror}", name, _START, hint))
 
 
 def _neighbour(name: str) -> str:
@@ -121,7 +122,7 @@ def _neighbour(name: str) -> str:
     path = Path(name)
     try:
         near = get_close_matches(path.name, [each.name for each in path.parent.iterdir()], n=1)
-    except (OSError, ValueError):
+    except OSError:
         return f"there is no folder {path.parent} that could be read; mkdir -p {path.parent} makes it"
     return f"did you mean {path.with_name(near[0])}?" if near else f"ls {path.parent} shows what there is"
 

@@ -75,8 +75,8 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as cause:
         if _primary_code(cause) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
-    # Who may not write the directory cannot make the index of the write-ahead log there. If no such log is there
-    # either, nobody writes: a copy in memory is as good, and stays good when somebody starts to.
+    # Who may not write the directory cannot make the index of the write-ahead log there. If there is nothing in such a
+    # log either, nobody writes: a copy in memory is as good, and stays good when somebody starts to.
     return _checked(_copy(path), path)
 
 
@@ -93,7 +93,10 @@ def _copy(path: Path) -> sqlite3.Connection:
         after = path.stat()
     except OSError as cause:
         raise StoreError(f"{path}: {cause.strerror or cause}") from cause
-    if log.exists() or (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+    if (log.exists() and log.stat().st_size) or (before.st_mtime_ns, before.st_size) != (
+        after.st_mtime_ns,
+        after.st_size,
+    ):
         raise StoreError(f"{path} is being written, and who cannot write its directory cannot follow; try again")
     # Octets 18 and 19 of the file's header say that there is a write-ahead log (2); a copy in memory has none (1).
     octets[18:20] = b"\x01\x01"

@@ -93,7 +93,7 @@ class Word:
 Words = Mapping[str, Word]
 
 _FINE = Word()
-_SMALL_BLOCKS = "it works on blocks of 64 bits, and much traffic under one key gives plain text away"
+_SMALL_BLOCKS = "its blocks of 64 bits give plain text away after much traffic"
 _BROKEN_CIPHER = "it can be broken by trying"
 _SMALL_GROUP = "its discrete logarithms are within reach"
 _MD5 = "MD5 is broken"
