@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
@@ -22,7 +23,8 @@ class _Rule:
     """The first rule that fits names the mistake.
 
     `met` are the terminals that the parser may have met (empty: any), `wanted` one that it would have taken, `opened`
-    a bracket that is open there, `unopened` one of which none is open. `at_bracket`: the place is the open bracket.
+    a bracket that is open there and is the place to show, `unopened` one of which none is open. `after`: the place to
+    show is the end of what was read.
     """
 
     code: Code
@@ -146,7 +148,7 @@ _PLAIN = {_END: "the end of the field"}
 def explain(start: str, text: str, error: UnexpectedInput) -> Mistake:
     """What is wrong with a field's `text` that was parsed from the start symbol `start`."""
     if isinstance(error, UnexpectedCharacters):
-        return _strange_character(text, len(text) if error.pos_in_stream is None else error.pos_in_stream)
+        return _strange_character(text, cast("int", error.pos_in_stream))
     if isinstance(error, UnexpectedToken):
         return _strange_token(start, text, error)
     return Mistake(Code.SYNTAX, "this does not follow the grammar", 0, len(text))
