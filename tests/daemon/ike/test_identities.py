@@ -115,6 +115,7 @@ def test_host_bits_of_a_subnet_do_not_count() -> None:
         Identity("IPV4_ADDR", name="gw"),
         Identity("IPV4_ADDR_SUBNET", address=ip_address("10.0.0.1")),
         Identity("FQDN"),
+        Identity("FQDN", name="gw", upper=ip_address("10.0.0.1")),
         Identity("FQDN", name="\u20ac"),
         Identity("DER_ASN1_DN", name="CN=x"),
         Identity("NONSENSE", name="x"),

@@ -213,6 +213,13 @@ def test_ah_goes_with_its_own_authentication_algorithm_only(number: int, authent
             decode_ipsec(Protocol.IPSEC_AH, b"spi!", transform(number, *pairs), natt=False)
 
 
+@pytest.mark.parametrize("number", [0, 1, 4, 9, 99])
+def test_ah_transforms_that_nobody_does_are_unsupported(number: int) -> None:
+    with pytest.raises(Unsupported) as caught:
+        decode_ipsec(Protocol.IPSEC_AH, b"spi!", transform(number, (4, 1), (5, 1)), natt=False)
+    assert caught.value.attribute == "hash"
+
+
 def test_compression_is_unsupported() -> None:
     with pytest.raises(Unsupported, match="protocol IPCOMP"):
         decode_ipsec(Protocol.IPCOMP, b"cp", transform(2, (4, 1)), natt=True)
