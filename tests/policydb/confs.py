@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding, Span
+from policydb.config import resolve
+from policydb.connections import Configuration
 
 WHOLE = """\
 [General]
@@ -87,3 +90,26 @@ def altered(*changes: tuple[str, str]) -> str:
             raise ValueError(before)
         text = text.replace(before, after)
     return text
+
+
+def read(text: str) -> Configuration:
+    """The configuration of a text that has no errors."""
+    found = resolve(bindings(text))
+    if found.errors:
+        raise ValueError(found.errors)
+    return found.configuration
+
+
+def with_lines(*lines: str) -> str:
+    """WHOLE and further sections."""
+    return WHOLE + "\n" + "\n".join(lines) + "\n"
+
+
+def findings(text: str, severity: Severity = Severity.ERROR) -> list[Diagnostic]:
+    """What is said about a text, of one severity."""
+    return [each for each in resolve(bindings(text)).diagnostics if each.severity is severity]
+
+
+def shown(text: str, found: Diagnostic) -> tuple[str, str]:
+    """The code, and what stands above the carets."""
+    return found.code, text[found.span.start : found.span.end]

@@ -340,7 +340,6 @@ def test_asking_loads_neither_parser_nor_writer_nor_kernel_nor_cryptography(path
     program = """
         import sys
         from policydb.request import Request
-from policydb.rows import decode
         from policydb.snapshot import open_snapshot
         snapshot = open_snapshot(sys.argv[1])
         assert snapshot.allows(Request(("k",)))
