@@ -150,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(command.main(args=arguments, prog_name="isakmpd", standalone_mode=False))
     except click.ClickException as problem:
+        if isinstance(problem, click.UsageError) and problem.ctx is None:
+            problem.ctx = click.Context(command, info_name="isakmpd")  # so that the usage is shown whatever is wrong
         problem.show()
         sys.exit(1)
     except click.Abort:

@@ -36,6 +36,7 @@ from daemon.ike.surroundings import Oracle, Secrets
 from daemon.kernel import Kernel, KernelError
 from daemon.log import Log
 from daemon.ratelimit import RateLimit
+from policydb.decisionlog import LogError
 from policydb.negotiation import NegotiationRecord, Reason
 from policydb.negotiation import Outcome as Ending
 
@@ -160,6 +161,14 @@ class Loop:
         except TimeoutError:
             self._log.error(f"loop: {self._outputs.qsize()} outputs were not carried out")
 
+    def defect(self, what: str, error: BaseException) -> None:
+        """Report an exception that should not be: one line, and the traceback for those who debug."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f"{FilePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+        self._log.error(f"internal error: {type(error).__name__} at {where}: {error}; while handling {what}")
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            self._log.debug("Misc", 10, line)
+
     def stop(self) -> None:
         """No more timers and no more outputs; what was held back is summed up."""
         self._worker.cancel()
@@ -174,7 +183,7 @@ class Loop:
         try:
             outputs = verb(self._events.time())
         except Exception as error:  # noqa: BLE001 - a defect of ours must not end everybody's tunnels
-            self._defect(what, error)
+            self.defect(what, error)
             return
         finally:
             self._arm(self._core.next_deadline())
@@ -194,13 +203,6 @@ class Loop:
             # The core must not want the same instant again: a defect, or a handler that failed.
             self._arm(now + _BREATHER)
 
-    def _defect(self, what: str, error: Exception) -> None:
-        frames = traceback.extract_tb(error.__traceback__)
-        where = f"{FilePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-        self._log.error(f"internal error: {type(error).__name__} at {where}: {error}; while handling {what}")
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            self._log.debug("Misc", 10, line)
-
     # --- outputs --------------------------------------------------------------------------------------------------
 
     async def _carry_out_all(self) -> None:
@@ -209,7 +211,7 @@ class Loop:
             try:
                 await self._carry_out(output, source)
             except Exception as error:  # noqa: BLE001 - as in _turn; a full disk ends here as well
-                self._defect(f"output {type(output).__name__}", error)
+                self.defect(f"output {type(output).__name__}", error)
             finally:
                 self._outputs.task_done()
 
@@ -272,7 +274,11 @@ class Loop:
         anybody = record.outcome is not Ending.ACCEPTED and record.reason is not Reason.POLICY
         if source is not None and anybody and not self._admits(self._records, source):
             return
-        number = self._surface.recorder.append(record)
+        try:
+            number = self._surface.recorder.append(record)
+        except LogError as error:
+            self._log.error(str(error))
+            return
         self._log.debug("Plcy", 10, f"decision log: record {number}, {record.outcome.value}")
 
     def _admits(self, limit: RateLimit, source: str) -> bool:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from daemon.capture import Capture
 from daemon.commands import execute
@@ -61,6 +62,7 @@ class Service:
         self._handle_signals()
         with ExitStack() as held:
             self._start(held)
+            asyncio.get_running_loop().set_exception_handler(self._unexpected)
             reloader = asyncio.create_task(self._reload_when_wanted())
             await self._end.wait()
             reloader.cancel()
@@ -149,6 +151,11 @@ class Service:
             return False
         return True
 
+    def _unexpected(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What a callback outside a turn raised; without this, asyncio would print a traceback."""
+        error = context.get("exception") or RuntimeError(context.get("message"))
+        self._loop.defect("a command or signal", error)
+
     # --- signals --------------------------------------------------------------------------------------------------
 
     def _handle_signals(self) -> None:
@@ -169,7 +176,10 @@ class Service:
         while True:
             await self._reload_wanted.wait()
             self._reload_wanted.clear()
-            await self._reload()
+            try:
+                await self._reload()
+            except Exception as error:  # noqa: BLE001 - as in Loop: the generation in force goes on
+                self._loop.defect("a reload", error)
 
     async def _reload(self) -> None:
         self._log.notice("isakmpd: reinitializing daemon")

@@ -116,6 +116,8 @@ class Transports:
             self._open(address, ports.ike, encapsulated=False)
             if ports.nat is not None:
                 self._open(address, ports.nat, encapsulated=True)
+        if not self._sockets:
+            raise TransportError("no address to listen on is left: see --listen, -4, -6 and [General]:Listen-on")
 
     def _open(self, address: str, port: int, *, encapsulated: bool) -> None:
         try:

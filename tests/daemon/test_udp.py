@@ -166,6 +166,11 @@ def test_a_port_that_is_taken_is_named_and_never_shared(transports: Transports, 
         transports.open(["127.0.0.1"], Ports(endpoint(peer).port, None))
 
 
+def test_nothing_to_listen_on_is_an_error(transports: Transports) -> None:
+    with pytest.raises(TransportError, match="no address to listen on"):
+        transports.open([], free_ports())
+
+
 def test_without_nat_traversal_its_port_is_not_opened(transports: Transports) -> None:
     ports = Ports(free_ports().ike, None)
     transports.open(["127.0.0.1"], ports)
