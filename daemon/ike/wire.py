@@ -32,11 +32,12 @@ class Reader:
 
     def octets(self, count: int) -> bytes:
         """The next `count` octets."""
-        if count > self.remaining:
-            raise PayloadMalformed(f"{self.what}: {count} octets wanted, {self.remaining} left")
         start = self._position
-        self._position = start + count
-        return self._data[start : self._position]
+        end = start + count
+        if end > self._end:
+            raise PayloadMalformed(f"{self.what}: {count} octets wanted, {self.remaining} left")
+        self._position = end
+        return self._data[start:end]
 
     def rest(self) -> bytes:
         """All octets up to the innermost restriction."""
