@@ -32,7 +32,9 @@ def free_ports() -> tuple[int, int]:
 class Isakmpd:
     """Start with `with`; `log()` is what it has written so far. It is killed at the end if it still runs."""
 
-    def __init__(self, folder: Path, options: Sequence[str] = ("-d",), stdin: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, options: Sequence[str] = ("-d",), stdin: Path | None = None, address: str = "127.0.0.1"
+    ) -> None:
         self.folder = folder
         self.conf = folder / "isakmpd.conf"
         self.policy = folder / "isakmpd.policy"
@@ -40,6 +42,7 @@ class Isakmpd:
         self.pid_file = folder / "isakmpd.pid"
         self.result = folder / "isakmpd.result"
         self.port, self.nat_port = free_ports()
+        self._address = address
         self._options = options
         self._stdin = stdin
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,7 +56,7 @@ class Isakmpd:
     def arguments(self) -> list[str]:
         """The command line."""
         folders = [f"--{name}={self.folder}" for name in ("confdir", "rundir", "statedir")]
-        ports = ["-p", str(self.port), "-N", str(self.nat_port), "--listen=127.0.0.1", "--kernel=memory"]
+        ports = ["-p", str(self.port), "-N", str(self.nat_port), f"--listen={self._address}", "--kernel=memory"]
         return [*COMMAND, *folders, *ports, *self._options]
 
     def __enter__(self) -> Self:
@@ -115,6 +118,15 @@ class Isakmpd:
                 raise AssertionError(f"no answer to {line!r}; log:\n{self.log()}")
             time.sleep(0.01)
         return self.result.read_text()
+
+    def until_answer(self, line: str, text: str) -> str:
+        """Ask until the answer holds `text`, or is empty where that is; the answer."""
+        ends = time.monotonic() + PATIENCE
+        while text not in (answer := self.ask(line)) or (not text and answer):
+            if time.monotonic() > ends:
+                raise AssertionError(f"{text!r} is not in {answer!r}; log:\n{self.log()}")
+            time.sleep(0.05)
+        return answer
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
