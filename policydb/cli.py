@@ -6,10 +6,11 @@ Exit codes of every command: 0 yes, 1 no, 2 unusable input or usage, 3 undecided
 
 from __future__ import annotations
 
-import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -310,13 +311,16 @@ def generations(ctx: click.Context, store: str | None, form: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code; no input ends in a traceback."""
+    if hasattr(signal, "SIGPIPE"):
+        # As other filters do: whoever stops reading (`| head`) ends us, and never gets the exit code of a "no".
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command (`arguments` None: the process's own) and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still shows the rest
     try:
         code = commands.main(args=arguments, prog_name="policydb", standalone_mode=False)
@@ -325,19 +329,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         problem.show()
         return Unusable.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return 128 + 2
+        return 128 + signal.SIGINT
     except OSError as problem:
-        return _cannot_write(problem)
+        # What is left in the buffer would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"error: cannot write the answer: {problem.strerror}", err=True)
+        return Unusable.exit_code
     return int(code or 0)
-
-
-def _cannot_write(problem: OSError) -> int:
-    # What is left in the buffer would fail once more when Python ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if problem.errno == errno.EPIPE:
-        return 128 + 13
-    sys.stderr.write(f"policydb: cannot write the answer: {problem.strerror}\n")
-    return Unusable.exit_code
 
 
 if __name__ == "__main__":

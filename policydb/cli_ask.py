@@ -53,6 +53,7 @@ def query(ask: Ask, form: str) -> int:
 def explain(ask: Ask, form: str) -> int:
     """Print the decision and its reasons."""
     from policydb import decision_text
+    from policydb.attributes import VOCABULARY
     from policydb.explain import explain as reasons
 
     with _question(ask) as (graph, request):
@@ -62,7 +63,7 @@ def explain(ask: Ask, form: str) -> int:
     if form == "json":
         click.echo(json.dumps(to_json(decision), indent=2))
     else:
-        click.echo(shown(decision_text.render(decision)))
+        click.echo(shown(decision_text.render(decision, VOCABULARY, colour=True)))
     return YES if decision.allowed else NO
 
 

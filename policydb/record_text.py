@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policydb import decision_text
+from policydb.attributes import VOCABULARY
 from policydb.negotiation import Comparison, Difference, NegotiationRecord, Question, Reason
 
 _REASONS = {
@@ -20,6 +21,7 @@ _REASONS = {
     Reason.PEER_REFUSED: "the peer refused",
     Reason.TIMEOUT: "the peer did not answer",
     Reason.MALFORMED: "the peer sent what cannot be read",
+    Reason.LOCAL_ERROR: "something failed here",
 }
 
 _ROLES = {"initiator": "we asked (initiator)", "responder": "the peer asked (responder)"}
@@ -81,7 +83,7 @@ def _traffic(record: NegotiationRecord) -> str:
 
 
 def _question(question: Question) -> str:
-    told = decision_text.render(question.decision)
+    told = decision_text.render(question.decision, VOCABULARY)
     return "\n".join([f"offered: {question.proposal}", *(f"  {each}".rstrip() for each in told.splitlines())])
 
 

@@ -26,7 +26,7 @@ def no_store() -> Snapshot:
     raise StoreError("there is no store")
 
 
-def answer(*queries: Any) -> list[dict[str, Any]]:
+def answer(*queries: object) -> list[dict[str, Any]]:
     lines = [each if isinstance(each, bytes) else json.dumps(each).encode() + b"\n" for each in queries]
     return list(answers(lines, no_store))
 
@@ -90,7 +90,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_line_has_no_value_and_the_next_is_answered(broken: Any) -> None:
+def test_a_broken_line_has_no_value_and_the_next_is_answered(broken: object) -> None:
     good = {"id": "good", "policies": [ALICE], "attributes": [["colour", "red"]], "authorizers": ["alice"]}
     first, second, third = answer(good, broken, good)
     assert first == third

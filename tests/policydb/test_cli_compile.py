@@ -1,0 +1,185 @@
+"""`compile`, `check` and `generations`: one generation or none, every finding shown, nothing written by a check."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.policydb.command_line import Run
+
+GOOD = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red";\n'
+BROKEN = 'Authorizer: "POLICY\n\nAuthorizer: "POLICY"\nConditions: a = "b";\n'
+DOUBTFUL = 'Authorizer: "POLICY"\nConditions: colour == "red" -> "yes";\n'
+
+
+@pytest.fixture(autouse=True)
+def files(policydb: Run) -> None:
+    for name, text in (("good", GOOD), ("broken", BROKEN), ("doubtful", DOUBTFUL)):
+        path = Path(f"{name}.policy")
+        path.write_text(text)
+        path.chmod(0o600)
+
+
+def ask(policydb: Run, *more: str) -> tuple[int, str]:
+    return policydb("query", "--authorizer", "alice", "--attribute", "colour=red", *more)[:2]
+
+
+def test_what_is_compiled_is_asked(policydb: Run) -> None:
+    code, out, err = policydb("compile", "good.policy")
+    assert (code, err) == (0, "")
+    assert out == "published generation 1 in policy.db: 1 file, 1 assertion (1 new)\n"
+    assert ask(policydb) == (0, "true\n")
+    assert policydb("query", "--authorizer", "bob")[:2] == (1, "false\n")
+
+
+def test_nothing_new_is_said(policydb: Run) -> None:
+    policydb("compile", "good.policy")
+    code, out, _ = policydb("compile", "good.policy")
+    assert code == 0
+    assert out == "nothing has changed; generation 1 stays in force in policy.db: 1 file, 1 assertion (0 new)\n"
+
+
+def test_the_store_is_the_option_else_the_variable_else_the_folder(
+    policydb: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLICYDB_STORE", "variable.db")
+    assert policydb("compile", "good.policy", "--store", "option.db")[0] == 0
+    assert policydb("compile", "good.policy")[0] == 0
+    assert (Path("option.db").exists(), Path("variable.db").exists(), Path("policy.db").exists()) == (True, True, False)
+    assert ask(policydb) == (0, "true\n")
+    assert ask(policydb, "--store", "option.db") == (0, "true\n")
+    monkeypatch.delenv("POLICYDB_STORE")
+    assert ask(policydb)[0] == 2
+
+
+def test_errors_publish_nothing_and_the_old_generation_stays(policydb: Run) -> None:
+    policydb("compile", "good.policy")
+    before = Path("policy.db").read_bytes()
+    code, out, err = policydb("compile", "good.policy", "broken.policy", "missing.policy")
+    assert (code, out) == (2, "")
+    assert "broken.policy:1:13: error[KN003]" in err
+    assert "broken.policy:4:15: error[KN020]" in err
+    assert "missing.policy" in err
+    assert err.rstrip().endswith("3 errors: nothing published; generation 1 stays in force")
+    assert Path("policy.db").read_bytes() == before
+    assert ask(policydb) == (0, "true\n")
+
+
+def test_errors_at_first_make_no_store(policydb: Run) -> None:
+    code, _, err = policydb("compile", "broken.policy")
+    assert code == 2
+    assert err.rstrip().endswith("2 errors: nothing published; policy.db holds no generation yet")
+    assert not Path("policy.db").exists()
+
+
+def test_warnings_are_shown_and_do_not_hinder(policydb: Run) -> None:
+    code, out, err = policydb("compile", "doubtful.policy")
+    assert code == 0
+    assert out.startswith("published generation 1")
+    assert "doubtful.policy:2:32: warning[KN102]" in err
+
+
+def test_compile_as_json(policydb: Run) -> None:
+    code, out, err = policydb("compile", "broken.policy", "doubtful.policy", "--format", "json")
+    told = json.loads(out)
+    assert (code, err, told["published"], told["generation"]) == (2, "", False, None)
+    first = told["diagnostics"][0]
+    assert set(first) == {"source", "line", "column", "severity", "code", "message", "hint"}
+    assert [(each["source"], each["line"], each["severity"], each["code"]) for each in told["diagnostics"]] == [
+        ("broken.policy", 1, "error", "KN003"),
+        ("broken.policy", 4, "error", "KN020"),
+        ("doubtful.policy", 2, "warning", "KN102"),
+    ]
+    _, out, _ = policydb("compile", "good.policy", "--format", "json")
+    assert (json.loads(out)["published"], json.loads(out)["generation"]) == (True, 1)
+
+
+def test_a_policy_is_compiled_from_standard_input(policydb: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode())))
+    assert policydb("compile", "-")[0] == 0
+    assert ask(policydb) == (0, "true\n")
+
+
+def test_a_store_that_is_no_store(policydb: Run) -> None:
+    Path("other.db").write_bytes(b"x" * 5000)
+    for store in ("other.db", ".", "no/such/folder/policy.db"):
+        code, out, err = policydb("compile", "good.policy", "--store", store)
+        assert (code, out) == (2, "")
+        assert err.strip()
+
+
+@pytest.mark.parametrize(("name", "code"), [("good", 0), ("doubtful", 0), ("broken", 2), ("missing", 2)])
+def test_check_fails_on_errors_alone_and_writes_nothing(policydb: Run, name: str, code: int) -> None:
+    before = sorted(Path.cwd().iterdir())
+    assert policydb("check", f"{name}.policy")[0] == code
+    assert policydb("check", f"{name}.policy", "--format", "json")[0] == code
+    assert sorted(Path.cwd().iterdir()) == before
+
+
+def test_check_shows_the_line_a_caret_and_a_hint(policydb: Run) -> None:
+    _, out, err = policydb("check", "broken.policy", "doubtful.policy")
+    assert '    Conditions: a = "b";\n                  ^\n    hint: write == to compare' in err
+    assert out == "2 errors, 1 warning\n"
+    assert policydb("check", "good.policy")[1] == "no findings\n"
+
+
+def test_check_as_json(policydb: Run) -> None:
+    _, out, _ = policydb("check", "broken.policy", "doubtful.policy", "--format", "json")
+    told = json.loads(out)
+    assert (told["errors"], told["warnings"], len(told["diagnostics"])) == (2, 1, 3)
+
+
+def test_a_missing_file_is_said_in_one_line_and_a_hint(policydb: Run) -> None:
+    _, _, err = policydb("check", "god.policy")
+    assert err == ("god.policy:1:1: error[PD001]: there is no such file\n    hint: did you mean good.policy?\n")
+
+
+def test_generations_are_listed(policydb: Run) -> None:
+    policydb("compile", "good.policy")
+    policydb("compile", "good.policy", "doubtful.policy")
+    code, out, _ = policydb("generations")
+    assert code == 0
+    first, second = out.splitlines()
+    assert first.split()[0] == "1"
+    assert "in force" not in first
+    assert second.split()[0] == "2"
+    assert "in force" in second
+    assert second.endswith("good.policy, doubtful.policy")
+    told = json.loads(policydb("generations", "--format", "json")[1])
+    assert [(each["generation"], each["in_force"]) for each in told] == [(1, False), (2, True)]
+    assert [each["name"] for each in told[1]["sources"]] == ["good.policy", "doubtful.policy"]
+    assert policydb("generations", "--store", "nix.db")[0] == 2
+
+
+def test_store_policy_and_credentials_count_together(policydb: Run) -> None:
+    policydb("compile", "good.policy")
+    Path("more.policy").write_text('Authorizer: "POLICY"\nLicensees: "passphrase:foobar"\n')
+    question = ("query", "--policy", "more.policy", "--authorizer", "passphrase:foobar")
+    assert policydb(*question)[0] == 0
+    assert policydb(*question, "--store", "policy.db")[0] == 0
+    assert ask(policydb, "--policy", "more.policy") == (1, "false\n")
+    assert ask(policydb, "--policy", "more.policy", "--store", "policy.db") == (0, "true\n")
+
+
+def test_a_store_knows_a_passphrase_by_its_digests(policydb: Run) -> None:
+    texts = (
+        "passphrase:foobar",
+        "passphrase-md5-hex:3858f62230ac3c915f300c664312c63f",
+        "passphrase-sha1-hex:8843d7f92416211de9ebb963ff4ce28125932878",
+    )
+    for text in texts:
+        Path("p.policy").write_text(f'Authorizer: "POLICY"\nLicensees: "{text}"\n')
+        policydb("compile", "p.policy")
+        assert policydb("query", "--authorizer", "passphrase:foobar")[0] == 0
+        assert policydb("query", "--authorizer", "passphrase:foo")[0] == 1
+    assert b"foobar" not in Path("policy.db").read_bytes()
+
+
+def test_an_answer_names_its_generation(policydb: Run) -> None:
+    policydb("compile", "good.policy")
+    told = json.loads(policydb("explain", "--authorizer", "alice", "--format", "json")[1])
+    assert (told["generation"], told["value"]) == (1, "false")
