@@ -106,7 +106,7 @@ _LICENSEES = (
         "an operator is missing before this",
         "join principals with && or ||, the parts of one with a dot",
         met=_OPERANDS,
-        wanted="AND",
+        wanted="DOT",
     ),
     _Rule(Code.MISSING_OPERAND, "a principal is missing before this", "", wanted="STRING"),
     _Rule(Code.BAD_THRESHOLD, "K-of must be followed by its members", "write K-of(a, b, ...)", wanted="LPAR"),
@@ -116,8 +116,15 @@ _LICENSEES = (
         "remove it",
         met=frozenset({"SEMICOLON"}),
     ),
+    _Rule(
+        Code.SYNTAX,
+        "one principal or signature is needed here, not an expression of several",
+        "only Licensees joins principals; write one assertion for each authorizer",
+        met=frozenset({"AND", "OR"}),
+    ),
 )
 _CONSTANTS = (
+    _Rule(Code.SYNTAX, "a constant is set by a single =", 'write name = "value"', met=frozenset({"EQUAL"})),
     _Rule(
         Code.CONSTANT_NOT_LITERAL,
         "a constant is a string literal",

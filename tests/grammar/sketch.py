@@ -14,6 +14,7 @@ from grammar.nodes import (
     Negation,
     Nobody,
     Not,
+    NumberExpr,
     NumberKind,
     NumberLiteral,
     NumberOf,
@@ -29,7 +30,7 @@ from grammar.nodes import (
 
 
 def operand(node: Operand) -> str:
-    """(+ 1 2), $x, @x, "text"; floats carry an f."""
+    """Strings: "text", name, $x, (. a b), or a number."""
     match node:
         case StringLiteral(_, value):
             return f'"{value}"'
@@ -39,32 +40,36 @@ def operand(node: Operand) -> str:
             return f"${operand(inner)}"
         case Concatenation(_, operands):
             return f"(. {' '.join(operand(each) for each in operands)})"
+        case _:
+            return number(node)
+
+
+def number(node: NumberExpr) -> str:
+    """(+ 1 2), -1, @x, &x; float literals carry an f."""
+    match node:
         case NumberLiteral(_, kind, text):
             return text if kind is NumberKind.INTEGER else f"{text}f"
         case NumberOf(_, kind, inner):
             return f"{'@' if kind is NumberKind.INTEGER else '&'}{operand(inner)}"
         case Negation(_, _, inner):
-            return f"-{operand(inner)}"
+            return f"-{number(inner)}"
         case Arithmetic(_, _, operator, left, right):
-            return f"({operator} {operand(left)} {operand(right)})"
+            return f"({operator} {number(left)} {number(right)})"
 
 
-def test(node: Test) -> str:
+def condition(node: Test) -> str:
     """(and a b), (or a b), !a, (== a b), true."""
     match node:
         case Truth(_, value):
             return str(value).lower()
         case Not(_, inner):
-            return f"!{test(inner)}"
+            return f"!{condition(inner)}"
         case AllOf(_, operands):
-            return f"(and {' '.join(test(each) for each in operands)})"
+            return f"(and {' '.join(condition(each) for each in operands)})"
         case AnyOf(_, operands):
-            return f"(or {' '.join(test(each) for each in operands)})"
+            return f"(or {' '.join(condition(each) for each in operands)})"
         case Comparison(_, _, operator, left, right):
             return f"({operator} {operand(left)} {operand(right)})"
-
-
-test.__test__ = False  # type: ignore[attr-defined]
 
 
 def program(node: Program) -> str:
@@ -74,9 +79,9 @@ def program(node: Program) -> str:
 
 def _clause(node: Clause) -> str:
     if node.result is None:
-        return f"{test(node.test)};"
+        return f"{condition(node.test)};"
     result = f"{{{program(node.result)}}}" if isinstance(node.result, Program) else operand(node.result)
-    return f"{test(node.test)} -> {result};"
+    return f"{condition(node.test)} -> {result};"
 
 
 def licensees(node: Licensees) -> str:
