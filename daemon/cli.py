@@ -79,9 +79,7 @@ def _all_options(function: _Function) -> _Function:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @_all_options
-def command(
-    **given: Any,  # noqa: ANN401 - click's values, each of its option's type
-) -> int:
+def command(**given: Any) -> int:  # noqa: ANN401 - click's values, each of its option's type
     """IKE daemon: negotiates IPsec security associations and asks policy about each of them.
 
     Commands are read from the FIFO: c t T S C D R r Q, see isakmpd(8).

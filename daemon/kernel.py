@@ -11,9 +11,9 @@ LOWEST_SPI = 0x100
 """1 to 255 are reserved by IANA (RFC 4303 section 2.1)."""
 
 LARVAL_SECONDS = 165
-"""How long an allocated SPI waits for its SA, as Linux's net.core.xfrm_acq_expires (default 30) or pf_key would.
+"""How long an allocated SPI is kept for its SA: more than Exchange-max-time's default of 120.
 
-Longer than Exchange-max-time (120), so that an exchange under way never loses its SPI.
+Linux does the same for net.core.xfrm_acq_expires seconds. Without an end, failed negotiations would pile up.
 """
 
 SaKey: TypeAlias = tuple[str, str, int]
