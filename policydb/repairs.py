@@ -25,6 +25,7 @@ Changes: TypeAlias = "frozenset[tuple[str, str]]"
 
 NOTHING: Changes = frozenset()
 _KEPT = 6  # change sets kept of each test
+_LONGEST = 2048  # characters of a value (RFC 2704, 4.2.1); one made of itself must not double for ever
 _LARGEST = 8  # changes in a set; more than that is no near change
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
@@ -171,7 +172,7 @@ class _Repairs:
         if left.attribute is None:
             return _Test((NOTHING,), ()) if holds else _Test((), (NOTHING,))
         values = _others(left) if holds else samples(pattern)
-        changes = tuple(frozenset([(left.attribute, each)]) for each in values)
+        changes = _each(left.attribute, values)
         return _Test((NOTHING,), changes) if holds else _Test(changes, (NOTHING,))
 
     # --- clauses --------------------------------------------------------------------------------------------------
@@ -205,8 +206,12 @@ def _settings(operator: str, left: _Side, right: _Side) -> tuple[Changes, ...]:
     found: list[Changes] = []
     for side, other, relation in ((left, right, operator), (right, left, _MIRRORED[operator])):
         if side.attribute is not None and other.value is not None and side.attribute != other.attribute:
-            found.extend(frozenset([(side.attribute, each)]) for each in _boundaries(relation, side, other.value))
+            found.extend(_each(side.attribute, _boundaries(relation, side, other.value)))
     return tuple(found)
+
+
+def _each(attribute: str, values: Iterable[str]) -> tuple[Changes, ...]:
+    return tuple(frozenset([(attribute, value)]) for value in values if len(value) <= _LONGEST)
 
 
 def _boundaries(operator: str, side: _Side, other: Value) -> Iterable[str]:

@@ -1,0 +1,100 @@
+"""Who counts: trusted texts, signed credentials, and what is said of the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from policydb.assemble import Assembly, Text, assemble
+from policydb.checker import decide
+from policydb.decision import AssertionStatus
+from policydb.memory import MemoryGraph
+from policydb.request import Request
+from tests.policydb.test_credentials import OTHER, RSA, body, rsa_name, signed
+
+TRUSTED = f'Authorizer: "POLICY"\nLicensees: "{rsa_name(RSA)}"\n'
+BOB = Request(("bob",), {"a": "x"})
+
+
+def answer(assembly: Assembly, request: Request = BOB) -> str:
+    return decide(assembly.graph(), request)
+
+
+def with_credential(text: str) -> Assembly:
+    return assemble(policies=[Text("p", TRUSTED)], credentials=[Text("c", text)])
+
+
+def test_a_signed_credential_counts() -> None:
+    assert answer(with_credential(signed("sig-rsa-sha1-hex"))) == "true"
+
+
+def test_it_is_no_longer_asked_for_where_the_text_is_trusted() -> None:
+    assert answer(assemble(policies=[Text("p", TRUSTED), Text("q", body(rsa_name(RSA)))])) == "true"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        body(rsa_name(RSA)),
+        signed("sig-rsa-sha1-hex", OTHER, authorizer=rsa_name(RSA)),
+        signed("sig-rsa-sha1-hex").replace("bob", "bob "),
+        'Authorizer: "POLICY"\nLicensees: "bob"\n',
+        'Authorizer: "POL" . "ICY"\nLicensees: "bob"\n',
+        f'Authorizer: "{rsa_name(RSA)}"\nConditions: true; [\n',  # D1: the C library authorises anybody
+        signed("sig-rsa-sha1-hex").replace('a == "x";', 'a == "x"; ?'),
+        "",
+        "\0",
+    ],
+)
+def test_a_forged_credential_counts_for_nothing_and_is_reported(text: str) -> None:
+    assembly = with_credential(text)
+    assert answer(assembly) == "false"
+    assert [each.status for each in assembly.ignored] == [AssertionStatus.IGNORED] * bool(text)
+    assert all(each.reason and each.place.source == "c" for each in assembly.ignored)
+
+
+def test_every_assertion_of_a_credential_needs_its_own_signature() -> None:
+    """D2: the C library's user checks the first and takes the rest."""
+    forged = f'Authorizer: "{rsa_name(RSA)}"\nLicensees: "mallory"\n'
+    assembly = with_credential(signed("sig-rsa-sha1-hex") + "\n" + forged)
+    assert answer(assembly) == "true"
+    assert answer(assembly, Request(("mallory",), {"a": "x"})) == "false"
+    assert len(assembly.ignored) == 1
+
+
+def test_a_bad_credential_harms_nobody_else() -> None:
+    """D3: one undecodable authorizer fails the C library's whole query."""
+    for bad in ('Authorizer: ("POLICY"\n', 'Authorizer: "rsa-hex:zz"\n', "rubbish\n", "Authorizer: \r\n"):
+        assembly = assemble(
+            policies=[Text("p", TRUSTED)], credentials=[Text("bad", bad), Text("good", signed("sig-rsa-sha1-hex"))]
+        )
+        assert answer(assembly) == "true"
+
+
+def test_a_file_drops_its_bad_assertions_alone() -> None:
+    text = 'Authorizer: "POLICY"\nLicensees: "bob\n\nAuthorizer: "POLICY"\nLicensees: "bob"\n\nLicensees: "x"\n'
+    assembly = assemble(files=[Text("f", text)])
+    assert answer(assembly) == "true"
+    assert [(each.place.source, each.place.line) for each in assembly.ignored] == [("f", 1), ("f", 7)]
+    assert assembly.diagnostics
+
+
+def test_an_assertion_that_nests_too_deep_is_dropped_alone() -> None:
+    deep = f'Authorizer: "POLICY"\nConditions: {"(true && (true || " * 300}true{"))" * 300};\n'
+    assembly = assemble(policies=[Text("deep", deep), Text("p", 'Authorizer: "POLICY"\nLicensees: "bob"\n')])
+    assert answer(assembly) == "true"
+    assert "deep" in assembly.ignored[0].reason
+
+
+def test_credentials_lie_over_a_graph_that_stays_as_it_is() -> None:
+    below = assemble(policies=[Text("p", TRUSTED)], files=[Text("f", "rubbish\n")]).graph(generation=7)
+    above = assemble(credentials=[Text("c", signed("sig-rsa-sha1-hex")), Text("d", "x\n")]).over(below)
+    assert (decide(above, BOB), decide(below, BOB)) == ("true", "false")
+    assert above.generation == 7
+    assert [each.place.source for each in above.ignored()] == ["f", "d"]
+    assert len(above.authorized_by(rsa_name(RSA))) == 1
+    assert len(above.licensing("bob")) == 1
+    assert above.open_to_all() == ()
+
+
+def test_an_empty_graph_answers_the_least() -> None:
+    assert decide(MemoryGraph([]), BOB) == "false"
