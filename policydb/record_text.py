@@ -118,12 +118,21 @@ def _nearest(comparisons: Sequence[Comparison]) -> str:
     nearest = min(comparisons, key=lambda each: len(each.differences))
     if not nearest.differences:
         return f"{nearest.offered} fits {nearest.configured}"
-    here = ", ".join(_change(each.attribute, each.configured, each.offered) for each in nearest.differences)
-    there = ", ".join(f"{each.attribute} {_said(each.configured)}" for each in nearest.differences)
-    return f"to accept: in {nearest.configured} change {here}; or let the peer offer {there}"
+    theirs = f"let the peer {', '.join(_offer(each) for each in nearest.differences)}"
+    if all(each.configured is None for each in nearest.differences):
+        return f"to accept: {theirs}"
+    ours = ", ".join(_change(each) for each in nearest.differences)
+    return f"to accept: in {nearest.configured} {ours}; or {theirs}"
 
 
-def _change(attribute: str, before: str | None, after: str | None) -> str:
-    if after is None:
-        return f"{attribute} from {before} to nothing"
-    return f"{attribute} to {after}" if before is None else f"{attribute} from {before} to {after}"
+def _change(difference: Difference) -> str:
+    if difference.offered is None:
+        return f"leave out {difference.attribute}"
+    before = "" if difference.configured is None else f"from {difference.configured} "
+    return f"change {difference.attribute} {before}to {difference.offered}"
+
+
+def _offer(difference: Difference) -> str:
+    if difference.configured is None:
+        return f"leave out {difference.attribute} {_said(difference.offered)}"
+    return f"offer {difference.attribute} {difference.configured}"

@@ -55,13 +55,25 @@ def test_the_last_line_says_the_smallest_change_on_either_side() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("offered", "configured", "change"),
-    [("128", None, "KEY_LENGTH to 128"), (None, "128", "KEY_LENGTH from 128 to nothing")],
-)
-def test_a_side_without_the_attribute(offered: str | None, configured: str | None, change: str) -> None:
-    one = Comparison("1", "MINE", (Difference("KEY_LENGTH", offered, configured),))
-    assert f"in MINE change {change};" in text(replace(MISMATCH, comparisons=(one,))).splitlines()[-1]
+def test_a_side_without_the_attribute() -> None:
+    group = Difference("group", "A", "B")
+    ours = Comparison("1", "MINE", (Difference("key length", None, "128"), group))
+    assert text(replace(MISMATCH, comparisons=(ours,))).splitlines()[-1] == (
+        "to accept: in MINE leave out key length, change group from B to A; "
+        "or let the peer offer key length 128, offer group B"
+    )
+    theirs = Comparison("1", "MINE", (Difference("key length", "128", None), group))
+    assert text(replace(MISMATCH, comparisons=(theirs,))).splitlines()[-1] == (
+        "to accept: in MINE change key length to 128, change group from B to A; "
+        "or let the peer leave out key length 128, offer group B"
+    )
+
+
+def test_what_nothing_configured_can_do_is_the_peers_to_change() -> None:
+    one = Comparison("1", "anything supported", (Difference("encryption", "RC4", None),))
+    assert text(replace(MISMATCH, comparisons=(one,))).splitlines()[-1] == (
+        "to accept: let the peer leave out encryption RC4"
+    )
 
 
 def test_numbers_in_cells_stay_as_they_are_written() -> None:
