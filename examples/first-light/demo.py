@@ -102,9 +102,12 @@ class Gateway:
         self.folder = folder
         self._fifo = folder / "isakmpd.fifo"
         argv = [str(COMMANDS / "isakmpd"), "-d", "-v", "-p", str(PORT), "-N", str(NAT_PORT), "--kernel", "memory"]
-        argv += ["--listen", address, "--confdir", str(folder), "--rundir", str(folder), "--statedir", str(folder)]
+        # Started in the folder above, so that what it prints names the files as the reader knows them.
+        argv += ["--listen", address, *(f"--{each}={folder.name}" for each in ("confdir", "rundir", "statedir"))]
         with (folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+            self._process = subprocess.Popen(  # noqa: S603
+                argv, cwd=folder.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def ready(self) -> bool:
         """Whether it reads commands. Raises DemoError where it has ended instead."""

@@ -1,6 +1,6 @@
 """Runs the ```console blocks of the documentation, so that what they show stays what one gets.
 
-A line that begins with `$ ` is a command (a backslash at its end continues it); what follows is its output, both
+A line that begins with `$ ` is a command, lines with `> ` right below continue it; what follows is its output, both
 streams together. A line `...` stands for any number of lines. What differs from run to run (times, durations, cookies,
 SPIs) is compared by its form only. One shell runs a whole block; a block in ```sh is not run.
 """
@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 _FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -41,6 +42,11 @@ class Step:
     command: str
     shown: str
 
+    def laid_out(self, output: str) -> str:
+        """As it stands in a document, with this output."""
+        command = "\n> ".join(self.command.split("\n")).replace("\n> \n", "\n>\n")
+        return f"$ {command}\n" + (f"{output}\n" if output else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -62,9 +68,10 @@ def blocks_of(text: str, document: str) -> Iterator[Block]:
 
 def _steps(body: str) -> Iterator[Step]:
     for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
-        lines = part.splitlines()
-        last = next(number for number, line in enumerate(lines) if not line.endswith("\\"))
-        yield Step("\n".join(lines[: last + 1]), "\n".join(lines[last + 1 :]).strip("\n"))
+        first, *lines = part.splitlines()
+        more = list(takewhile(lambda line: f"{line} ".startswith("> "), lines))
+        command = "\n".join([first, *(line[2:] for line in more)])
+        yield Step(command, "\n".join(lines[len(more) :]).strip("\n"))
 
 
 def outputs(block: Block, project: Path, folder: Path) -> list[str]:

@@ -20,15 +20,13 @@ def refreshed(text: str, document: str) -> str:
     for block in blocks_of(text, document):
         with tempfile.TemporaryDirectory() as folder:
             printed = outputs(block, ROOT, Path(folder))
-        before, after = [], []
-        for step, output in zip(block.steps, printed, strict=True):
-            new = step.shown if agrees(step.shown, output) else output
-            before.append(f"$ {step.command}\n" + (f"{step.shown}\n" if step.shown else ""))
-            after.append(f"$ {step.command}\n" + (f"{new}\n" if new else ""))
-        old = "```console\n" + "".join(before) + "```"
+        pairs = list(zip(block.steps, printed, strict=True))
+        before = "".join(step.laid_out(step.shown) for step in block.steps)
+        after = "".join(step.laid_out(step.shown if agrees(step.shown, output) else output) for step, output in pairs)
+        old = f"```console\n{before}```"
         if old not in text:
             raise SystemExit(f"{block}: not laid out as commands and their outputs alone")
-        text = text.replace(old, "```console\n" + "".join(after) + "```", 1)
+        text = text.replace(old, f"```console\n{after}```", 1)
     return text
 
 

@@ -1,4 +1,4 @@
-"""Every example works as it says: its files have no findings, its questions get their answers, its demo succeeds."""
+"""Every example works as it says: its files have no errors, its questions get their answers, its demo succeeds."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_an_examples_files_have_no_findings(gateway: Path) -> None:
+def test_an_examples_files_have_no_errors(gateway: Path) -> None:
     done = run(COMMANDS / "policydb", "check", gateway / "isakmpd.policy", gateway / "isakmpd.conf")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert "error[" not in done.stderr
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
