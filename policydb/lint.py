@@ -1,6 +1,6 @@
 """What authors of KeyNote policies trip over: findings on parsed assertions, each a WARNING with a stable code.
 
-The codes KN101 to KN109 are explained in docs/diagnostics.md. What concerns the attributes of isakmpd.policy(5) is
+MEANINGS lists the codes. What concerns the attributes of isakmpd.policy(5) is
 said only of sources that ask about app_domain "IPsec policy": other applications have words of their own.
 """
 
@@ -18,6 +18,19 @@ from policydb.attributes import APP_DOMAIN, VOCABULARY, Kind, is_reserved, sugge
 from policydb.request import DEFAULT_VALUES
 
 _Node = TypeVar("_Node")
+
+MEANINGS = {
+    "KN101": "warning: a POLICY assertion with neither Licensees nor Conditions allows everything to everybody",
+    "KN102": "warning: the value behind -> is no compliance value, so it counts as the lowest",
+    "KN103": "warning: an attribute that no IPsec negotiation sets; it always reads as the empty string",
+    "KN104": "warning: a number is compared as text; @ in front of the attribute compares as number",
+    "KN105": "warning: an address that is not zero-padded neither equals nor orders as those of a negotiation",
+    "KN106": "warning: a passphrase digest that is not of its length or not in lower-case hexadecimal",
+    "KN107": "warning: an unknown kind of key before the colon; the identifier is compared as plain text",
+    "KN108": "warning: the lower end of an address range is above its upper end",
+    "KN109": "warning: a word that the attribute never is",
+}
+"""What each code means; docs/diagnostics.md lists them."""
 
 _ORDERING = frozenset({"<", ">", "<=", ">="})
 _HOLDS_ADDRESSES = frozenset({"remote_id", "remote_filter", "local_filter"})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from grammar.errors import Diagnostic, Severity
 from grammar.keynote import parse_policy
 from policydb.attributes import VOCABULARY, Kind
-from policydb.lint import lint_policy
+from policydb.lint import MEANINGS, lint_policy
 
 
 def findings(text: str, values: tuple[str, ...] = ("false", "true")) -> list[Diagnostic]:
@@ -204,3 +207,10 @@ def test_a_misspelt_application_is_found() -> None:
 def test_findings_come_in_the_order_of_the_text() -> None:
     text = in_ipsec('esp_enc_alg == "AES" && zzz == "1"', "ja") + "\n" + in_ipsec('esp_key_length > "9"')
     assert [each.code for each in findings(text)] == ["KN109", "KN103", "KN102", "KN104"]
+
+
+def test_the_manual_lists_every_code(project: Path) -> None:
+    manual = (project / "docs" / "diagnostics.md").read_text()
+    assert [code for code, meaning in MEANINGS.items() if f"| {code} | {meaning} |" not in manual] == []
+    said = (project / "policydb" / "lint.py").read_text()
+    assert set(re.findall(r'_warning\(\s*"(KN\d+)"', said)) == set(MEANINGS)
