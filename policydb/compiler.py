@@ -16,9 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from grammar.conf import parse_conf
-
 from grammar import nodes
+from grammar.conf import parse_conf
 from grammar.errors import Diagnostic, GrammarError, Severity
 from grammar.keynote import parse_policy, split_assertions
 from policydb.conditions import compile_assertion
@@ -50,7 +49,8 @@ class Findings:
 class Compilation:
     """What came of compiling. `generation` is the one in force now, None after errors; `published`: it is new.
 
-    `counts`: files, assertions, parsed (of these, the ones that were new), bindings, peers, connections.
+    `counts`: files, assertions, parsed (of these, the ones that were new), bindings, peers (built-in ones left out),
+    connections.
     """
 
     generation: int | None
@@ -61,12 +61,22 @@ class Compilation:
 
 
 @dataclass(frozen=True, slots=True)
+class _Piece:
+    """An assertion's text in its policy: where it starts, and SHA-256 over it, by which the store knows it."""
+
+    offset: int
+    line: int
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class _File:
-    """One file on its way. `pieces` are the texts of a policy's assertions: offset, line, digest."""
+    """One file on its way: `pieces` of a policy, of which `assertions` were parsed and `compiled`, or `bindings`."""
 
     source: SourceText
     shown: str
-    pieces: tuple[tuple[int, str], ...] = ()
+    pieces: tuple[_Piece, ...] = ()
     assertions: tuple[nodes.Assertion, ...] = ()
     compiled: Mapping[str, CompiledAssertion] = field(default_factory=dict)
     bindings: tuple[nodes.Binding, ...] = ()
@@ -145,7 +155,7 @@ def _read(work: Work) -> Work:
 def _parse(work: Work) -> Work:
     """Texts to nodes: bindings of configurations, and those assertions of policies that the store does not know."""
     pieces = {each.source.name: _pieces(each.source) for each in work.files}
-    known = _known(work.store, (digest for found in pieces.values() for _, digest in found))
+    known = _known(work.store, (piece.digest for found in pieces.values() for piece in found))
     files, findings = [], list[Diagnostic]()
     for each in work.files:
         name = each.source.name
@@ -156,7 +166,7 @@ def _parse(work: Work) -> Work:
             if each.source.exposed and any(is_key(binding) for binding in conf.bindings):
                 findings.append(exposure(each.source))
         else:
-            policy = parse_policy(_without(each.source.text, known), name)
+            policy = parse_policy(_without(each.source.text, pieces[name], known), name)
             files.append(replace(each, pieces=pieces[name], assertions=policy.assertions))
             findings += policy.diagnostics
     return replace(work, files=tuple(files)).with_findings(findings)
@@ -213,11 +223,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("latin-1", "backslashreplace")).hexdigest()
 
 
-def _pieces(source: SourceText) -> tuple[tuple[int, str], ...]:
-    """Line and digest of each assertion of a policy; nothing of a configuration."""
+def _pieces(source: SourceText) -> tuple[_Piece, ...]:
+    """The assertions of a policy, unparsed; nothing of a configuration."""
     if source.kind is SourceKind.CONFIGURATION:
         return ()
-    return tuple((line, _digest(piece)) for _, line, piece in split_assertions(source.text))
+    return tuple(_Piece(offset, line, text, _digest(text)) for offset, line, text in split_assertions(source.text))
 
 
 def _known(store: Path | None, digests: Iterable[str]) -> frozenset[str]:
@@ -231,20 +241,20 @@ def _known(store: Path | None, digests: Iterable[str]) -> frozenset[str]:
         return frozenset()
 
 
-def _without(text: str, known: Collection[str]) -> str:
+def _without(text: str, pieces: Iterable[_Piece], known: Collection[str]) -> str:
     """The text with its known assertions blanked: the others stay at their offsets, and in their lines."""
     if not known:
         return text
     parts: list[str] = []
     end = 0
     skipped = False
-    for offset, _, piece in split_assertions(text):
-        if _digest(piece) in known:
+    for piece in pieces:
+        if piece.digest in known:
             skipped = True
             continue
-        parts.append(_blanked(text[end:offset], first=end == 0) if skipped else text[end:offset])
-        parts.append(piece)
-        end, skipped = offset + len(piece), False
+        gap = text[end : piece.offset]
+        parts += (_blanked(gap, first=end == 0) if skipped else gap, piece.text)
+        end, skipped = piece.offset + len(piece.text), False
     return "".join(parts)
 
 
@@ -268,7 +278,7 @@ def _unsealed(compiled: CompiledAssertion, span: nodes.Span) -> Iterable[Diagnos
 def _source(file: _File) -> Source:
     name, kind = file.source.name, str(file.source.kind)
     if file.source.kind is SourceKind.POLICY:
-        passages = tuple(Passage(digest, line, file.compiled.get(digest)) for line, digest in file.pieces)
+        passages = tuple(Passage(each.digest, each.line, file.compiled.get(each.digest)) for each in file.pieces)
         return Source(name, kind, _digest(file.source.text), passages)
     settings = tuple(
         Setting(each.span.line, each.section, each.tag, each.value)
@@ -290,11 +300,12 @@ def _findings(work: Work) -> Findings:
 
 
 def _counts(work: Work) -> dict[str, int]:
+    written = {binding.section.lower() for each in work.files for binding in each.bindings}
     return {
         "files": len(work.files),
         "assertions": sum(len(each.pieces) for each in work.files),
         "parsed": sum(len(each.assertions) for each in work.files),
         "bindings": sum(len(each.bindings) for each in work.files),
-        "peers": len(work.configuration.peers),
+        "peers": sum(name.lower() in written for name in work.configuration.peers),
         "connections": len(work.configuration.connections),
     }

@@ -6,7 +6,8 @@ reach is resolved when a file is compiled; the same function makes the daemon's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -31,6 +32,8 @@ from policydb.vocabulary import (
     TRANSPORTS,
     Kind,
 )
+
+_LOG_LEVEL = re.compile(r"(?:A|10|[0-9])=[0-9]{1,2}")  # isakmpd(8), -D
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class _Resolver:
             use_keynote=section.text("Use-Keynote", "yes").startswith("yes"),
             delete_sas=not section.text("Delete-SAs", "yes").startswith("no"),
             verbose=section.get("Logverbose") is not None,
-            log_levels=tuple(each.text for each in section.members("Loglevel")),
+            log_levels=tuple(_log_levels(section)),
             listen_on=tuple(each.text for each in section.members("Listen-on")),
             policy_file=section.text("Policy-file", default.policy_file),
         )
@@ -154,7 +157,7 @@ class _Resolver:
                 inner = section.follow(tag, value, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 if peer:
-                    by_address[ip_address(tag)] = peer.name
+                    by_address.setdefault(ip_address(tag), peer.name)
             elif written:
                 _, mark = written.tags[tag]
                 hint = "its tags are IP addresses, and Default"
@@ -314,6 +317,16 @@ class _Resolver:
             read = phase_1_identity if kind is Kind.PHASE_1_ID else ipsec_identity
             self._identities[key] = read(inner)
         return self._identities[key]
+
+
+def _log_levels(section: Section) -> Iterator[str]:
+    """The members of Loglevel that say something; the others are skipped, as isakmpd(8) does."""
+    for member in section.members("Loglevel"):
+        if _LOG_LEVEL.fullmatch(member.text):
+            yield member.text
+        else:
+            hint = "write CLASS=LEVEL, as in 3=50, or A=50 for all classes"
+            section.warn("CF105", f"Loglevel knows no {member.text!r}", member, hint)
 
 
 def _is_address(text: str) -> bool:

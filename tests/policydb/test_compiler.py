@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from policydb.compiler import STAGES, Compilation, check_paths, compile_paths
 from policydb.request import Request
 from policydb.schema import Generation
 from policydb.snapshot import list_generations, open_snapshot
+from policydb.sources import SourceKind, SourceText
 from policydb.storefile import StoreError
 from tests.policydb.confs import WHOLE, altered
 from tests.policydb.stores import NOON
@@ -79,7 +81,7 @@ def test_a_policy_and_a_configuration_make_a_generation(store: Path, policy: Pat
         "assertions": 2,
         "parsed": 2,
         "bindings": WHOLE.count("="),
-        "peers": 2,
+        "peers": 1,
         "connections": 1,
     }
     with open_snapshot(store) as snapshot:
@@ -124,6 +126,13 @@ def test_a_file_is_known_by_its_name_or_its_first_line(
     compiled(store, private(tmp_path / name, text))
     (generation,) = list_generations(store)
     assert [each.kind for each in generation.sources] == [kind]
+
+
+def test_standard_input_is_a_file_too(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(POLICY.encode())))
+    found = compile_paths(["-"], store, NOON)
+    assert (found.generation, found.counts["assertions"]) == (1, 2)
+    assert list(found.sources) == ["-"]
 
 
 def test_nothing_new_publishes_nothing(store: Path, policy: Path, conf: Path) -> None:
@@ -183,10 +192,10 @@ _PIECES = st.sampled_from(
 @given(st.lists(st.tuples(_PIECES, st.integers(1, 3))), st.integers(0, 2), st.data())
 def test_what_is_left_out_moves_nothing_else(pieces: list[tuple[str, int]], start: int, data: st.DataObject) -> None:
     text = "\n" * start + "".join(piece + "\n" * gap for piece, gap in pieces)
-    before = split_assertions(text)
-    known = {compiler._digest(each) for _, _, each in before if data.draw(st.booleans())}
-    after = split_assertions(compiler._without(text, known))
-    assert after == [each for each in before if compiler._digest(each[2]) not in known]
+    before = compiler._pieces(SourceText("x", SourceKind.POLICY, text))
+    known = {each.digest for each in before if data.draw(st.booleans())}
+    after = split_assertions(compiler._without(text, before, known))
+    assert after == [(each.offset, each.line, each.text) for each in before if each.digest not in known]
 
 
 # --- what keeps files from being published ------------------------------------------------------------------------

@@ -117,6 +117,7 @@ def test_a_section_in_two_parts_is_one() -> None:
         ("Delete-SAs=No", General()),
         ("Logverbose=", General(verbose=True)),
         ("Loglevel=A=10, 3=50", General(log_levels=("A=10", "3=50"))),
+        ("Loglevel=A=10,11=5,3=100,x,5", General(log_levels=("A=10",))),
         ("Listen-on=192.0.2.7,eth0", General(listen_on=("192.0.2.7", "eth0"))),
         ("Policy-file=/etc/my.policy", General(policy_file="/etc/my.policy")),
         ("Acquire-Only=", General()),
@@ -155,6 +156,12 @@ def test_an_address_of_phase_1_finds_its_peer_and_any_other_the_default() -> Non
     assert configuration.peer_at(ip_address("192.0.2.1")) is configuration.peers["east"]
     assert configuration.peer_at(ip_address("2001:db8::1")) is configuration.peers["east"]
     assert configuration.peer_at(ip_address("192.0.2.2")) is configuration.peers["other"]
+
+
+def test_of_two_spellings_of_one_address_the_first_counts() -> None:
+    text = altered(("192.0.2.1=east", "2001:db8::1=east\n2001:DB8:0::1=other"))
+    configuration = read(text + "[other]\nPhase=1\nConfiguration=main\nAuthentication=k\nRemote-ID=you\n")
+    assert configuration.peer_at(ip_address("2001:db8::1")) is configuration.peers["east"]
 
 
 def test_a_tag_of_phase_1_that_is_no_address_is_an_error() -> None:
@@ -350,6 +357,7 @@ def test_a_connection_that_is_not_listed_is_checked_and_kept_for_who_asks_by_nam
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-3DES-SHA-SUITE", "CF101", "QM-ESP-3DES-SHA-SUITE"),
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AES-SUITE", "CF101", "QM-ESP-AES-SUITE"),
         ("[link]\n", "[link]\nPF-Tag=x\n", "CF102", "x"),
+        ("Retransmits=5", "Loglevel=A=10,11=5", "CF105", "11=5"),
         ("[east]\n", "[east]\nFlags=ikecfg\n", "CF102", "ikecfg"),
         ("Retransmits=5", "Retransmits=5 times", "CF103", "5 times"),
         ("Connections=link", "Connections=link,,", "CF104", "link,,"),
