@@ -129,7 +129,7 @@ def _set_up(exchange: MainExchange, tools: Tools) -> MainExchange:
     peer = exchange.state.peer or exchange.oracle.configuration.peer_at(ip_address(exchange.path.remote.address))
     if peer is None:
         unexpected = Silent('exchange_setup_p1: no "Default" tag in [Phase 1] section')
-        raise NegotiationFailed(unexpected, Reason.NO_PEER_CONFIGURED)
+        raise NegotiationFailed(unexpected, Reason.NO_PEER_CONFIGURED, exchange=exchange)
     found = replace(exchange, name=peer.name, state=replace(exchange.state, peer=peer))
     if peer.exchange != "ID_PROT":
         other = Silent(f"exchange_setup_p1: expected exchange type {peer.exchange} got ID_PROT")

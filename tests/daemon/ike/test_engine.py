@@ -1,0 +1,439 @@
+"""Whole negotiations between two engines: times, refusals, losses, and that nothing is left behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from daemon.ike.events import (
+    AllocateSpi,
+    Captured,
+    Connect,
+    Installed,
+    InstallSas,
+    KernelFailed,
+    KeyMaterial,
+    Send,
+    Shutdown,
+    SpiAllocated,
+)
+from daemon.ike.parser import parse_payloads, read_header
+from daemon.ike.payloads import HEADER_LENGTH, Notify
+from daemon.ike.registries import ExchangeType, Flag, Notification
+from policydb.connections import General
+from policydb.negotiation import Outcome, Reason
+from tests.daemon.ike.network import (
+    EAST,
+    SECRET,
+    WEST,
+    Pair,
+    Weather,
+    configuration,
+    connected,
+    ike_transform,
+    suite,
+)
+
+NOTHING = {"exchanges": 0, "half-open": 0, "tokens": 0, "phase 1": 0, "phase 2": 0}
+
+
+def initiating(**options: object) -> Pair:
+    """East would like to have the connection; nothing has happened yet."""
+    return Pair(configuration(EAST, WEST, initiates=True, **options))  # type: ignore[arg-type]
+
+
+def without_timers(census: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in census.items() if name != "timers"}
+
+
+# --- success ------------------------------------------------------------------------------------------------------
+
+
+def test_nine_messages_make_a_tunnel_that_both_kernels_agree_on() -> None:
+    pair = connected()
+    assert pair.established
+    assert [len([1 for _, out in node.sent]) for node in pair.nodes] == [5, 4]
+    for node in pair.nodes:
+        assert [record.outcome for record in node.records] == [Outcome.ACCEPTED] * 2
+        assert [record.exchange for record in node.records] == ["main mode", "quick mode"]
+        assert all(sa.replay_window > 0 for sa in node.kernel.values())
+        # phase 1 and phase 2, soft and hard each, and the connection checker
+        assert node.census() == {
+            "exchanges": 0,
+            "half-open": 0,
+            "tokens": 0,
+            "phase 1": 1,
+            "phase 2": 1,
+            "timers": 5,
+        }
+
+
+def test_completion_is_logged_in_isakmpds_words() -> None:
+    pair = connected()
+    assert pair.east.log == [
+        f"isakmpd: phase 1 done: initiator id {EAST}, responder id {WEST}, src: {EAST} dst: {WEST}",
+        f"isakmpd: quick mode done: src: {EAST} dst: {WEST}",
+    ]
+    assert pair.west.log == [
+        f"isakmpd: phase 1 done (as responder): initiator id {EAST}, responder id {WEST}, src: {WEST} dst: {EAST}",
+        f"isakmpd: quick mode done (as responder): src: {WEST} dst: {EAST}",
+    ]
+
+
+def test_the_initiator_sends_its_last_message_only_after_the_kernel_has_the_sas() -> None:
+    east = connected().east
+    (installed,) = (index for index, each in enumerate(east.outputs) if isinstance(each, InstallSas))
+    last = max(index for index, each in enumerate(east.outputs) if isinstance(each, Send))
+    assert installed < last
+
+
+def test_what_was_captured_is_the_negotiation_in_the_clear() -> None:
+    east = connected().east
+    captured = [each for each in east.outputs if isinstance(each, Captured)]
+    assert [each.outbound for each in captured] == [True, False] * 4 + [True]
+    for each in captured:
+        header = read_header(each.data)
+        assert not header.flags & Flag.ENC
+        assert parse_payloads(header.next_payload, each.data[HEADER_LENGTH:])
+
+
+def test_both_ends_write_the_same_key_for_wireshark() -> None:
+    pair = connected()
+    (east,), (west,) = (node.all(KeyMaterial) for node in pair.nodes)
+    assert east == west
+    assert isinstance(east, KeyMaterial)
+    assert len(east.encryption_key) == 16
+
+
+def test_no_secret_is_in_any_record_log_line_or_repr() -> None:
+    for pair in (connected(), Pair(initiating().east.oracle.configuration, policies=(lambda _: False,) * 2)):
+        pair.start().run(1.0)
+        for node in pair.nodes:
+            shown = repr(node.records) + repr(node.log) + repr(node.engine.report(1.0))
+            shown += repr(list(node.engine._core.sas.isakmp)) + repr(list(node.engine._core.exchanges))
+            assert SECRET.decode() not in shown
+            assert "passphrase:" not in shown
+
+
+# --- times --------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_peer_gets_four_packets_and_is_given_up() -> None:
+    """isakmpd: after transmission n wait 2n + 5 seconds; with Retransmits 3 packets leave at 0, 7, 16 and 27."""
+    pair = initiating(general=General(check_interval=1000))
+    pair.filter = lambda *_: []
+    pair.start().run(119.9)
+    assert [at for at, _ in pair.east.sent] == [0.0, 7.0, 16.0, 27.0]
+    assert len({out.data for _, out in pair.east.sent if isinstance(out, Send)}) == 1
+    text = f"transport_send_messages: giving up on exchange gateway, no response from peer {WEST}:500"
+    assert pair.east.log == [text]
+    assert pair.east.census()["exchanges"] == 1
+    pair.run(120.0)
+    assert without_timers(pair.east.census()) == NOTHING
+    (record,) = pair.east.records
+    assert (record.outcome, record.reason) == (Outcome.FAILED, Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("retransmits", "times"), [(0, [0.0]), (1, [0.0, 7.0]), (5, [0.0, 7.0, 16.0, 27.0, 40.0, 55.0])]
+)
+def test_retransmits_says_how_often(retransmits: int, times: list[float]) -> None:
+    pair = initiating(general=General(retransmits=retransmits, check_interval=1000))
+    pair.filter = lambda *_: []
+    pair.start().run(100.0)
+    assert [at for at, _ in pair.east.sent] == times
+
+
+def test_the_checker_tries_again() -> None:
+    pair = initiating(general=General(check_interval=60, exchange_max_time=120))
+    pair.filter = lambda *_: []
+    pair.start().run(130.0)
+    pair.filter = lambda _source, _path, data: [data]
+    pair.run(200.0)
+    assert pair.established
+
+
+@pytest.mark.parametrize("lost", range(1, 10))
+def test_the_loss_of_any_one_message_is_mended(lost: int) -> None:
+    pair, count = initiating(), 0
+
+    def lose(_source: str, _path: object, data: bytes) -> list[bytes]:
+        nonlocal count
+        count += 1
+        return [] if count == lost else [data]
+
+    pair.filter = lose
+    pair.start().run(30.0)
+    assert pair.established
+    assert len(pair.east.kernel) == 2
+
+
+def test_a_responder_sends_nothing_unasked_before_message_3() -> None:
+    """Otherwise one forged packet buys four (VU#419128)."""
+    pair = initiating()
+    pair.filter = lambda source, _path, data: [data] if source == EAST else []
+    first = pair.start().run(1.0).east.sent[0][1]
+    assert isinstance(first, Send)
+    pair.filter = lambda *_: []
+    pair.run(6.0)
+    assert len(pair.west.sent) == 1
+    answer = pair.west.sent[0][1]
+    assert isinstance(answer, Send)
+    assert len(answer.data) <= len(first.data)
+    pair.run(121.0)
+    assert pair.west.census()["half-open"] == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_bad_network_ends_in_a_tunnel_and_no_leak(seed: int) -> None:
+    weather = Weather(loss=0.3, duplication=0.05, lateness=0.02)
+    east = configuration(EAST, WEST, initiates=True, general=General(check_interval=30))
+    pair = Pair(east, weather=weather, seed=seed).start().run(900.0)
+    assert set(pair.east.phase(2)) == {"net"}
+    pair.weather = Weather()
+    for node in pair.nodes:
+        pair.do(node, node.engine.command(Shutdown(), pair.now))
+    pair.run(pair.now + 10)
+    for node in pair.nodes:
+        assert node.census() == {**NOTHING, "timers": 0}
+        assert not node.kernel
+        assert not node.spis
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+def test_the_responders_policy_refuses_and_says_why() -> None:
+    pair = Pair(configuration(EAST, WEST, initiates=True), policies=(lambda _: True, lambda _: False))
+    pair.start().run(5.0)
+    refusal = pair.west.records[-1]
+    assert (refusal.outcome, refusal.reason, refusal.role) == (Outcome.REFUSED, Reason.POLICY, "responder")
+    assert refusal.detail == "check_policy: negotiated SA failed policy check"
+    (question,) = refusal.questions
+    assert question.attributes["esp_enc_alg"] == "aes"
+    assert question.attributes["initiator"] == "no"
+    assert not question.decision.allowed
+    assert (refusal.connection, refusal.local_filter, refusal.remote_filter) == ("net", "10.2.0.0/24", "10.1.0.0/24")
+    told = pair.east.records[-1]
+    assert (told.reason, told.connection) == (Reason.PEER_REFUSED, "net")
+    assert "NO_PROPOSAL_CHOSEN" in told.detail
+    for node in pair.nodes:
+        assert without_timers(node.census()) == {**NOTHING, "phase 1": 1}
+        assert not node.kernel
+        assert not node.spis
+
+
+def test_every_proposal_is_asked_about_until_one_is_allowed() -> None:
+    suites = (suite(bits=128), suite(bits=192), suite(bits=256))
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, suites=suites),
+        configuration(WEST, EAST, suites=suites),
+        policies=(lambda _: True, lambda request: request.attributes["esp_key_length"] == "192"),
+    )
+    pair.start().run(2.0)
+    assert [each.attributes["esp_key_length"] for each in pair.west.oracle.asked] == ["128", "192"]
+    assert pair.established
+    assert all(len(sa.encryption_key) == 24 for sa in pair.west.kernel.values())
+    assert not pair.west.oracle.explained
+
+
+def test_all_refused_proposals_are_in_one_record() -> None:
+    suites = (suite(bits=128), suite(bits=256))
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, suites=suites),
+        configuration(WEST, EAST, suites=suites),
+        policies=(lambda _: True, lambda _: False),
+    )
+    pair.start().run(2.0)
+    (record,) = (each for each in pair.west.records if each.outcome is Outcome.REFUSED)
+    assert [each.attributes["esp_key_length"] for each in record.questions] == ["128", "256"]
+
+
+def test_the_initiators_policy_refuses_at_message_2_and_the_peer_drops_its_half() -> None:
+    pair = Pair(configuration(EAST, WEST, initiates=True), policies=(lambda _: False, lambda _: True))
+    pair.start().run(5.0)
+    refusal = pair.east.records[-1]
+    assert (refusal.reason, refusal.role) == (Reason.POLICY, "initiator")
+    assert refusal.questions[0].attributes["initiator"] == "yes"
+    assert any("initiator_recv_HASH_SA_NONCE: policy check failed" in line for line in pair.east.log)
+    assert pair.west.records[-1].reason is Reason.PEER_REFUSED
+    for node in pair.nodes:
+        assert without_timers(node.census()) == {**NOTHING, "phase 1": 1}
+        assert not node.kernel
+        assert not node.spis
+
+
+def test_without_keynote_nothing_is_asked() -> None:
+    general = General(use_keynote=False)
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, general=general),
+        configuration(WEST, EAST, general=general),
+        policies=(lambda _: False, lambda _: False),
+    )
+    pair.start().run(2.0)
+    assert pair.established
+    assert not pair.east.oracle.asked + pair.west.oracle.asked
+
+
+def test_transforms_that_do_not_match_are_shown_side_by_side() -> None:
+    general = General(check_interval=1000)
+    pair = Pair(configuration(EAST, WEST, initiates=True, transforms=(ike_transform(bits=256),), general=general))
+    pair.start().run(5.0)
+    (record,) = pair.west.records
+    assert (record.outcome, record.reason, record.exchange) == (
+        Outcome.REFUSED,
+        Reason.NO_TRANSFORM_MATCHED,
+        "main mode",
+    )
+    (comparison,) = record.comparisons
+    assert [(each.offered, each.configured) for each in comparison.differences] == [("256", "128")]
+    assert without_timers(pair.west.census()) == NOTHING
+    hearsay = pair.east.records[-1]
+    assert hearsay.reason is Reason.PEER_REFUSED
+    assert "not authenticated" in hearsay.detail
+    assert pair.east.census()["exchanges"] == 1  # hearsay ends nothing
+    pair.run(121.0)
+    assert len(pair.east.records) == 1  # nor is there a second record when it times out
+
+
+def test_different_keys_are_said_to_be_that_on_both_sides() -> None:
+    pair = Pair(configuration(EAST, WEST, initiates=True), secrets=(b"one", b"other"))
+    pair.start().run(119.0)
+    (west,), (east,) = pair.west.records, pair.east.records
+    assert (west.outcome, west.reason) == (Outcome.FAILED, Reason.AUTHENTICATION_FAILED)
+    for record in (west, east):
+        assert "probably the pre-shared keys differ" in record.detail
+    assert not pair.east.kernel
+    pair.run(239.0)
+    assert without_timers(pair.west.census())["phase 1"] == 0
+
+
+def test_a_kernel_without_room_for_an_spi_ends_the_negotiation() -> None:
+    for index in (0, 1):
+        pair = initiating()
+        pair.nodes[index].refuse = AllocateSpi
+        pair.start().run(5.0)
+        record = pair.nodes[index].records[-1]
+        assert (record.outcome, record.reason) == (Outcome.FAILED, Reason.LOCAL_ERROR)
+        assert "no room" in record.detail
+        for node in pair.nodes:
+            assert without_timers(node.census()) == {**NOTHING, "phase 1": 1}
+            assert not node.spis
+
+
+def test_a_kernel_that_refuses_the_sas_ends_the_negotiation_on_both_sides() -> None:
+    for index in (0, 1):
+        pair = initiating(general=General(check_interval=1000))
+        pair.nodes[index].refuse = InstallSas
+        pair.start().run(5.0)
+        assert pair.nodes[index].records[-1].reason is Reason.LOCAL_ERROR
+        for node in pair.nodes:
+            assert without_timers(node.census()) == {**NOTHING, "phase 1": 1}
+            assert not node.kernel
+            assert not node.spis
+
+
+def test_an_answer_of_the_kernel_that_comes_too_late_is_ignored() -> None:
+    pair = connected()
+    before = pair.east.census()
+    for outcome in (SpiAllocated(7), Installed(), KernelFailed("late")):
+        for token in range(20):
+            assert pair.east.engine.result(token, outcome, pair.now) == []
+    assert pair.east.census() == before
+
+
+# --- hostile floods -----------------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_first_messages_is_capped_and_a_true_one_still_answered() -> None:
+    pair = initiating()
+    pair.filter = lambda *_: []
+    pair.start().run(0.5)
+    open_to_all = replace(pair.west.oracle.configuration, default_peer="gateway")
+    pair.west.oracle.configuration = open_to_all
+    first = pair.east.sent[0][1]
+    assert isinstance(first, Send)
+    path = first.path
+    for number in range(6000):
+        source = replace(path.remote, address=f"203.0.{number // 200 % 250}.{number % 200 + 1}")
+        forged = (number + 1).to_bytes(8, "big") + first.data[8:]
+        pair.inject(pair.west, forged, replace(path, local=path.remote, remote=source))
+    assert pair.west.census()["half-open"] <= 4096
+    pair.filter = lambda _source, _path, data: [data]
+    pair.run(20.0)
+    assert pair.established
+
+
+def test_one_address_holds_no_more_than_its_share() -> None:
+    pair = initiating()
+    first = pair.start().east.sent[0][1]
+    assert isinstance(first, Send)
+    path = replace(first.path, local=first.path.remote, remote=first.path.local)
+    for number in range(1, 200):
+        pair.inject(pair.west, number.to_bytes(8, "big") + first.data[8:], path)
+    assert pair.west.census()["half-open"] <= 16
+    pair.run(130.0)
+    assert pair.west.census()["half-open"] == 0
+
+
+def test_rejects_are_bounded_and_never_longer_than_their_cause() -> None:
+    pair = connected()
+    path = replace(pair.east.sent[0][1].path, local=pair.west.sent[0][1].path.local)
+    before, lines = len(pair.west.sent), len(pair.west.log)
+    for number in range(1000):
+        data = number.to_bytes(8, "big") + b"r" * 8 + bytes([1, 0x10, 2, 0]) + bytes(4) + (28).to_bytes(4, "big")
+        pair.inject(pair.west, data, path)
+        data = number.to_bytes(8, "big") + b"r" * 8 + bytes([1, 0x10, 2, 0]) + bytes(4) + (128).to_bytes(4, "big")
+        pair.inject(pair.west, data + bytes(100), path)
+    replies = [out for _, out in pair.west.sent[before:] if isinstance(out, Send)]
+    assert 0 < len(replies) <= 60
+    assert len(pair.west.log) - lines <= 61
+    for reply in replies:
+        header = read_header(reply.data)
+        (notify,) = parse_payloads(header.next_payload, reply.data[HEADER_LENGTH:])
+        assert isinstance(notify, Notify)
+        assert (header.exchange_type, notify.type) == (ExchangeType.INFO, Notification.INVALID_COOKIE)
+        assert notify.spi == reply.data[:16]
+        assert len(reply.data) <= 128
+    pair.run(pair.now + 1.0)
+    pair.inject(pair.west, b"x" * 28, path)
+    assert any("more messages were dropped and not logged" in line for line in pair.west.log)
+
+
+# --- reconfiguration ----------------------------------------------------------------------------------------------
+
+
+def test_an_exchange_keeps_the_generation_it_began_with() -> None:
+    pair = initiating()
+    pair.start()
+    newer = replace(pair.west.oracle, generation=2, policy=lambda _: False)
+    pair.run(0.035)  # west is between messages 2 and 4
+    pair.do(pair.west, pair.west.engine.reconfigure(newer, pair.west.secrets, pair.now))
+    pair.run(2.0)
+    assert [record.generation for record in pair.west.records] == [1, 2]
+    assert pair.west.records[1].reason is Reason.POLICY
+
+
+def test_a_connection_that_a_new_generation_brings_is_started() -> None:
+    pair = Pair().start().run(1.0)
+    assert not pair.east.sent
+    pair.east.oracle = replace(pair.east.oracle, generation=2, configuration=configuration(EAST, WEST, initiates=True))
+    pair.do(pair.east, pair.east.engine.reconfigure(pair.east.oracle, pair.east.secrets, pair.now))
+    pair.run(2.0)
+    assert pair.established
+
+
+def test_a_command_for_a_connection_that_does_not_exist_is_said() -> None:
+    pair = Pair().start()
+    pair.do(pair.east, pair.east.engine.command(Connect("nowhere"), 0.0))
+    assert pair.east.log == ['exchange_establish: no connection "nowhere" or no peer for it']
+
+
+def test_a_stopped_engine_says_nothing_more() -> None:
+    pair = connected()
+    path = pair.west.sent[0][1].path
+    pair.do(pair.west, pair.west.engine.command(Shutdown(), pair.now))
+    assert without_timers(pair.west.census()) == NOTHING
+    assert pair.west.engine.receive_datagram(b"anything", path, pair.now) == []
+    assert pair.west.engine.next_deadline() is None
