@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from grammar.nodes import Binding
 from policydb.secrecy import PREFIX, digests
+
+if TYPE_CHECKING:  # whoever asks seals principals only, and the nodes are slow to load
+    from grammar.nodes import Binding
 
 AUTHENTICATION = "authentication"
 """The tag of isakmpd.conf(5) that holds a pre-shared key, in lower case."""

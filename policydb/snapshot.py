@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from grammar.nodes import Binding, Span
 from policydb.checker import Checker
-from policydb.connections import Configuration
 from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
@@ -23,6 +21,10 @@ from policydb.rows import Row, decode
 from policydb.schema import Generation, SourceVersion
 from policydb.sealing import seal
 from policydb.storefile import StoreError, connect_read_only, explained
+
+if TYPE_CHECKING:  # a question about policy alone needs neither, and they are slow to load
+    from grammar.nodes import Binding
+    from policydb.connections import Configuration
 
 # CROSS JOIN keeps SQLite to this order of look-ups, statistics or none: from the principal outward, never over a table.
 _ASSERTION = (
@@ -123,6 +125,8 @@ class Snapshot:
 
     def bindings(self) -> list[tuple[str, Binding]]:
         """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
+        from grammar.nodes import Binding, Span
+
         return [
             (source, Binding(Span(0, 0, line, 1), section, tag, value, Span(0, 0, line, 1), Span(0, 0, line, 1)))
             for source, line, section, tag, value in self._rows(BINDINGS)

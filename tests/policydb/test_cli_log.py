@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from policydb.decisionlog import DecisionLog
+from policydb.negotiation import NegotiationRecord
 from policydb.record_json import to_json
 from policydb.record_text import text
 from policydb.request import Request
@@ -50,8 +51,8 @@ def test_the_list_is_filtered(policydb: Run, option: tuple[str, ...], numbers: l
 
 
 @pytest.mark.parametrize(("number", "record"), [(1, REFUSED), (2, MISMATCH), (3, ACCEPTED)])
-def test_a_record_is_shown_whole_as_text_and_as_json(policydb: Run, number: int, record: object) -> None:
-    numbered = replace(record, number=number)  # type: ignore[type-var]
+def test_a_record_is_shown_whole_as_text_and_as_json(policydb: Run, number: int, record: NegotiationRecord) -> None:
+    numbered = replace(record, number=number)
     assert policydb("log", str(number)) == (0, text(numbered) + "\n", "")
     code, out, _ = policydb("log", str(number), "--format", "json")
     assert (code, json.loads(out)) == (0, to_json(numbered))
