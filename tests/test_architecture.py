@@ -1,7 +1,6 @@
 """The house rules that a program can check: who imports whom, what the core may not touch, how big things grow.
 
-DESIGN sections 2 and 5, in docs/decisions/0001-layout.md and CONTRIBUTING.md for readers of this tree. Every rule is a
-function from source text to findings, and each is first shown to find a planted offence.
+docs/decisions/0001-layout.md and CONTRIBUTING.md say why. Rules that look for offences are shown to find a planted one.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -33,7 +32,7 @@ NOT_IN_THE_CORE = {
     "threading", "time", "uuid",
 }  # fmt: skip
 
-NEVER = {"dill", "marshal", "pickle", "shelve"}  # nothing executable is stored (DESIGN section 5)
+NEVER = {"dill", "marshal", "pickle", "shelve"}  # nothing executable is stored
 EVALUATORS = {"eval", "exec", "__import__"}
 EVALUATES_ON_PURPOSE = {
     # Condition programs become Python functions, put together from templates and never stored; no text of a file
@@ -98,7 +97,16 @@ def imports_of_file(path: Path) -> list[Import]:
     return imports_of(ast.parse(path.read_text()), package)
 
 
+def offences(paths: Iterable[Path], rule: Callable[[Path], Iterable[object]]) -> list[str]:
+    """What a rule finds in some files, each with its file's name."""
+    return [f"{shown(path)}: {found}" for path in paths for found in rule(path)]
+
+
 # --- import direction ---------------------------------------------------------------------------------------------
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0]
 
 
 def upward_imports(room: str, found: list[Import]) -> list[str]:
@@ -106,9 +114,8 @@ def upward_imports(room: str, found: list[Import]) -> list[str]:
     return [f"line {each.line}: {room} imports {each.module}" for each in found if each.module.split(".")[0] in above]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=shown)
-def test_imports_only_go_down(path: Path) -> None:
-    assert not upward_imports(path.relative_to(ROOT).parts[0], imports_of_file(path))
+def test_imports_only_go_down() -> None:
+    assert not offences(SOURCES, lambda path: upward_imports(room_of(path), imports_of_file(path)))
 
 
 def test_an_upward_import_is_found_even_inside_a_function() -> None:
@@ -125,11 +132,13 @@ def test_no_two_modules_import_each_other() -> None:
     assert set(order) == set(OURS)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=shown)
-def test_a_room_uses_only_its_own_third_party_packages(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0]
-    allowed = sys.stdlib_module_names | set(ROOMS) | THIRD_PARTY[room]
-    assert not [each for each in imports_of_file(path) if each.module.split(".")[0] not in allowed]
+def strangers(path: Path) -> list[Import]:
+    allowed = sys.stdlib_module_names | set(ROOMS) | THIRD_PARTY[room_of(path)]
+    return [each for each in imports_of_file(path) if each.module.split(".")[0] not in allowed]
+
+
+def test_a_room_uses_only_its_own_third_party_packages() -> None:
+    assert not offences(SOURCES, strangers)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -153,10 +162,14 @@ def clock_readings(tree: ast.AST) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("path", CORE, ids=shown)
-def test_the_core_has_no_io_no_clock_and_no_randomness(path: Path) -> None:
-    assert not [each for each in imports_of_file(path) if each.module.split(".")[0] in NOT_IN_THE_CORE]
-    assert not clock_readings(ast.parse(path.read_text()))
+def reaches_outside(path: Path) -> list[object]:
+    imported = [each for each in imports_of_file(path) if each.module.split(".")[0] in NOT_IN_THE_CORE]
+    return [*imported, *clock_readings(ast.parse(path.read_text()))]
+
+
+def test_the_core_has_no_io_no_clock_and_no_randomness() -> None:
+    assert CORE
+    assert not offences(CORE, reaches_outside)
 
 
 def test_a_clock_reading_is_found() -> None:
@@ -187,9 +200,8 @@ def careless_comparisons(tree: ast.AST) -> list[str]:
 HANDLES_SECRETS = [path for path in SOURCES if shown(path).startswith("daemon/") or path.name == "credentials.py"]
 
 
-@pytest.mark.parametrize("path", HANDLES_SECRETS, ids=shown)
-def test_secrets_are_compared_in_constant_time(path: Path) -> None:
-    assert not careless_comparisons(ast.parse(path.read_text()))
+def test_secrets_are_compared_in_constant_time() -> None:
+    assert not offences(HANDLES_SECRETS, lambda path: careless_comparisons(ast.parse(path.read_text())))
 
 
 @pytest.mark.parametrize("text", ["received_hash == x", "if self.psk != other:\n    pass", "f(a.hash_i == b)"])
@@ -215,16 +227,27 @@ def forbidden_calls(tree: ast.AST, allowed: set[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *python_files("examples")], ids=shown)
-def test_no_data_is_run_as_code(path: Path) -> None:
+def runs_data(path: Path) -> list[object]:
     tree = ast.parse(path.read_text())
-    assert not [each for each in imports_of(tree) if each.module.split(".")[0] in NEVER]
-    assert not forbidden_calls(tree, EVALUATES_ON_PURPOSE.get(shown(path), set()))
+    imported = [each for each in imports_of(tree) if each.module.split(".")[0] in NEVER]
+    return [*imported, *forbidden_calls(tree, EVALUATES_ON_PURPOSE.get(shown(path), set()))]
+
+
+def test_no_data_is_run_as_code() -> None:
+    assert not offences([*SOURCES, *python_files("examples")], runs_data)
 
 
 @pytest.mark.parametrize("text", ["eval(x)", "os.system(x)", "subprocess.run(x, shell=True)", "exec(x)"])
 def test_data_run_as_code_is_found(text: str) -> None:
     assert forbidden_calls(ast.parse(text), set())
+
+
+# --- the page that shows the way ----------------------------------------------------------------------------------
+
+
+def test_the_architecture_page_places_every_module() -> None:
+    rooms = (ROOT / "ARCHITECTURE.md").read_text().partition("## Central types")[0]
+    assert not [shown(path) for path in SOURCES if path.name != "__init__.py" and f"`{path.stem}`" not in rooms]
 
 
 # --- sizes --------------------------------------------------------------------------------------------------------
@@ -248,9 +271,8 @@ def too_long(text: str) -> list[str]:
 EVERYTHING = [*SOURCES, *python_files("examples", "tests")]
 
 
-@pytest.mark.parametrize("path", EVERYTHING, ids=shown)
-def test_modules_and_functions_stay_short(path: Path) -> None:
-    assert not too_long(path.read_text())
+def test_modules_and_functions_stay_short() -> None:
+    assert not offences(EVERYTHING, lambda path: too_long(path.read_text()))
 
 
 @pytest.mark.parametrize("text", ["x = 1\n" * 601, "def f():\n" + "    x = 1\n" * 60], ids=["module", "function"])
@@ -258,14 +280,17 @@ def test_what_is_too_long_is_found(text: str) -> None:
     assert too_long(text)
 
 
-@pytest.mark.parametrize("path", [path for path in EVERYTHING if path.read_text().strip()], ids=shown)
-def test_every_module_says_first_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
+def test_every_module_says_first_what_it_is_for() -> None:
+    texts = {shown(path): path.read_text() for path in EVERYTHING}
+    assert not [name for name, text in texts.items() if text.strip() and not ast.get_docstring(ast.parse(text))]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=shown)
-def test_no_function_rebinds_a_global(path: Path) -> None:
-    assert not [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Global)]
+def globals_rebound(path: Path) -> list[int]:
+    return [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Global)]
+
+
+def test_no_function_rebinds_a_global() -> None:
+    assert not offences(SOURCES, globals_rebound)
 
 
 # --- what the paths that must be quick or small load --------------------------------------------------------------
