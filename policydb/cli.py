@@ -177,7 +177,10 @@ def check(ctx: click.Context, paths: tuple[str, ...], form: str) -> None:
 @commands.command()
 @_ask_options
 @click.option(
-    "--batch", type=_FILE, metavar="FILE", help="Answer many queries: one JSON object a line in, one a line out."
+    "--batch",
+    type=_FILE,
+    metavar="FILE",
+    help="Answer many queries: one JSON object a line in, one a line out. FILE may be gzipped; - is standard input.",
 )
 @_format_option
 @click.pass_context

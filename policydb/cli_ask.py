@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -38,6 +39,8 @@ from policydb.storefile import StoreError
 
 if TYPE_CHECKING:
     from policydb.assemble import Assembly
+
+_GZIP = b"\x1f\x8b"  # how a file of gzip begins (RFC 1952 section 2.3.1)
 
 
 def query(ask: Ask, form: str) -> int:
@@ -85,14 +88,28 @@ def query_batch(path: str, store: str) -> int:
 
 
 def _lines(path: str) -> Iterator[bytes]:
+    """The lines of a file, or of standard input as they come; a file may be compressed by gzip."""
     try:
         if path == "-":
             yield from iter(sys.stdin.buffer.readline, b"")
-        else:
-            with open(path, "rb") as file:  # noqa: PTH123 - Path.open would do the same
+            return
+        with Path(path).open("rb") as file:
+            if file.peek(2)[:2] == _GZIP:
+                yield from _unpacked(file, path)
+            else:
                 yield from file
     except OSError as problem:
         raise unreadable(path, problem) from None
+
+
+def _unpacked(file: BinaryIO, path: str) -> Iterator[bytes]:
+    import gzip  # rare, and slow to load
+    import zlib
+
+    try:
+        yield from gzip.GzipFile(fileobj=file)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise Unusable(f"{path}: the compressed file is damaged") from None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -110,6 +111,38 @@ def test_explain_says_what_decided_and_what_would_be_allowed(policydb: Run) -> N
     assert code == 1
     assert "p.kn:1" in out
     assert 'colour == "gold"' in out
+
+
+def test_a_batch_is_answered_line_by_line_and_may_be_compressed(policydb: Run) -> None:
+    lines = "".join(
+        json.dumps({"id": colour, "policies": [POLICY], "authorizers": ["alice"], "attributes": [["colour", colour]]})
+        + "\n"
+        for colour in ("gold", "blue")
+    )
+    Path("batch").write_text(lines + "rubbish\n")
+    Path("batch.gz").write_bytes(gzip.compress((lines + "rubbish\n").encode()))
+    code, out, err = policydb("query", "--batch", "batch", "--format", "json")
+    assert (code, err) == (0, "")
+    assert [(each["id"], each["value"]) for each in map(json.loads, out.splitlines())] == [
+        ("gold", "true"),
+        ("blue", "false"),
+        (None, None),
+    ]
+    assert policydb("query", "--batch", "batch.gz") == (0, out, "")
+
+
+def test_a_damaged_batch_ends_with_two(policydb: Run) -> None:
+    Path("batch.gz").write_bytes(gzip.compress(b"{}\n" * 1000)[:-9])
+    code, _, err = policydb("query", "--batch", "batch.gz")
+    assert code == 2
+    assert "damaged" in err
+
+
+def test_a_batch_may_ask_the_store(policydb: Run) -> None:
+    Path("batch").write_text(json.dumps({"authorizers": ["alice"], "attributes": [["colour", "gold"]]}))
+    assert json.loads(policydb("query", "--batch", "batch")[1])["errors"] != []
+    policydb("compile", "p.kn", "--store", "s.db")
+    assert json.loads(policydb("query", "--batch", "batch", "--store", "s.db")[1])["value"] == "true"
 
 
 BAD = {

@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from policydb.cli import run
 from tests.policydb.command_line import Run
 
 GOOD = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red";\n'
@@ -183,3 +188,26 @@ def test_an_answer_names_its_generation(policydb: Run) -> None:
     policydb("compile", "good.policy")
     told = json.loads(policydb("explain", "--authorizer", "alice", "--format", "json")[1])
     assert (told["generation"], told["value"]) == (1, "false")
+
+
+_PIECES = st.sampled_from(
+    [
+        *(b"Authorizer: ", b'"POLICY"', b"Licensees: ", b"Conditions: ", b"\n", b"\n\n", b" ", b"&&", b"(", b"{", b";"),
+        *(b'"a"', b"->", b"[General]\n", b"Listen-on= x\n", b"Authentication= 0xzz\n", b'"passphrase:x', b"~=", b"\\"),
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(st.binary() | st.lists(_PIECES | st.binary(max_size=3), max_size=30).map(b"".join))
+def test_whatever_octets_a_file_holds_are_checked_compiled_and_asked(octets: bytes) -> None:
+    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        path = Path(folder) / "file"
+        path.write_bytes(octets)
+        store = f"{folder}/policy.db"
+        checked = run(["check", str(path)])
+        assert checked in {0, 2}
+        assert run(["compile", str(path), "--store", store]) == checked
+        assert run(["query", "--policy", str(path), "--authorizer", "a"]) in {0, 1, 2}
+        if checked == 0:
+            assert run(["explain", "--store", store, "--authorizer", "a"]) in {0, 1}
