@@ -97,7 +97,7 @@ class Core:
         """Put a message of ours on the wire; a repetition is not captured again."""
         self.emit(Send(sent.path, sent.data, priority))
         if self.settings.capture and sent.transmissions == 0:
-            self.emit(Captured(sent.path, sent.clear, outbound=True))
+            self.emit(Captured(sent.path, sent.message.encode(), outbound=True))
 
     def may_complain(self) -> bool:
         """Whether strangers have not yet made us say too much; tells once how much was held back."""

@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
 from daemon.ike.crypto import Cbc
-from daemon.ike.errors import InvalidFlags, InvalidPayloadType, PayloadMalformed, ProtocolError
+from daemon.ike.errors import InvalidFlags, InvalidPayloadType, LocalError, PayloadMalformed, ProtocolError
 from daemon.ike.events import Path
 from daemon.ike.parser import parse_payloads
 from daemon.ike.payloads import HEADER_LENGTH, Header, Message, Payload, encode_payloads
@@ -88,11 +88,11 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A datagram of ours as it went out, and how often so far."""
+    """A datagram of ours as it went out, what it says in the clear, and how often it was sent so far."""
 
     path: Path
     data: bytes
-    clear: bytes
+    message: Message
     repeats: Retransmission
     transmissions: int = 0
 
@@ -240,8 +240,8 @@ class Datagram:
         return sha256(self.data).digest()
 
 
-def open_message(cipher: Cbc | None, datagram: Datagram) -> tuple[Message, Cbc | None, bytes]:
-    """Decrypt (where ENC is set) and parse a datagram: the message, the cipher for what follows, the clear octets."""
+def open_message(cipher: Cbc | None, datagram: Datagram) -> tuple[Message, Cbc | None]:
+    """Decrypt (where ENC is set) and parse a datagram: the message in the clear and the cipher for what follows."""
     header = datagram.header
     body = datagram.data[HEADER_LENGTH:]
     if datagram.encrypted:
@@ -249,8 +249,7 @@ def open_message(cipher: Cbc | None, datagram: Datagram) -> tuple[Message, Cbc |
             raise InvalidFlags("message_recv: encrypted message without keys")
         body, cipher = cipher.decrypt(body)
     payloads = parse_payloads(header.next_payload, body, padded=datagram.encrypted)
-    message = Message(replace(header, flags=header.flags & ~Flag.ENC), payloads)
-    return message, cipher, message.encode()
+    return Message(replace(header, flags=header.flags & ~Flag.ENC), payloads), cipher
 
 
 def check_payloads(step: Step[Any], message: Message) -> None:
@@ -273,7 +272,7 @@ def check_payloads(step: Step[Any], message: Message) -> None:
             raise PayloadMalformed(f"message_parse_payloads: payload type {kind} missing")
 
 
-def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exchange[S], bytes]:
+def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exchange[S], Message]:
     """The exchange after the peer's next message, and that message in the clear. Raises, changing nothing.
 
     The peer's address is followed only in messages that the keys protect (RFC 3947 section 7).
@@ -283,11 +282,11 @@ def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exc
         raise InvalidFlags(f"message_recv: cleartext phase {2 if exchange.message_id else 1} message")
     if datagram.encrypted and not step.encrypted:
         raise InvalidFlags("message_recv: encrypted message without keys")
-    message, cipher, clear = open_message(exchange.cipher, datagram)
+    message, cipher = open_message(exchange.cipher, datagram)
     check_payloads(step, message)
     ahead = replace(exchange, cipher=cipher, path=datagram.path) if step.encrypted else exchange
     following = step.receive(ahead, message, tools)
-    return replace(following, step=exchange.step + 1, received=datagram.fingerprint, sent=None), clear
+    return replace(following, step=exchange.step + 1, received=datagram.fingerprint, sent=None), message
 
 
 # --- sending ------------------------------------------------------------------------------------------------------
@@ -300,19 +299,22 @@ def advance(exchange: Exchange[S], tools: Tools) -> Exchange[S]:
     header = Header(
         built.initiator_cookie, built.responder_cookie, built.script.type, built.message_id, flags=Flag.NONE
     )
-    clear = Message(header, payloads).encode()
-    data, cipher = clear, built.cipher
-    if step.encrypted:
-        if built.cipher is None:
-            raise InvalidFlags("message to be encrypted before there are keys")
-        data, cipher = seal(built.cipher, header, payloads)
-    sent = Sent(built.path, data, clear, step.retransmission)
+    message = Message(header, payloads)
+    cipher = built.cipher
+    if not step.encrypted:
+        data = message.encode()
+    elif cipher is None:
+        raise LocalError("a message is to be encrypted before there are keys")
+    else:
+        data, cipher = seal(cipher, message)
+    sent = Sent(built.path, data, message, step.retransmission)
     return replace(built, step=exchange.step + 1, cipher=cipher, sent=sent)
 
 
-def seal(cipher: Cbc, header: Header, payloads: tuple[Payload, ...]) -> tuple[bytes, Cbc]:
+def seal(cipher: Cbc, message: Message) -> tuple[bytes, Cbc]:
     """An encrypted message and the cipher for what follows (RFC 2409 appendix B: zero padding, the IV chained)."""
-    first, plain = encode_payloads(payloads)
+    first, plain = encode_payloads(message.payloads)
     body, following = cipher.encrypt(plain)
+    header = message.header
     outer = replace(header, flags=header.flags | Flag.ENC, next_payload=first, length=HEADER_LENGTH + len(body))
     return outer.encode() + body, following

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from daemon.ike import keys
 from daemon.ike.acceptance import Filters
+from daemon.ike.errors import LocalError
 from daemon.ike.events import Path, SecurityAssociation
 from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IpsecParameters
 from daemon.ike.registries import AhTransform, Encapsulation, EspTransform, Protocol
@@ -42,7 +43,9 @@ class Keying:
 
 
 def protocol_name(protocol: Protocol) -> str:
-    """The protocol as SecurityAssociation spells it."""
+    """The protocol as SecurityAssociation spells it. Raises LocalError for one that no kernel of ours does."""
+    if protocol not in _NAMES:
+        raise LocalError(f"protocol {protocol} is not supported")
     return _NAMES[protocol]
 
 

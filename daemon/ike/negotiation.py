@@ -68,7 +68,11 @@ def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
         core.log(f'exchange_establish: no "Address" specified for peer "{peer.name}"')
         return
     remote = str(peer.address)
-    local = str(peer.local_address) if peer.local_address else core.tools.surroundings.local_address(remote)
+    try:
+        local = str(peer.local_address) if peer.local_address else core.tools.surroundings.local_address(remote)
+    except LocalError as error:
+        core.log(f'exchange_establish: peer "{peer.name}": {error}')
+        return
     exchange = Exchange(
         number=core.next_number(),
         script=MAIN_MODE,
@@ -87,8 +91,13 @@ def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
 
 def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
     """Begin a quick mode for a connection under an ISAKMP SA."""
+    try:
+        state = begin(isakmp, connection)
+    except LocalError as error:
+        core.log(f'exchange_establish: connection "{connection.name}": {error}')
+        return
     message_id = core.random_message_id(isakmp.cookies)
-    exchange = _quick_exchange(core, isakmp, Role.INITIATOR, message_id, begin(isakmp, connection))
+    exchange = _quick_exchange(core, isakmp, Role.INITIATOR, message_id, state)
     proceed_or_fail(core, replace(exchange, name=connection.name))
 
 

@@ -24,7 +24,7 @@ from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.negotiation import answer_phase1, answer_quick, complain, proceed, retransmit
 from daemon.ike.notices import act, hear
 from daemon.ike.parser import check_header
-from daemon.ike.payloads import ZERO_COOKIE
+from daemon.ike.payloads import ZERO_COOKIE, Message
 from daemon.ike.quick import QuickMode
 from daemon.ike.registries import ExchangeType
 from daemon.ike.sa import IsakmpSa
@@ -148,8 +148,8 @@ def _continue(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
 
 def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
     try:
-        following, clear = accept(exchange, datagram, core.tools)
-        _capture(core, datagram, clear)
+        following, message = accept(exchange, datagram, core.tools)
+        _capture(core, datagram, message)
         proceed(core, following)
     except ProtocolError as error:
         if exchange.script is MAIN_MODE and exchange.cipher is not None and datagram.encrypted:
@@ -167,9 +167,9 @@ def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
         core.exchanges.put(replace(exchange, grievance=text))
 
 
-def _capture(core: Core, datagram: Datagram, clear: bytes) -> None:
+def _capture(core: Core, datagram: Datagram, message: Message) -> None:
     if core.settings.capture:
-        core.emit(Captured(datagram.path, clear, outbound=False))
+        core.emit(Captured(datagram.path, message.encode(), outbound=False))
 
 
 # --- informational ------------------------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | No
     """Protected news is acted on, the rest is hearsay. Nothing in here is ever answered with an error."""
     if not datagram.encrypted:
         said = _hearsay(core, datagram)
-        heard, clear = accept(said, datagram, core.tools)
-        _capture(core, datagram, clear)
+        heard, message = accept(said, datagram, core.tools)
+        _capture(core, datagram, message)
         hear(core, phase1, heard.state, datagram.path)
         return
     if isakmp is None:  # 11
@@ -189,8 +189,8 @@ def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | No
         raise Silent("message_recv: informational message again")
     _check_port(isakmp, datagram)
     told = exchange_for(core, isakmp, datagram.header.message_id, Role.RESPONDER)
-    news, clear = accept(told, datagram, core.tools)
-    _capture(core, datagram, clear)
+    news, message = accept(told, datagram, core.tools)
+    _capture(core, datagram, message)
     isakmp.answered.remember(datagram.header.message_id, b"", None)
     isakmp.path = datagram.path
     act(core, isakmp, news.state.news)

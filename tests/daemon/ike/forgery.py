@@ -51,7 +51,7 @@ class Held:
         header = replace(self.header, flags=Flag.NONE)
         if not self.header.flags & Flag.ENC or self.cipher is None:
             return Message(header, payloads).encode()
-        return seal(self.cipher, header, self._authenticated(payloads))[0]
+        return seal(self.cipher, Message(header, self._authenticated(payloads)))[0]
 
     def _authenticated(self, payloads: tuple[Payload, ...]) -> tuple[Payload, ...]:
         core, header = self.receiver.engine._core, self.header

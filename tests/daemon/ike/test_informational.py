@@ -41,7 +41,7 @@ def forged(isakmp: IsakmpSa, *news: Payload, key: bytes | None = None, proof: by
     if key is not None:
         cipher = replace(cipher, key=key)
     header = Header(isakmp.initiator_cookie, isakmp.responder_cookie, ExchangeType.INFO, message_id)
-    return seal(cipher, header, (Hash(hash1), *news))[0]
+    return seal(cipher, Message(header, (Hash(hash1), *news)))[0]
 
 
 def everything_bad(pair: Pair) -> tuple[Payload, ...]:
@@ -201,7 +201,7 @@ def test_shutdown_deletes_phase_2_then_phase_1_before_anything_queued() -> None:
         assert out.priority
         datagram = Datagram(read_header(out.data), out.data, isakmp.path)
         cipher = keys.phase2_cipher(isakmp.keys, isakmp.cipher.iv, datagram.header.message_id)
-        message, _, _ = open_message(cipher, datagram)
+        message, _ = open_message(cipher, datagram)
         protocols += [each.protocol for each in message.all(Delete)]
     assert protocols == [Protocol.IPSEC_ESP, Protocol.ISAKMP]
     pair.run(pair.now + 1.0)

@@ -11,7 +11,6 @@ from daemon.ike.events import Connect, Expired, Send
 from daemon.ike.sa import SaFlag
 from policydb.connections import Configuration, Connection, General, Identity, IpsecProtocol, Suite
 from policydb.negotiation import Outcome, Reason
-from policydb.request import Request
 from tests.daemon.ike.forgery import held_at
 from tests.daemon.ike.network import EAST, EAST_NET, WEST, WEST_NET, Pair, configuration, connected, host, subnet, suite
 
@@ -285,13 +284,11 @@ def test_the_kernels_word_on_lifetimes_counts_as_well() -> None:
 
 
 def test_policy_is_told_who_and_what() -> None:
-    asked: list[Request] = []
     pair = Pair(
         configuration(EAST, WEST, initiates=True),
-        policies=(lambda _: True, lambda request: asked.append(request) is None),
     )
     pair.start().run(1.0)
-    (request,) = asked
+    (request,) = pair.west.oracle.asked
     assert [each.partition(":")[0] for each in request.authorizers] == [
         "passphrase",
         "passphrase-md5-hex",
