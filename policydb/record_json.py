@@ -1,7 +1,8 @@
 """A negotiation record as JSON and back: what the decision log keeps and `--format json` prints.
 
 The keys are the fields of NegotiationRecord; a question's decision has the form of DESIGN 4.3. Of a decision's
-assertions only the ignored ones are in that form, so only they come back.
+assertions only the ignored ones are in that form, so only they come back; a negotiation asks on false and true alone
+(isakmpd.policy(5)), so the scale need not be there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from policydb.decision import (
 )
 from policydb.decision import to_json as decision_to_json
 from policydb.negotiation import Comparison, Difference, NegotiationRecord, Outcome, Question, Reason
+from policydb.request import DEFAULT_VALUES
 
 _TEXTS = (
     *("time", "exchange", "role", "peer_address", "local_address", "detail", "peer_name", "connection"),
@@ -124,6 +126,7 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
         ),
         elapsed_us=value["elapsed_us"],
         licensed=tuple(value.get("licensed", ())),
+        values=DEFAULT_VALUES,
     )
 
 

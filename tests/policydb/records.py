@@ -33,6 +33,7 @@ REFUSAL = Decision(
     assertions=(AssertionReport(Place("berlin.policy", 12), AssertionStatus.IGNORED, "signature does not verify"),),
     elapsed_us=42,
     licensed=("B", "C"),
+    values=("false", "true"),
 )
 
 REFUSED = NegotiationRecord(
