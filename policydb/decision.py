@@ -24,7 +24,8 @@ class Atom:
     """One comparison that was evaluated: its text, both sides as they came out, and whether it held.
 
     `missing` names the attributes that it read and nobody set. `result` is None where it ended in a runtime error
-    (RFC 2704 section 5.2), which `error` then says. `source_line` is the line of the source in which it begins.
+    (RFC 2704 section 5.2), which `error` then says. `source_line` is the line of the source in which it begins, or of a
+    very long line the atom alone.
     """
 
     place: Place

@@ -113,9 +113,9 @@ class _Text:
             if line != shown:
                 yield line
                 shown = line
-            room = max(1, len(atom.source_line) - atom.place.column + 1)
-            carets = "^" * min(len(atom.text.partition("\n")[0]), room)
-            yield f"    {'':{width}} | {' ' * (atom.place.column - 1)}{self._paint(_RED, carets)} {self._said(atom)}"
+            first = atom.text.partition("\n")[0]
+            before = atom.place.column - 1 if atom.source_line.startswith(first, atom.place.column - 1) else 0
+            yield f"    {'':{width}} | {' ' * before}{self._paint(_RED, '^' * len(first))} {self._said(atom)}"
 
     def _said(self, atom: Atom) -> str:
         if atom.error:

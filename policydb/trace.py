@@ -34,7 +34,8 @@ class _Recorder:
         value = self._attributes.get(name)
         if value is not None:
             return value
-        if self.seen and self.seen[-1].result is None and name not in self.seen[-1].missing:
+        # `$x` of an empty x reads the attribute "", which is nobody's.
+        if name and self.seen and self.seen[-1].result is None and name not in self.seen[-1].missing:
             self.seen[-1].missing.append(name)
         return default
 
@@ -54,6 +55,9 @@ class _Recorder:
         self.seen[-1].error = str(error)
 
 
+_LONG_LINE = 240  # characters; of a longer line only the atom itself is shown
+
+
 def trace(programs: Programs, assertion: CompiledAssertion, request: Request) -> tuple[int, tuple[Atom, ...]]:
     """The rank that the Conditions are worth for `request`, and the atoms in the order of their evaluation."""
     recorder = _Recorder(request)
@@ -68,8 +72,10 @@ def _atom(assertion: CompiledAssertion, seen: _Seen, operator: str) -> Atom:
     text = assertion.text
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
-    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    line_end = line_end if line_end >= 0 else len(text)
     indent = assertion.place.column - 1 if line_start == 0 else 0
+    long = line_end - line_start > _LONG_LINE
+    line = text[start : min(end, line_end)] if long else " " * indent + text[line_start:line_end]
     return Atom(
         place=Place(
             assertion.place.source,
@@ -83,7 +89,7 @@ def _atom(assertion: CompiledAssertion, seen: _Seen, operator: str) -> Atom:
         result=None if seen.error else seen.result,
         missing=tuple(seen.missing),
         error=seen.error,
-        source_line=" " * indent + line,
+        source_line=line,
     )
 
 

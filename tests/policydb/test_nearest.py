@@ -1,0 +1,139 @@
+"""Nearest changes: the fewest attributes first, each suggestion borne out by the checker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from policydb.decision import Nearest
+from policydb.request import DEFAULT_VALUES
+from tests.policydb.policies import explained
+
+
+def nearest(
+    conditions: str | Sequence[str], attributes: Mapping[str, str] | None = None, values: Sequence[str] = DEFAULT_VALUES
+) -> tuple[Nearest, ...]:
+    texts = [conditions] if isinstance(conditions, str) else conditions
+    policies = [f'Authorizer: "POLICY"\nLicensees: "A"\nConditions: {text}\n' for text in texts]
+    return explained(policies, ["A"], attributes, values).nearest
+
+
+def changes(near: Nearest) -> dict[str, str]:
+    return {each.attribute: each.after for each in near.changes}
+
+
+@pytest.mark.parametrize(
+    ("test", "attributes", "wanted"),
+    [
+        ('a == "x"', {}, {"a": "x"}),
+        ('"x" == a', {"a": "y"}, {"a": "x"}),
+        ('a >= "m"', {"a": "b"}, {"a": "m"}),
+        ('a > "m"', {"a": "b"}, {"a": "m0"}),
+        ('a <= "m"', {"a": "x"}, {"a": "m"}),
+        ('a < "20250101"', {"a": "x"}, {"a": "20250100"}),
+        ('a < "010.002.003.000"', {"a": "x"}, {"a": "010.002.003.00"}),
+        ('a < "mm"', {"a": "x"}, {"a": "m"}),
+        ('a != "x"', {"a": "x"}, {"a": "other"}),
+        ('a != "other"', {"a": "other"}, {"a": "another"}),
+        ("@n <= 3600", {"n": "28800"}, {"n": "3600"}),
+        ("@n < 3600", {"n": "28800"}, {"n": "3599"}),
+        ("@n > 5", {}, {"n": "6"}),
+        ("5 < @n", {}, {"n": "6"}),
+        ("@n >= 128", {}, {"n": "128"}),
+        ("@n != 3", {"n": "3"}, {"n": "4"}),
+        ("@n == -3", {}, {"n": "-3"}),
+        ("@n <= 2 * 5 + @k", {"n": "99", "k": "2"}, {"n": "12"}),
+        ("&f >= 1.5", {}, {"f": "1.5"}),
+        ("&f > 1.5", {}, {"f": "2.5"}),
+        ('$p == "x"', {"p": "q"}, {"q": "x"}),
+        ('!(a == "x")', {"a": "x"}, {"a": "other"}),
+        ("!(@n > 5)", {"n": "9"}, {"n": "5"}),
+        ('!(a != "x" || b == "y")', {"b": "y", "a": "x"}, {"b": "other"}),
+        ('a ~= "^hmac-sha(2-256)?$"', {"a": "hmac-md5"}, {"a": "hmac-sha"}),
+        ('a ~= "^[[:digit:]]+\\\\.[0-9]{3}$"', {}, {"a": "0.000"}),
+        ('a == b . "x"', {"b": "y"}, {"a": "yx"}),
+        ('a != "x" && esp_enc_alg != "null"', {"a": "b", "esp_enc_alg": "null"}, {"esp_enc_alg": "des"}),
+    ],
+)
+def test_one_attribute_is_enough(test: str, attributes: dict[str, str], wanted: dict[str, str]) -> None:
+    first = nearest(f"{test};", attributes)[0]
+    assert changes(first) == wanted
+    assert all(each.before == attributes.get(each.attribute) for each in first.changes)
+
+
+def test_every_side_of_an_and_is_needed_and_one_of_an_or() -> None:
+    found = nearest('a == "1" && (b == "2" || c == "3" && d == "4");')
+    assert [changes(each) for each in found] == [{"a": "1", "b": "2"}, {"a": "1", "c": "3", "d": "4"}]
+
+
+def test_the_fewest_changes_come_first() -> None:
+    found = nearest(['a == "1" && b == "1" && c == "1";', 'd == "1" && e == "1";', 'f == "1";'])
+    assert [len(each.changes) for each in found] == [1, 2, 3]
+
+
+def test_no_suggestion_holds_another() -> None:
+    found = [set(changes(each).items()) for each in nearest('a == "1"; a == "1" && b == "2"; c == "3";')]
+    assert found == [{("a", "1")}, {("c", "3")}]
+
+
+def test_conflicting_demands_are_left_out() -> None:
+    assert nearest('a == "1" && a == "2";') == ()
+
+
+def test_a_chain_is_mended_at_every_link() -> None:
+    policies = [
+        'Authorizer: "POLICY"\nLicensees: "r"\nConditions: a == "1" && @n <= 10;\n',
+        'Authorizer: "r"\nLicensees: "s"\nConditions: b == "2" && @n <= 20;\n',
+        'Authorizer: "s"\nLicensees: "A"\nConditions: @n <= 30;\n',
+    ]
+    found = explained(policies, ["A"], {"n": "99"}).nearest
+    assert changes(found[0]) == {"a": "1", "b": "2", "n": "10"}
+
+
+def test_both_branches_of_a_joint_delegation_are_mended() -> None:
+    policies = [
+        'Authorizer: "POLICY"\nLicensees: "r" && "s"\n',
+        'Authorizer: "r"\nLicensees: "A"\nConditions: a == "1";\n',
+        'Authorizer: "s"\nLicensees: "A"\nConditions: b == "2";\n',
+    ]
+    found = explained(policies, ["A"]).nearest
+    assert (changes(found[0]), found[0].requester) == ({"a": "1", "b": "2"}, None)
+
+
+def test_a_requester_and_an_attribute_may_be_needed_together() -> None:
+    found = explained(['Authorizer: "POLICY"\nLicensees: "A" && "B"\nConditions: a == "1";\n'], ["A"]).nearest
+    assert [(changes(each), each.requester) for each in found] == [({"a": "1"}, "B")]
+
+
+def test_a_block_needs_its_guard_too() -> None:
+    found = nearest('a == "1" -> { b == "2" -> "low"; c == "3" -> "true"; };', values=("false", "low", "true"))
+    assert [(changes(each), each.value) for each in found] == [
+        ({"a": "1", "b": "2"}, "low"),
+        ({"a": "1", "c": "3"}, "true"),
+    ]
+
+
+def test_reserved_attributes_and_local_constants_are_never_suggested() -> None:
+    text = (
+        'Authorizer: "POLICY"\nLocal-Constants: k = "1"\nConditions: _MIN_TRUST == "x" || k == "2" || $("k") == "2";\n'
+    )
+    assert explained([text], ["A"]).nearest == ()
+
+
+@pytest.mark.parametrize(
+    "test",
+    ['a < ""', "1 / 0 == @n", 'a ~= "("', 'a ~= "^(a|b)*(c|[^d])\\\\1$"', "&a > 1.0 / 0.0", "false", '"x" == "y"'],
+)
+def test_where_nothing_helps_nothing_is_suggested(test: str) -> None:
+    assert nearest(f"{test};") == ()
+
+
+def test_a_value_made_of_itself_does_not_grow_without_end() -> None:
+    assert len(nearest('a > a . a . "x" && b == a . a && a == b . b;', {"a": "y", "b": "z"})) <= 5
+
+
+def test_a_hundred_alternatives_give_a_few_suggestions() -> None:
+    found = nearest([f'a{number} == "x" && b == "y";' for number in range(100)])
+    assert len(found) >= 3
+    assert all(len(each.changes) == 2 for each in found)
