@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -26,12 +27,14 @@ _MARK = "--- end of command ---"
 DEMO = "python examples/first-light/demo.py"
 _PREAMBLE = f'umask 077\nmake() {{ [ "$1" = demo ] && {DEMO}; }}\n'
 
+_LOOPBACK = "127.77.0."
+
 _VARIES = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00:00)?"), "<time>"),
     (re.compile(r"\b\d{6}\.\d{6}\b"), "<time>"),
     (re.compile(r"\b\d+(\.\d+)? ?(us|µs|ms|s|seconds)\b"), "<duration>"),
     (re.compile(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b"), "<hex>"),
-    (re.compile(r"\b127\.77\.\d+\."), "127.77.0."),
+    (re.compile(r"\b127\.77\.\d+\."), _LOOPBACK),
 )
 
 
@@ -77,10 +80,16 @@ def _steps(body: str) -> Iterator[Step]:
 def outputs(block: Block, project: Path, folder: Path) -> list[str]:
     """Run a block in `folder`, beside a copy of the examples; what each command printed.
 
-    Raises subprocess.TimeoutExpired where it takes more than a minute. Whatever it left running is ended.
+    A block that starts gateways gets a loopback network of its own for them, so that two runs do not meet. Raises
+    subprocess.TimeoutExpired where it takes more than a minute. Whatever it left running is ended.
     """
+    network = f"127.{secrets.randbelow(67) + 10}.{secrets.randbelow(10)}."  # as long as the one it replaces
     shutil.copytree(project / "examples", folder / "examples", dirs_exist_ok=True)
     steps = "".join(f"{step.command}\n__end=$?; echo; echo '{_MARK}'; (exit $__end)\n" for step in block.steps)
+    if _LOOPBACK in steps:
+        steps = steps.replace(_LOOPBACK, network)
+        for conf in folder.rglob("isakmpd.conf"):
+            conf.write_text(conf.read_text().replace(_LOOPBACK, network))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
     environment.pop("POLICYDB_STORE", None)
@@ -99,7 +108,7 @@ def outputs(block: Block, project: Path, folder: Path) -> list[str]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGTERM)
-    return [each.strip("\n") for each in printed.replace(str(folder), "/path").split(f"\n{_MARK}\n")[:-1]]
+    return [each.strip("\n") for each in printed.replace(network, _LOOPBACK).split(f"\n{_MARK}\n")[:-1]]
 
 
 def plain(text: str) -> str:
