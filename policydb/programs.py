@@ -34,8 +34,12 @@ class Trace(Protocol):
         """The left side is worth `value`; handed through."""
         ...
 
+    def right(self, value: Value) -> Value:
+        """The right side is worth `value`; handed through."""
+        ...
+
     def done(self, begun: None, left: Value, right: Value, result: bool) -> bool:
-        """Both sides are known, and whether the atom holds; handed through."""
+        """The atom holds or not; handed through."""
         ...
 
     def fault(self, error: Fault) -> None:

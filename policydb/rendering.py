@@ -174,10 +174,9 @@ class _Generator:
         else:
             raise ValueError(f"{operator!r} is no comparison")
         if self._traced:
-            number = self._atoms
-            # Assignments keep both sides, so that each is evaluated once.
-            begun = f"t.begin({number})"
-            test = f"t.done({begun}, (x := t.left({{0}})), (y := {{1}}), {test.format('x', 'y')})"
+            # Assignments keep both sides, so that each is evaluated once; arguments are evaluated from left to right.
+            sides = "(x := t.left({0})), (y := t.right({1}))"
+            test = f"t.done(t.begin({self._atoms}), {sides}, {test.format('x', 'y')})"
         self._atoms += 1
         self._push(test, 2, faulty=operator == "~=")
 

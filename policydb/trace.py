@@ -46,9 +46,12 @@ class _Recorder:
         self.seen[-1].left = value
         return value
 
-    def done(self, _begun: None, left: Value, right: Value, result: bool) -> bool:
-        seen = self.seen[-1]
-        seen.left, seen.right, seen.result = left, right, result
+    def right(self, value: Value) -> Value:
+        self.seen[-1].right = value
+        return value
+
+    def done(self, _begun: None, _left: Value, _right: Value, result: bool) -> bool:
+        self.seen[-1].result = result
         return result
 
     def fault(self, error: Fault) -> None:
