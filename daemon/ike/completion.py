@@ -38,6 +38,8 @@ def phase1_done(core: Core, exchange: MainExchange) -> IsakmpSa:
         transform=_phase1_transform(parameters),
         lifetime_seconds=seconds,
         lifetime_kilobytes=parameters.life_kilobytes,
+        begun=exchange.started,
+        since=core.now,
         version=state.version,
         nat=state.nat,
         flags=SaFlag.READY,
@@ -54,8 +56,7 @@ def phase1_done(core: Core, exchange: MainExchange) -> IsakmpSa:
     _arm_lifetime(core, isakmp)
     if state.nat is not None and state.nat.local:
         isakmp.flags |= SaFlag.NAT_T_KEEPALIVE
-        interval = exchange.oracle.configuration.general.nat_t_keepalive
-        core.timers.arm(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.now + interval)
+        core.arm_again(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.oracle.configuration.general.nat_t_keepalive)
     ids = [printed(isakmp.local_id), printed(isakmp.remote_id)]
     initiator, responder = ids if exchange.role is Role.INITIATOR else reversed(ids)
     core.log(
@@ -84,15 +85,17 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
         transform=_phase2_transform(parameters),
         lifetime_seconds=first.hard_seconds,
         lifetime_kilobytes=first.hard_kilobytes,
+        since=core.now,
         flags=SaFlag.READY,
         soft_at=core.now + first.soft_seconds if first.soft_seconds else None,
         hard_at=core.now + first.hard_seconds if first.hard_seconds else None,
     )
-    if exchange.role is Role.INITIATOR and exchange.name:
+    replaced = [each for each in core.sas.named(sa.name) if (each.selectors, each.owner) == (sa.selectors, sa.owner)]
+    # Who negotiated an SA renews it, and whoever replaces one of those has taken that on with it.
+    if sa.name and (exchange.role is Role.INITIATOR or any(each.flags & SaFlag.STAYALIVE for each in replaced)):
         sa.flags |= SaFlag.STAYALIVE
-    for older in core.sas.named(sa.name):
-        if older.selectors == sa.selectors and older.owner == sa.owner:
-            older.flags |= SaFlag.REPLACED
+    for each in replaced:
+        each.flags |= SaFlag.REPLACED
     core.sas.add(sa)
     state.isakmp.answered.remember(exchange.message_id, exchange.received, exchange.sent)
     _arm_lifetime(core, sa)
@@ -102,17 +105,16 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
 
 
 def drop_others(core: Core, isakmp: IsakmpSa) -> None:
-    """INITIAL-CONTACT (RFC 2407 section 4.6.3.3): the peer has forgotten every SA but this one; so do we.
+    """INITIAL-CONTACT (RFC 2407 section 4.6.3.3): the peer has forgotten every SA from before this one; so do we.
 
-    Only SAs of the same authenticated identity at the same address go: others may share the address behind a NAT.
+    Only SAs of the same authenticated identity at the same address go: others may share the address behind a NAT. What
+    came to be after this phase 1 began is no leftover: two peers that begin at the same time both say INITIAL-CONTACT.
     """
-    address = isakmp.path.remote.address
-    for other in core.sas.isakmp:
-        if other is not isakmp and other.owner == isakmp.owner and other.path.remote.address == address:
+    others: tuple[IsakmpSa | IpsecSa, ...] = (*core.sas.isakmp, *core.sas.ipsec)
+    for other in others:
+        same_peer = (other.owner, other.path.remote.address) == (isakmp.owner, isakmp.path.remote.address)
+        if other is not isakmp and same_peer and other.since < isakmp.begun:
             remove(core, other)
-    for child in core.sas.owned_by(isakmp.owner):
-        if child.path.remote.address == address:
-            remove(core, child)
 
 
 def _arm_lifetime(core: Core, sa: IsakmpSa | IpsecSa) -> None:

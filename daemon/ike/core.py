@@ -76,6 +76,10 @@ class Core:
             if message_id and self.exchanges.find(initiator, responder, message_id) is None:
                 return message_id
 
+    def arm_again(self, key: TimerKey, interval: int) -> None:
+        """Let a timer that comes again and again come once more, `interval` seconds from now, one at least."""
+        self.timers.arm(key, self.now + max(1, interval))
+
     def emit(self, output: Output) -> None:
         """One more thing for the loop to do, after all before it."""
         self._outputs.append(output)

@@ -44,7 +44,7 @@ def _phase1_under_way(core: Core, peer: str) -> AnyExchange | None:
 def check(core: Core) -> None:
     """The connection checker: what should be up and is not, is brought up; comes again after Check-interval."""
     configuration = core.oracle.configuration
-    core.timers.arm(TimerKey(TimerKind.CHECK), core.now + configuration.general.check_interval)
+    core.arm_again(TimerKey(TimerKind.CHECK), configuration.general.check_interval)
     for connection in configuration.connections.values():
         if connection.initiates and connection.name not in core.stopped and not core.sas.named(connection.name):
             establish(core, connection.name)
@@ -83,8 +83,7 @@ def _protector(core: Core, sa: IpsecSa) -> IsakmpSa | None:
 def keep_alive(core: Core, isakmp: IsakmpSa) -> None:
     """Keep the NAT before us from forgetting our mapping (RFC 3948 section 4)."""
     core.emit(SendKeepalive(isakmp.path))
-    interval = core.oracle.configuration.general.nat_t_keepalive
-    core.timers.arm(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.now + interval)
+    core.arm_again(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.oracle.configuration.general.nat_t_keepalive)
 
 
 # --- commands -----------------------------------------------------------------------------------------------------

@@ -24,7 +24,17 @@ from daemon.ike.events import (
     Path,
     SpiAllocated,
 )
-from daemon.ike.exchange import AnyExchange, Datagram, Exchange, Need, NegotiationFailed, Retransmission, Role, advance
+from daemon.ike.exchange import (
+    AnyExchange,
+    Datagram,
+    Exchange,
+    Need,
+    NegotiationFailed,
+    Retransmission,
+    Role,
+    advance,
+    beyond_doubt,
+)
 from daemon.ike.informational import tell
 from daemon.ike.keying import protocol_name
 from daemon.ike.main_mode import MAIN_MODE, MainMode
@@ -42,7 +52,7 @@ from daemon.ike.quick import (
 from daemon.ike.records import make_record
 from daemon.ike.registries import Notification
 from daemon.ike.removal import abandon
-from daemon.ike.sa import IsakmpSa
+from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
 from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
@@ -157,9 +167,10 @@ def proceed(core: Core, exchange: AnyExchange) -> None:
 
 
 def proceed_or_fail(core: Core, exchange: AnyExchange) -> None:
-    """`proceed` where no message of the peer is at fault: what goes wrong ends the exchange."""
+    """`proceed` where nothing unverified can be at fault: what goes wrong ends the exchange."""
     try:
-        proceed(core, exchange)
+        with beyond_doubt(exchange, Reason.MALFORMED):
+            proceed(core, exchange)
     except NegotiationFailed as failure:
         fail(core, failure.exchange or exchange, failure)
     except LocalError as error:
@@ -316,6 +327,9 @@ def time_out(core: Core, number: int) -> None:
         return
     missing = f"{exchange.script.title} with {exchange.path.remote} got no further than message {exchange.step}"
     core.log(f"exchange {exchange.label} timed out: {missing}", "Exch", 10)
+    if isinstance(exchange.state, QuickMode) and exchange.step == 1:
+        # Not a word to our message 1: the peer may have lost this ISAKMP SA, so the next attempt makes a new one.
+        exchange.state.isakmp.flags |= SaFlag.REPLACED
     if exchange.grievance:
         abandon(core, exchange)
     else:

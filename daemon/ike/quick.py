@@ -21,6 +21,7 @@ from daemon.ike.acceptance import Accepted, Filters, Setting, choose, confirm, m
 from daemon.ike.errors import (
     InvalidHashInformation,
     InvalidIdInformation,
+    LocalError,
     NoProposalChosen,
 )
 from daemon.ike.events import Endpoint, SecurityAssociation
@@ -84,7 +85,10 @@ QuickExchange = Exchange[QuickMode]
 
 
 def begin(isakmp: IsakmpSa, connection: Connection) -> QuickMode:
-    """The state of a quick mode that we start for a connection."""
+    """The state of a quick mode that we start for a connection. Raises LocalError where there is nothing to offer."""
+    protocols = [protocol for each in connection.suites for protocol in each.protocols]
+    if not protocols or not all(each.transforms for each in protocols):
+        raise LocalError("a suite without protocols or transforms cannot be offered")
     if connection.local_identity is None or connection.remote_identity is None:
         filters = Filters(*(identities.of_address(ip_address(each.address)) for each in _ends(isakmp)))
         return QuickMode(isakmp, connection, filters=filters)

@@ -68,7 +68,8 @@ class Answered:
 class IsakmpSa:
     """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section.
 
-    Lifetimes in seconds and kilobytes, None for none. `authorizers` may hold the pre-shared key: never log them.
+    `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
+    `authorizers` may hold the pre-shared key: never log them.
     """
 
     number: int
@@ -86,6 +87,8 @@ class IsakmpSa:
     transform: tuple[tuple[str, str], ...]
     lifetime_seconds: int | None
     lifetime_kilobytes: int | None
+    begun: float
+    since: float
     version: NatVersion | None = None
     nat: NatFound | None = None
     flags: SaFlag = SaFlag.NONE
@@ -122,6 +125,7 @@ class IpsecSa:
     transform: tuple[tuple[str, str], ...]
     lifetime_seconds: int | None
     lifetime_kilobytes: int | None
+    since: float
     flags: SaFlag = SaFlag.NONE
     soft_at: float | None = None
     hard_at: float | None = None

@@ -201,6 +201,33 @@ def test_a_bad_network_ends_in_a_tunnel_and_no_leak(seed: int) -> None:
         assert not node.spis
 
 
+def test_two_peers_that_begin_at_the_same_time_end_with_tunnels_that_live_on() -> None:
+    """Both say INITIAL-CONTACT, both results stand, and renewal comes down to one tunnel in the end."""
+    for seed in range(10):
+        pair = Pair(
+            configuration(EAST, WEST, initiates=True, general=General(check_interval=100_000)),
+            configuration(WEST, EAST, initiates=True, general=General(check_interval=100_000)),
+            weather=Weather(lateness=0.03),
+            seed=seed,
+        )
+        pair.start().run(1.0)
+        assert pair.established
+        for until in (1000.0, 3000.0, 20_000.0):
+            pair.run(until)
+            assert pair.established
+        assert len(pair.east.kernel) in (2, 4)
+
+
+def test_a_peer_that_lost_its_sas_is_reached_again() -> None:
+    pair = connected()
+    fresh = initiating()
+    fresh.now = pair.now
+    fresh.east = pair.east
+    pair.east._clock = fresh.west._clock
+    fresh.run(2500.0)  # east renews, gets no answer, and begins anew
+    assert "net" in fresh.west.phase(2)
+
+
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 

@@ -258,8 +258,12 @@ def test_an_error_without_spi_ends_a_quick_mode_only_if_it_cannot_be_about_a_for
         assert (pair.east.census()["exchanges"] == 0) is ends
 
 
-def test_initial_contact_under_protection_clears_the_others() -> None:
+def test_initial_contact_under_protection_clears_what_was_before() -> None:
     pair = connected()
+    (old,) = pair.west.engine._core.sas.ipsec
+    told(pair, pair.east, Notify(Notification.INITIAL_CONTACT, Protocol.ISAKMP, isakmp_of(pair.east).cookies))
+    assert pair.west.phase(2) == ["net"]  # it was negotiated under this very ISAKMP SA
+    old.since = -1.0
     told(pair, pair.east, Notify(Notification.INITIAL_CONTACT, Protocol.ISAKMP, isakmp_of(pair.east).cookies))
     assert pair.west.phase(1) == ["gateway"]
     assert pair.west.phase(2) == []

@@ -1,0 +1,88 @@
+"""The table of exchanges and its bounds on half-open ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from daemon.ike.events import Endpoint, Path
+from daemon.ike.exchange import AnyExchange, Exchange, Role
+from daemon.ike.exchange_table import HALF_OPEN_LIMIT_PER_ADDRESS, ExchangeTable
+from daemon.ike.main_mode import MAIN_MODE, MainMode
+from daemon.ike.payloads import ZERO_COOKIE
+from tests.daemon.ike.network import EAST, WEST, FakeOracle, configuration
+
+ORACLE = FakeOracle(configuration(EAST, WEST))
+
+
+def exchange(number: int, address: str = EAST, role: Role = Role.RESPONDER, step: int = 2) -> AnyExchange:
+    return Exchange(
+        number=number,
+        script=MAIN_MODE,
+        role=role,
+        name="",
+        path=Path(Endpoint(WEST, 500), Endpoint(address, 500)),
+        oracle=ORACLE,
+        started=0.0,
+        initiator_cookie=number.to_bytes(8, "big"),
+        responder_cookie=b"r" * 8,
+        state=MainMode(),
+        step=step,
+    )
+
+
+def test_an_exchange_is_found_by_its_cookies_as_they_become_known() -> None:
+    table = ExchangeTable()
+    begun = replace(exchange(1, role=Role.INITIATOR), responder_cookie=ZERO_COOKIE)
+    table.put(begun)
+    assert table.find(begun.initiator_cookie, ZERO_COOKIE, 0) is begun
+    answered = replace(begun, responder_cookie=b"r" * 8)
+    table.put(answered)
+    assert table.find(begun.initiator_cookie, ZERO_COOKIE, 0) is None
+    assert table.find(begun.initiator_cookie, b"r" * 8, 0) is answered
+    assert table.begun_here(begun.initiator_cookie)
+    table.remove(1)
+    table.remove(1)
+    assert not table.begun_here(begun.initiator_cookie)
+    assert len(table) == 0
+
+
+def test_an_opening_is_found_by_the_address_it_came_from_even_when_the_peer_moves() -> None:
+    table = ExchangeTable()
+    opened = exchange(1)
+    assert table.admit(opened, configured=False) is None
+    moved = replace(opened, path=replace(opened.path, remote=Endpoint("203.0.113.1", 4500)), step=6)
+    table.put(moved)
+    assert table.opened_by(opened.initiator_cookie, EAST) is moved
+    assert table.opened_by(opened.initiator_cookie, "203.0.113.1") is None
+    table.remove(1)
+    assert table.opened_by(opened.initiator_cookie, EAST) is None
+
+
+def test_message_3_ends_being_half_open() -> None:
+    table = ExchangeTable()
+    table.admit(exchange(1), configured=False)
+    assert table.half_open == 1
+    table.put(exchange(1, step=3))
+    assert table.half_open == 0
+
+
+def test_the_oldest_of_an_address_goes_when_it_has_its_share() -> None:
+    table = ExchangeTable()
+    for number in range(1, HALF_OPEN_LIMIT_PER_ADDRESS + 1):
+        assert table.admit(exchange(number), configured=False) is None
+    assert table.admit(exchange(100), configured=False) == 1
+    assert table.admit(exchange(101, "203.0.113.1"), configured=False) is None
+
+
+def test_when_all_is_full_strangers_go_before_configured_peers() -> None:
+    table = ExchangeTable(half_open_limit=3)
+    for number, known in ((1, True), (2, False), (3, False)):
+        assert table.admit(exchange(number, f"192.0.2.{number}"), configured=known) is None
+    gone = []
+    for number in (4, 5, 6):
+        evicted = table.admit(exchange(number, f"192.0.2.{number}"), configured=True)
+        assert evicted is not None
+        table.remove(evicted)
+        gone.append(evicted)
+    assert gone == [2, 3, 1]
+    assert table.half_open == 3

@@ -1,0 +1,201 @@
+"""The header checks of isakmpd's processing order, each with its text and its notification, and who may begin what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from daemon.ike.events import LogLine, Send
+from daemon.ike.parser import parse_payloads, read_header
+from daemon.ike.payloads import HEADER_LENGTH, Notify
+from daemon.ike.registries import ExchangeType, Flag, Notification
+from tests.daemon.ike.forgery import Held, held_at, state_of
+from tests.daemon.ike.network import Pair, connected
+
+
+def changed(data: bytes, **fields: object) -> bytes:
+    """A datagram with other header fields."""
+    return replace(read_header(data), **fields).encode() + data[HEADER_LENGTH:]  # type: ignore[arg-type]
+
+
+def answers(held: Held, data: bytes) -> tuple[list[str], list[Notification]]:
+    """The log lines and plain notifications that a datagram causes; nothing else may change."""
+    node = held.receiver
+    before, lines, sent = state_of(node), len(node.log), len(node.sent)
+    held.inject(data)
+    assert state_of(node) == before
+    notifications = []
+    for _, out in node.sent[sent:]:
+        assert isinstance(out, Send)
+        header = read_header(out.data)
+        assert header.exchange_type == ExchangeType.INFO
+        payloads = parse_payloads(header.next_payload, out.data[HEADER_LENGTH:])
+        notifications += [each.type for each in payloads if isinstance(each, Notify)]
+    return node.log[lines:], notifications
+
+
+RANDOM = b"\xde\xad\xbe\xef" * 2
+
+CASES = [
+    # what, fields, text, notification; to message 3, when a phase 1 is under way
+    (
+        "unknown cookies",
+        {"initiator_cookie": RANDOM, "responder_cookie": RANDOM},
+        f"message_recv: invalid cookie(s) {RANDOM.hex()} {RANDOM.hex()}",
+        Notification.INVALID_COOKIE,
+    ),
+    (
+        "first payload",
+        {"next_payload": 22},
+        "message_recv: invalid payload type 22 in ISAKMP header (check passphrases, if applicable and in Phase 1)",
+        Notification.INVALID_PAYLOAD_TYPE,
+    ),
+    ("major version", {"version": 0x20}, "message_recv: invalid version major 2", Notification.INVALID_MAJOR_VERSION),
+    ("minor version", {"version": 0x11}, "message_recv: invalid version minor 1", Notification.INVALID_MINOR_VERSION),
+    (
+        "no exchange type",
+        {"exchange_type": 0},
+        "message_recv: invalid exchange type NONE",
+        Notification.INVALID_EXCHANGE_TYPE,
+    ),
+    ("reserved type", {"exchange_type": 7}, "message_recv: invalid exchange type ", Notification.INVALID_EXCHANGE_TYPE),
+    ("flags", {"flags": 8}, "message_recv: invalid flags 0x8", Notification.INVALID_FLAGS),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text", "notification"), [each[1:] for each in CASES], ids=[each[0] for each in CASES]
+)
+def test_each_bad_header_is_refused_with_its_notification(
+    fields: dict[str, object], text: str, notification: Notification
+) -> None:
+    held = held_at(3)
+    (line,), told = answers(held, changed(held.data, **fields))
+    source = held.path.remote
+    expected = f"dropped message from {source.address} port {source.port} due to notification type {notification}"
+    assert line.startswith(f"{expected}: {text}")
+    assert told == [notification]
+    held.release()
+    assert held.pair.established
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"x" * 27, b"x" * 28, b"x" * 2000])
+def test_a_datagram_that_is_no_message_gets_a_line_and_no_answer(data: bytes) -> None:
+    (line,), told = answers(held_at(3), data)
+    assert "message_recv: bad message length" in line
+    assert told == []
+
+
+@pytest.mark.parametrize("change", [-1, 1, 1000])
+def test_the_length_must_be_that_of_the_datagram(change: int) -> None:
+    held = held_at(3)
+    (line,), told = answers(held, changed(held.data, length=len(held.data) + change))
+    assert "message_recv: bad message length" in line
+    assert told == []
+
+
+def test_a_first_message_with_a_message_id_is_refused() -> None:
+    held = held_at(1)
+    (line,), told = answers(held, changed(held.data, message_id=1))
+    assert "message_recv: invalid message id" in line
+    assert told == [Notification.INVALID_MESSAGE_ID]
+
+
+@pytest.mark.parametrize(
+    ("kind", "notification"),
+    [
+        (ExchangeType.BASE, Notification.UNSUPPORTED_EXCHANGE_TYPE),
+        (ExchangeType.AGGRESSIVE, Notification.UNSUPPORTED_EXCHANGE_TYPE),
+        (ExchangeType.TRANSACTION, Notification.UNSUPPORTED_EXCHANGE_TYPE),
+        (ExchangeType.QUICK_MODE, Notification.INVALID_EXCHANGE_TYPE),
+        (ExchangeType.NEW_GROUP_MODE, Notification.INVALID_EXCHANGE_TYPE),
+    ],
+)
+def test_only_main_mode_begins_anything(kind: ExchangeType, notification: Notification) -> None:
+    held = held_at(1)
+    _, told = answers(held, changed(held.data, exchange_type=kind))
+    assert told == [notification]
+
+
+@pytest.mark.parametrize("number", [3, 5])
+def test_another_exchange_type_in_the_middle_is_refused(number: int) -> None:
+    held = held_at(number)
+    _, told = answers(held, changed(held.data, exchange_type=ExchangeType.AGGRESSIVE))
+    assert told == [Notification.INVALID_EXCHANGE_TYPE]
+
+
+@pytest.mark.parametrize("number", [5, 6])
+def test_phase_1_in_the_clear_after_the_keys_is_refused(number: int) -> None:
+    held = held_at(number)
+    (line,), told = answers(held, changed(held.data, flags=Flag.NONE))
+    assert "message_recv: cleartext phase 1 message" in line
+    assert told == [Notification.INVALID_FLAGS]
+
+
+@pytest.mark.parametrize("number", [7, 8, 9])
+def test_phase_2_in_the_clear_is_refused(number: int) -> None:
+    held = held_at(number)
+    before = state_of(held.receiver)
+    held.inject(changed(held.data, flags=Flag.NONE))
+    assert state_of(held.receiver) == before
+    assert any("message_recv: cleartext phase 2 message" in line for line in held.receiver.log)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_encrypted_before_there_are_keys_is_dropped(number: int) -> None:
+    held = held_at(number)
+    answers(held, changed(held.data, flags=Flag.ENC))
+    held.release()
+    assert held.pair.established
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_the_commit_bit_is_ignored(number: int) -> None:
+    """RFC 2408 section 3.1; HASH does not cover the header."""
+    held = held_at(number)
+    held.inject(changed(held.data, flags=held.header.flags | Flag.COMMIT))
+    held.pair.run(held.pair.now + 2.0)
+    assert held.pair.established
+
+
+def test_phase_1_messages_after_the_end_of_phase_1_are_dropped() -> None:
+    held = held_at(7)
+    first = held_at(5)
+    (line,), told = answers(held, changed(first.data, length=len(first.data) + 16) + bytes(16))
+    assert "message_recv: phase 1 message after ISAKMP SA is ready" in line
+    assert told == []
+
+
+def test_the_last_message_of_phase_1_is_sent_again_when_message_5_comes_again() -> None:
+    held = held_at(6)  # message 6 is lost
+    west, count = held.pair.west, len(held.pair.west.sent)
+    again = held_at(5)
+    held.pair.inject(west, again.data, again.path)
+    assert [out.data for _, out in west.sent[count:] if isinstance(out, Send)] == [held.data]
+
+
+def test_the_last_message_of_quick_mode_is_sent_again_when_message_2_comes_again() -> None:
+    held = held_at(9)
+    east, count = held.pair.east, len(held.pair.east.sent)
+    again = held_at(8)
+    held.pair.inject(east, again.data, again.path)
+    assert [out.data for _, out in east.sent[count:] if isinstance(out, Send)] == [held.data]
+
+
+def test_a_finished_quick_mode_cannot_be_begun_again() -> None:
+    pair = connected()
+    first = next(out for _, out in pair.east.sent if isinstance(out, Send) and read_header(out.data).message_id)
+    before, sent = state_of(pair.west), len(pair.west.sent)
+    path = pair.west.engine._core.sas.isakmp[0].path
+    pair.inject(pair.west, first.data, path)
+    assert state_of(pair.west) == before
+    assert len(pair.west.sent) == sent
+
+
+def test_every_dropped_datagram_gets_one_line_at_most() -> None:
+    pair: Pair = connected()
+    path = pair.west.engine._core.sas.isakmp[0].path
+    for data in (b"", b"\0" * 28, bytes(24) + (28).to_bytes(4, "big"), b"\xff" * 100):
+        outputs = pair.west.engine.receive_datagram(data, path, pair.now)
+        assert sum(isinstance(each, LogLine) for each in outputs) == 1
