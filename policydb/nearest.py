@@ -23,7 +23,7 @@ _WANTED = 5  # suggestions
 _VISITS = 60_000  # assertions visited in one search
 _BLOCKED = 256  # blocked assertions asked for proposals at a time
 _ASKED = 1024  # and in one search
-_SETS = 200  # change sets tried
+_SETS = 120  # change sets tried
 _REQUESTERS = 16  # further requesters proposed at a time
 _REQUESTER = ""  # no attribute is called that, so it stands for one more requester in a set of changes
 
@@ -43,32 +43,63 @@ class _Search:
         self._scale = Scale(request.values)
         self._needed = self._scale.rank(value, 0) + 1
         self._useful = _leading_to_policy(reach)
+        self._path = [each.node for each in islice(reach.path(POLICY), _BLOCKED)]
         self._proposer = Proposer(checker.programs, self._needed, _ASKED)
         self._visits = 0
 
     def confirmed(self) -> Iterator[Nearest]:
         """The suggestions that the checker bears out, smallest first."""
         order = count()
-        waiting: list[tuple[int, bool, int, Changes]] = [(0, False, next(order), NOTHING)]
+        whole = self._whole_path()
+        waiting: list[tuple[int, bool, int, Changes]] = [
+            (0, False, next(order), NOTHING),
+            (len(whole), False, next(order), whole),
+        ]
         tried: set[Changes] = set()
         enough: list[Changes] = []
+        direct: set[Changes] = set()
         while waiting and len(tried) < _SETS and self._visits < _VISITS:
             *_, changes = heapq.heappop(waiting)
             if changes in tried or any(each <= changes for each in enough):
                 continue
             tried.add(changes)
             request = self._changed(changes)
-            value = self._checker.decide(request)
-            if self._scale.rank(value, 0) >= self._needed:
-                enough.append(changes)
-                yield self._near(changes, value)
+            if self._does(changes):
+                # What one assertion proposed by itself has nothing needless in it.
+                fewer = changes if changes in direct else self._trimmed(changes)
+                if fewer not in enough:
+                    enough.append(fewer)
+                    yield self._near(fewer)
                 continue
             state = self._walk(request)
             for proposal in self._proposals(request, state):
                 # A later proposal overrides an earlier one: `@a <= 5` further up the path asks more than `@a <= 9`.
                 both = dict(changes) | dict(proposal)
-                both_changes = frozenset(both.items())
-                heapq.heappush(waiting, (len(both), _REQUESTER in both, next(order), both_changes))
+                heapq.heappush(waiting, (len(both), _REQUESTER in both, next(order), frozenset(both.items())))
+                if not changes:
+                    direct.add(proposal)
+
+    def _whole_path(self) -> Changes:
+        """The first proposal of every assertion on one way, those nearer to POLICY overriding: mends long chains."""
+        question = self._question(self._request)
+        get = self._request.attributes.get
+        merged: dict[str, str] = {}
+        for node in reversed(self._path):
+            if node.program(get, question) < self._needed:
+                proposals = self._proposer.ask(node.assertion, self._request.attributes, question)
+                merged.update(dict(proposals[0]) if proposals else {})
+        return frozenset(merged.items())
+
+    def _does(self, changes: Changes) -> bool:
+        """Whether the checker answers better with these changes."""
+        return self._scale.rank(self._checker.decide(self._changed(changes)), 0) >= self._needed
+
+    def _trimmed(self, changes: Changes) -> Changes:
+        """Without the changes that another one has made needless."""
+        for each in sorted(changes):
+            if self._does(changes - {each}):
+                changes -= {each}
+        return changes
 
     def _walk(self, request: Request) -> Walk:
         question = self._question(request)
@@ -121,12 +152,12 @@ class _Search:
             authorizers=self._request.authorizers + (() if requester is None else (requester,)),
         )
 
-    def _near(self, changes: Changes, value: str) -> Nearest:
+    def _near(self, changes: Changes) -> Nearest:
         before = self._request.attributes
         attributes = dict(sorted(changes))
         requester = attributes.pop(_REQUESTER, None)
         told = tuple(Change(name, before.get(name), after) for name, after in attributes.items())
-        return Nearest(told, value, requester)
+        return Nearest(told, self._checker.decide(self._changed(changes)), requester)
 
 
 def _leading_to_policy(reach: Walk) -> dict[Node, None]:

@@ -91,6 +91,20 @@ def test_a_chain_is_mended_at_every_link() -> None:
     assert changes(found[0]) == {"a": "1", "b": "2", "n": "10"}
 
 
+def test_a_chain_of_falling_bounds_is_mended_by_the_lowest() -> None:
+    chain = [f'Authorizer: "c{n}"\nLicensees: "c{n + 1}"\nConditions: a == "1" && @n <= {n};\n' for n in range(200)]
+    found = explained(['Authorizer: "POLICY"\nLicensees: "c0"\n', *chain], ["c200"], {"n": "999"}).nearest
+    assert changes(found[0]) == {"a": "1", "n": "0"}
+
+
+def test_no_change_is_suggested_that_is_not_needed() -> None:
+    policies = [
+        'Authorizer: "POLICY"\nLicensees: "r"\nConditions: a == "2";\n',
+        'Authorizer: "r"\nLicensees: "A"\nConditions: b == "1" || a == "2";\n',
+    ]
+    assert [changes(each) for each in explained(policies, ["A"]).nearest] == [{"a": "2"}]
+
+
 def test_both_branches_of_a_joint_delegation_are_mended() -> None:
     policies = [
         'Authorizer: "POLICY"\nLicensees: "r" && "s"\n',
