@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 
-from daemon.ike import dh, identities, policy
+from daemon.ike import identities, policy
 from daemon.ike.errors import InvalidIdInformation, NoProposalChosen
 from daemon.ike.events import Path
 from daemon.ike.exchange import NegotiationFailed
@@ -20,7 +20,7 @@ from daemon.ike.registries import ExchangeType
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.surroundings import Oracle
 from policydb.connections import Connection, Identity, Suite
-from policydb.negotiation import Comparison, Question, Reason
+from policydb.negotiation import Comparison, Difference, Question, Reason
 from policydb.request import Request
 
 
@@ -78,7 +78,8 @@ def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Conn
     comparisons: list[Comparison] = list(offer.unsupported)
     refused: list[tuple[IpsecProposal, Request]] = []
     for proposal in offer.proposals:
-        if (proposal.group is not None) is not with_key or (with_key and proposal.group not in dh.GROUPS):
+        if (proposal.group is not None) is not with_key:
+            comparisons.append(_without_key(proposal, with_key))
             continue
         suite = None
         if connection is not None:
@@ -92,7 +93,7 @@ def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Conn
         request = ask(setting, proposal)
         if setting.oracle.allows(request):
             answer = brief(request, setting.oracle.generation)
-            return Accepted(proposal, suite, (question(title(proposal), request, answer),))
+            return Accepted(proposal, suite, (question(str(proposal), request, answer),))
         refused.append((proposal, request))
     raise _refusal(setting.oracle, refused, tuple(comparisons))
 
@@ -105,12 +106,19 @@ def confirm(setting: Setting, proposal: IpsecProposal, connection: Connection) -
     request = ask(setting, proposal)
     if setting.oracle.allows(request):
         answer = brief(request, setting.oracle.generation)
-        return Accepted(proposal, suite, (question(title(proposal), request, answer),))
+        return Accepted(proposal, suite, (question(str(proposal), request, answer),))
     raise NegotiationFailed(
         NoProposalChosen("initiator_recv_HASH_SA_NONCE: policy check failed"),
         Reason.POLICY,
         questions=_explained(setting.oracle, [(proposal, request)]),
     )
+
+
+def _without_key(proposal: IpsecProposal, with_key: bool) -> Comparison:
+    """A group without a KEY_EXCH payload, or the other way round (RFC 2409 section 5.5)."""
+    group = str(proposal.group) if proposal.group is not None else None
+    present = "KEY_EXCH payload" if with_key else None
+    return Comparison(str(proposal), "the rest of the message", (Difference("group", group, present),))
 
 
 def _refusal(
@@ -132,22 +140,17 @@ def _refusal(
 
 
 def _explained(oracle: Oracle, refused: list[tuple[IpsecProposal, Request]]) -> tuple[Question, ...]:
-    return tuple(question(title(proposal), request, oracle.explain(request)) for proposal, request in refused)
-
-
-def title(proposal: IpsecProposal) -> str:
-    """A proposal in a few words, for people."""
-    return str(proposal)
+    return tuple(question(str(proposal), request, oracle.explain(request)) for proposal, request in refused)
 
 
 # --- which connection an incoming quick mode belongs to (isakmpd.conf(5), Passive-connections) --------------------
 
 
-def matching_connection(oracle: Oracle, peer: str, filters: Filters, explicit: bool) -> Connection | None:
+def matching_connection(oracle: Oracle, peer: str, filters: Filters, hosts: Filters) -> Connection | None:
     """The connection that answers to these identities; None: policy alone decides.
 
     Both identities must match, protocol and port included; a connection without Remote-ID matches on the local one
-    alone (road warriors). `explicit` False: the peer sent no identities, which suits connections that have none.
+    alone (road warriors), one without any identity on the two negotiating `hosts`.
     """
     candidates = [each for each in oracle.configuration.connections.values() if each.answers and each.peer == peer]
     for each in candidates:
@@ -161,7 +164,7 @@ def matching_connection(oracle: Oracle, peer: str, filters: Filters, explicit: b
         if each.remote_identity is not None:
             continue
         if each.local_identity is None:
-            if not explicit:
+            if filters == hosts:
                 return each
         elif identities.matches(each.local_identity, filters.local):
             return each

@@ -124,6 +124,7 @@ def _arm_lifetime(core: Core, sa: IsakmpSa | IpsecSa) -> None:
 
 
 def _accepted(core: Core, exchange: AnyExchange, questions: tuple[Question, ...]) -> None:
+    core.log_questions(questions)
     wall = core.tools.surroundings.wall_clock()
     core.record(make_record(exchange, Outcome.ACCEPTED, wall, questions=questions))
 

@@ -14,7 +14,7 @@ from daemon.ike.registries import Protocol
 from daemon.ike.sa import SaTable
 from daemon.ike.surroundings import Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind, Timers
-from policydb.negotiation import NegotiationRecord
+from policydb.negotiation import NegotiationRecord, Question
 
 _COMPLAINTS_PER_SECOND = 10.0
 _COMPLAINTS_AT_ONCE = 50
@@ -92,6 +92,13 @@ class Core:
     def log(self, text: str, category: str = "Default", level: int = 0, *, verbose: bool = False) -> None:
         """One line; level 0 is an ordinary message."""
         self.emit(LogLine(category, level, text, verbose))
+
+    def log_questions(self, questions: tuple[Question, ...]) -> None:
+        """What policy was asked and said, for `-D 9=80` (isakmpd: authorizers at level 40, attributes at 80)."""
+        for each in questions:
+            self.log(f"check_policy: {', '.join(each.authorizers)}: {each.decision.value}", "Plcy", 40)
+            for name, value in each.attributes.items():
+                self.log(f"check_policy: {name} = {value}", "Plcy", 80)
 
     def record(self, record: NegotiationRecord) -> None:
         """One line for the decision log."""

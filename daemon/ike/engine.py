@@ -94,6 +94,8 @@ class Engine:
     def command(self, command: Command, now: float) -> list[Output]:
         """A command from the FIFO, the control socket or a signal."""
         core = self._at(now)
+        if core.closed:
+            return []
         match command:
             case Connect(name):
                 lifecycle.connect(core, name)
@@ -106,9 +108,10 @@ class Engine:
     def reconfigure(self, oracle: Oracle, secrets: Secrets, now: float) -> list[Output]:
         """A new generation: exchanges under way keep theirs, connections that should be up are started."""
         core = self._at(now)
+        if core.closed:
+            return []
         core.use(oracle, secrets)
-        if not core.closed:
-            lifecycle.check(core)
+        lifecycle.check(core)
         return core.take_outputs()
 
     def report(self, now: float) -> EngineReport:

@@ -99,7 +99,8 @@ def tear_down(core: Core, name: str | None, phase: int) -> None:
     """FIFO `t [main|quick] name` by connection, peer or address; `T` (None): all phase 2."""
     for exchange in core.exchanges:
         main = isinstance(exchange.state, MainMode)
-        if name is not None and main is (phase == 1) and _concerns(core, exchange, name):
+        known_as = (exchange.name, exchange.state.subject().peer_name, exchange.path.remote.address)
+        if name and main is (phase == 1) and name in known_as:
             abandon(core, exchange)
     if phase == 1:
         for isakmp in core.sas.isakmp:
@@ -109,14 +110,8 @@ def tear_down(core: Core, name: str | None, phase: int) -> None:
     if name is not None and name in core.oracle.configuration.connections:
         core.stopped.add(name)
     for sa in core.sas.ipsec:
-        if name is None or _concerns(core, sa, name):
+        if name is None or (name and name in (sa.name, sa.owner[0], sa.path.remote.address)):
             delete(core, sa)
-
-
-def _concerns(core: Core, subject: AnyExchange | IpsecSa, name: str) -> bool:
-    connection = core.oracle.configuration.connections.get(subject.name)
-    peer = connection.peer if connection else ""
-    return name in (subject.name, peer, subject.path.remote.address) and bool(name)
 
 
 def shut_down(core: Core) -> None:

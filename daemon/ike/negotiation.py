@@ -58,6 +58,8 @@ from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
 from policydb.negotiation import Reason
 
+_NEGOTIATION_LEVEL = 70
+
 _REFUSALS = frozenset(
     {
         Reason.POLICY,
@@ -307,6 +309,11 @@ def complain(
     core: Core, exchange: AnyExchange, reason: Reason, detail: str, *, failure: NegotiationFailed | None = None
 ) -> None:
     """Write a record of why an exchange does not come to an SA; the exchange stays as it is."""
+    for comparison in failure.comparisons if failure else ():
+        for each in comparison.differences:
+            text = f"attribute_unacceptable: {each.attribute}: got {each.offered}, expected {each.configured}"
+            core.log(text, "Negt", _NEGOTIATION_LEVEL)
+    core.log_questions(failure.questions if failure else ())
     core.record(
         make_record(
             exchange,

@@ -24,7 +24,7 @@ from daemon.ike.errors import (
     LocalError,
     NoProposalChosen,
 )
-from daemon.ike.events import Endpoint, SecurityAssociation
+from daemon.ike.events import Path, SecurityAssociation
 from daemon.ike.exchange import Exchange, Need, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt
 from daemon.ike.keying import Keying, make_sas, soft_share
 from daemon.ike.main_mode import NONCE_LENGTH, known, printed
@@ -90,8 +90,7 @@ def begin(isakmp: IsakmpSa, connection: Connection) -> QuickMode:
     if not protocols or not all(each.transforms for each in protocols):
         raise LocalError("a suite without protocols or transforms cannot be offered")
     if connection.local_identity is None or connection.remote_identity is None:
-        filters = Filters(*(identities.of_address(ip_address(each.address)) for each in _ends(isakmp)))
-        return QuickMode(isakmp, connection, filters=filters)
+        return QuickMode(isakmp, connection, filters=_hosts(isakmp.path))
     ids = identities.to_payload(connection.local_identity), identities.to_payload(connection.remote_identity)
     return QuickMode(
         isakmp, connection, ids=ids, filters=Filters(connection.local_identity, connection.remote_identity)
@@ -144,8 +143,9 @@ def security_associations(exchange: QuickExchange, tools: Tools) -> tuple[Securi
     return tuple(sa for pair in made for sa in pair)
 
 
-def _ends(isakmp: IsakmpSa) -> tuple[Endpoint, Endpoint]:
-    return isakmp.path.local, isakmp.path.remote
+def _hosts(path: Path) -> Filters:
+    """The traffic between the negotiating addresses: what is meant where no identities are sent."""
+    return Filters(*(identities.of_address(ip_address(each.address)) for each in (path.local, path.remote)))
 
 
 # --- message 1 ----------------------------------------------------------------------------------------------------
@@ -185,12 +185,10 @@ def receive_offer(exchange: QuickExchange, message: Message, tools: Tools) -> Qu
 def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
     """The nonce, public value and identities of message 1, and the connection that they belong to."""
     ids = _id_pair(message)
-    if ids is None:
-        local, remote = (identities.of_address(ip_address(each.address)) for each in _ends(exchange.state.isakmp))
-        filters = Filters(local, remote)
-    else:
-        filters = Filters(identities.from_payload(ids[1]), identities.from_payload(ids[0]))
-    connection = matching_connection(exchange.oracle, exchange.state.isakmp.name, filters, ids is not None)
+    filters = hosts = _hosts(exchange.path)
+    if ids is not None:
+        filters = Filters(local=identities.from_payload(ids[1]), remote=identities.from_payload(ids[0]))
+    connection = matching_connection(exchange.oracle, exchange.state.isakmp.name, filters, hosts)
     state = replace(
         exchange.state,
         connection=connection,

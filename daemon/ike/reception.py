@@ -33,22 +33,22 @@ from policydb.negotiation import Reason
 
 def receive(core: Core, datagram: Datagram) -> None:
     """Give a datagram to the exchange that it belongs to, or begin one. Raises ProtocolError, NegotiationFailed."""
-    if datagram.header.responder_cookie == ZERO_COOKIE:
+    header = datagram.header
+    if header.responder_cookie == ZERO_COOKIE:
         _receive_first(core, datagram)
         return
-    header = datagram.header
     isakmp = core.sas.by_cookies(datagram.cookies)
     phase1 = _phase1_exchange(core, datagram)
     if isakmp is None and phase1 is None:  # 3
-        if datagram.header.exchange_type == ExchangeType.INFO:
+        if header.exchange_type == ExchangeType.INFO:
             raise Silent("message_recv: informational message with unknown cookies")
         raise InvalidCookie(
             f"message_recv: invalid cookie(s) {header.initiator_cookie.hex()} {header.responder_cookie.hex()}"
         )
-    check_header(datagram.header)  # 5 to 9
-    if datagram.header.exchange_type == ExchangeType.INFO:
+    check_header(header)  # 5 to 9
+    if header.exchange_type == ExchangeType.INFO:
         _receive_informational(core, datagram, isakmp, phase1)
-    elif datagram.header.message_id == 0:
+    elif header.message_id == 0:
         _receive_phase1(core, datagram, isakmp, phase1)
     elif isakmp is None:
         raise Silent("message_recv: phase 2 message while phase 1 is incomplete")
@@ -67,22 +67,21 @@ def _phase1_exchange(core: Core, datagram: Datagram) -> AnyExchange | None:
 
 def _receive_first(core: Core, datagram: Datagram) -> None:
     """A message without responder cookie: somebody begins, or repeats how it began."""
-    opened = core.exchanges.opened_by(datagram.header.initiator_cookie, datagram.path.remote.address)
+    header, cookie = datagram.header, datagram.header.initiator_cookie
+    opened = core.exchanges.opened_by(cookie, datagram.path.remote.address)
     if opened is not None:  # 2, 4
         if hmac.compare_digest(opened.received, datagram.fingerprint):
             retransmit(core, opened.number)
             return
         raise Silent("message_recv: dropping setup for existing exchange")
-    check_header(datagram.header)
-    if datagram.header.exchange_type == ExchangeType.INFO:
-        ours = core.exchanges.find(datagram.header.initiator_cookie, ZERO_COOKIE, 0)
-        _receive_informational(core, datagram, None, ours)
+    check_header(header)
+    if header.exchange_type == ExchangeType.INFO:
+        _receive_informational(core, datagram, None, core.exchanges.find(cookie, ZERO_COOKIE, 0))
         return
-    cookie = datagram.header.initiator_cookie
     if core.exchanges.begun_here(cookie) or core.sas.knows(cookie):  # 2
         raise Silent("message_recv: dropping setup for existing SA")
-    if datagram.header.exchange_type != ExchangeType.ID_PROT:
-        raise UnsupportedExchangeType(f"message_recv: exchange type {datagram.header.exchange_type} is not supported")
+    if header.exchange_type != ExchangeType.ID_PROT:
+        raise UnsupportedExchangeType(f"message_recv: exchange type {header.exchange_type} is not supported")
     _step(core, answer_phase1(core, datagram), datagram)
 
 
@@ -104,18 +103,17 @@ def _check_port(isakmp: IsakmpSa, datagram: Datagram) -> None:
 
 def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
     _check_port(isakmp, datagram)
-    exchange = core.exchanges.find(
-        datagram.header.initiator_cookie, datagram.header.responder_cookie, datagram.header.message_id
-    )
+    header = datagram.header
+    exchange = core.exchanges.find(header.initiator_cookie, header.responder_cookie, header.message_id)
     if exchange is not None:
         _continue(core, exchange, datagram)
         return
-    if _answered(core, isakmp, datagram.header.message_id, datagram):
+    if _answered(core, isakmp, header.message_id, datagram):
         return
-    if datagram.header.message_id in isakmp.answered:
+    if header.message_id in isakmp.answered:
         raise Silent("message_recv: message of an exchange that is over")
-    if datagram.header.exchange_type != ExchangeType.QUICK_MODE:  # 15
-        raise UnsupportedExchangeType(f"message_recv: invalid DOI exchange type {datagram.header.exchange_type}")
+    if header.exchange_type != ExchangeType.QUICK_MODE:  # 15
+        raise UnsupportedExchangeType(f"message_recv: invalid DOI exchange type {header.exchange_type}")
     _step(core, answer_quick(core, isakmp, datagram), datagram)
 
 

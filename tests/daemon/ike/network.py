@@ -231,7 +231,7 @@ class Node:
 
     @property
     def log(self) -> list[str]:
-        return [each.text for each in self.outputs if isinstance(each, LogLine)]
+        return [each.text for each in self.outputs if isinstance(each, LogLine) and each.level == 0]
 
     def all(self, kind: type) -> list[Output]:
         return [each for each in self.outputs if isinstance(each, kind)]

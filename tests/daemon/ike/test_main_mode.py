@@ -12,13 +12,13 @@ from daemon.ike.exchange import Datagram, accept
 from daemon.ike.main_mode import MAIN_MODE, MainMode
 from daemon.ike.negotiation import answer_phase1
 from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, NatDiscovery, VendorId
+from daemon.ike.payloads import HEADER_LENGTH, KeyExchange, NatDiscovery, VendorId
 from daemon.ike.sa import SaFlag
 from daemon.ike.surroundings import Settings
 from daemon.ike.vendor import Vendor
 from policydb.connections import General, Identity, IkeTransform
 from policydb.negotiation import Outcome, Reason
-from tests.daemon.ike.forgery import held_at
+from tests.daemon.ike.forgery import held_at, state_of
 from tests.daemon.ike.network import EAST, WEST, Nat, Pair, Weather, configuration, connected, host, ike_transform
 
 PUBLIC = "198.51.100.1"
@@ -295,3 +295,23 @@ def test_a_phase_1_in_use_is_renewed_by_its_initiator_and_then_expires() -> None
         (left,) = node.engine._core.sas.isakmp
         assert left.cookies != first.cookies
     assert pair.established
+
+
+@pytest.mark.parametrize("number", [3, 4])
+@pytest.mark.parametrize("value", [b"\0" * 256, b"\0" * 255 + b"\1", b"\xff" * 256, b"\1" * 255, b"\1" * 257, b"x"])
+def test_a_bad_public_value_changes_nothing(number: int, value: bytes) -> None:
+    """Anybody can send it, so the true one must still be heard. 0, 1, more than p, too short, too long (MODP_2048)."""
+    transforms = (ike_transform(group="MODP_2048"),)
+    held = held_at(
+        number,
+        Pair(
+            configuration(EAST, WEST, initiates=True, transforms=transforms),
+            configuration(WEST, EAST, transforms=transforms),
+        ),
+    )
+    before = state_of(held.receiver)
+    payloads = tuple(KeyExchange(value) if isinstance(each, KeyExchange) else each for each in held.message.payloads)
+    held.inject(held.forged(payloads))
+    assert state_of(held.receiver) == before
+    held.release()
+    assert held.pair.established

@@ -8,6 +8,8 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 
 from daemon.ike.events import Connect, Expired, Send
+from daemon.ike.payloads import Identification, KeyExchange
+from daemon.ike.registries import IdType
 from daemon.ike.sa import SaFlag
 from policydb.connections import Configuration, Connection, General, Identity, IpsecProtocol, Suite
 from policydb.negotiation import Outcome, Reason
@@ -325,3 +327,67 @@ def test_a_connection_asked_for_twice_is_negotiated_once() -> None:
     pair.run(1.0)
     assert len(pair.east.kernel) == 2
     assert len([out for _, out in pair.east.sent if isinstance(out, Send)]) == 5
+
+
+# --- hostile values from a peer that has the keys -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [7, 8])
+@pytest.mark.parametrize("value", [b"\0" * 256, b"\0" * 255 + b"\1", b"\xff" * 256, b"\1" * 255, b"\1" * 257, b"x"])
+def test_a_bad_public_value_ends_the_quick_mode_and_nothing_else(number: int, value: bytes) -> None:
+    """CVE-2015-3240: g^x of 0; and 1, more than p, too short, too long (MODP_2048)."""
+    suites = (suite(group="MODP_2048"),)
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, suites=suites, general=PATIENT),
+        configuration(WEST, EAST, suites=suites),
+    )
+    held = held_at(number, pair)
+    payloads = tuple(KeyExchange(value) if isinstance(each, KeyExchange) else each for each in held.message.payloads)
+    held.inject(held.forged(payloads))
+    pair.run(pair.now + 1.0)
+    assert held.receiver.records[-1].reason is Reason.MALFORMED
+    assert held.receiver.census()["exchanges"] == 0
+    assert held.receiver.census()["tokens"] == 0
+    assert not held.receiver.spis
+    assert not held.receiver.kernel
+    assert held.receiver.phase(1) == ["gateway"]
+
+
+@pytest.mark.parametrize("number", [7, 8])
+@pytest.mark.parametrize(
+    "identities",
+    [
+        (),
+        (Identification(IdType.IPV4_ADDR, 0, 0, b"\1\2\3\4"),),
+        (Identification(IdType.IPV4_ADDR, 0, 0, b"\1\2\3"),) * 2,
+        (Identification(IdType.DER_ASN1_DN, 0, 0, b"0"),) * 2,
+        (Identification(IdType(200), 0, 0, b""),) * 2,
+        (Identification(IdType.IPV4_ADDR_SUBNET, 0, 0, b"\1\2\3\4\x00\xff\x00\xff"),) * 2,
+    ],
+    ids=["none", "one", "short", "DN", "unknown", "mask"],
+)
+def test_odd_identities_end_in_a_refusal_or_in_what_policy_allows(
+    number: int, identities: tuple[Identification, ...]
+) -> None:
+    """CVE-2023-38711: identity types other than the configured one."""
+    held = held_at(number)
+    kept = tuple(each for each in held.message.payloads if not isinstance(each, Identification))
+    held.inject(held.forged(kept + identities))
+    held.pair.run(held.pair.now + 1.0)
+    if number == 7 and not identities:
+        assert not held.receiver.records[-1].connection  # host to host, which no connection has
+    else:
+        assert held.receiver.census()["exchanges"] == 0
+        assert held.receiver.records[-1].outcome is not Outcome.ACCEPTED
+        assert not held.receiver.spis
+
+
+def test_host_to_host_may_be_said_in_identities_as_well() -> None:
+    """As strongSwan does: two single addresses, those of the negotiation."""
+    west = configuration(WEST, EAST, connection={"local_identity": None, "remote_identity": None})
+    east = configuration(
+        EAST, WEST, initiates=True, connection={"local_identity": host(EAST), "remote_identity": host(WEST)}
+    )
+    pair = connected(east, west)
+    assert pair.established
+    assert pair.west.phase(2) == ["net"]
