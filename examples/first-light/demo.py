@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 HERE = Path(__file__).resolve().parent
 COMMANDS = Path(sys.executable).parent
 LOOPBACK = "127.77.0."  # as the files say
-PORT, NAT_PORT = 5500, 5501
+PORT, NAT_PORT, CLAIM_PORT = 5500, 5501, 5502
 PATIENCE = 15  # seconds until something that should have happened counts as failed
 WIDTH = 100
 
@@ -163,16 +163,23 @@ class Gateway:
         return self._process.returncode
 
 
-def free_loopback() -> str:
-    """A loopback network on which nobody uses our ports: the one of the files, or another if this runs twice."""
+def own_loopback(stack: ExitStack) -> str:
+    """A loopback network for this run alone: the one of the files, or another if something else uses it.
+
+    The first socket stays bound until the stack closes, so that two demos never take the same.
+    """
     for number in range(256):
         network = f"127.77.{number}."
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
+            claim.bind((f"{network}1", CLAIM_PORT))
             for host, port in ((1, PORT), (1, NAT_PORT), (2, PORT), (2, NAT_PORT)):
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                     probe.bind((f"{network}{host}", port))
         except OSError:
+            claim.close()
             continue
+        stack.enter_context(claim)
         return network
     raise DemoError(f"every loopback network 127.77.* is in use on UDP port {PORT}")
 
@@ -190,7 +197,7 @@ def start(stack: ExitStack) -> tuple[Gateway, Gateway]:
     """Both gateways, running; they and their files are gone when the stack closes."""
     folder = Path(tempfile.mkdtemp(prefix="first-light-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    network = free_loopback()
+    network = own_loopback(stack)
     gateways = []
     for name, host in (("East", 1), ("West", 2)):
         own = folder / name.lower()
