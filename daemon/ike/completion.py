@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from daemon.ike.core import Core
-from daemon.ike.exchange import AnyExchange, Role
+from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
-from daemon.ike.main_mode import MainExchange, known, printed
+from daemon.ike.main_mode import MainExchange
 from daemon.ike.policy import psk_authorizers
 from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
 from daemon.ike.quick import QuickExchange
-from daemon.ike.records import make_record
+from daemon.ike.records import make_record, printed
 from daemon.ike.registries import EspTransform, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag

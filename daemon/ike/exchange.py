@@ -50,6 +50,14 @@ class State(Protocol):
 
 
 S = TypeVar("S", bound=State)
+T = TypeVar("T")
+
+
+def known(value: T | None) -> T:
+    """A value that an earlier message of the table has set. Raises LocalError if the table is wrong."""
+    if value is None:
+        raise LocalError("an exchange lacks what an earlier message must have given it")
+    return value
 
 
 class Role(StrEnum):

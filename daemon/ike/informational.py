@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from daemon.ike import keys
 from daemon.ike.core import Core
 from daemon.ike.errors import InvalidHashInformation
-from daemon.ike.exchange import Datagram, Exchange, Retransmission, Role, Script, Step, Subject, Tools, advance
-from daemon.ike.main_mode import known, printed
+from daemon.ike.exchange import Datagram, Exchange, Retransmission, Role, Script, Step, Subject, Tools, advance, known
 from daemon.ike.payloads import ZERO_COOKIE, Delete, Hash, Message, Notify, Payload, encode_payloads
+from daemon.ike.records import printed
 from daemon.ike.registries import ExchangeType, PayloadType, Protocol
 from daemon.ike.sa import IpsecSa, IsakmpSa
 
@@ -115,25 +115,35 @@ def tell(core: Core, isakmp: IsakmpSa, *news: Payload, priority: bool = False) -
     isakmp.answered.remember(message_id, b"", None)
 
 
+def hearsay_exchange(core: Core, datagram: Datagram, role: Role) -> InformationalExchange:
+    """An unprotected informational exchange with the cookies of a datagram: that very one, or an answer to it."""
+    return Exchange(
+        number=0,
+        script=HEARSAY,
+        role=role,
+        name="",
+        path=datagram.path,
+        oracle=core.oracle,
+        started=core.now,
+        initiator_cookie=datagram.header.initiator_cookie,
+        responder_cookie=datagram.header.responder_cookie,
+        state=Informational(),
+        message_id=datagram.header.message_id,
+    )
+
+
 def tell_in_the_clear(core: Core, cause: Datagram, notify: Notify) -> None:
     """Send an unprotected notification, unless it would be longer than what made us send it.
 
     So nobody gets more out of us than was put in (amplification by a forged source address). Where the cause has no
     responder cookie yet, ours is a fresh one: a message ID needs both cookies (isakmpd's header check 9).
     """
-    first = cause.header.responder_cookie == ZERO_COOKIE
-    exchange: InformationalExchange = Exchange(
-        number=0,
-        script=HEARSAY,
-        role=Role.INITIATOR,
-        name="",
-        path=cause.path,
-        oracle=core.oracle,
-        started=core.now,
-        initiator_cookie=cause.header.initiator_cookie,
-        responder_cookie=core.random_cookie() if first else cause.header.responder_cookie,
-        state=Informational(None, (notify,)),
+    theirs = cause.header.responder_cookie
+    exchange = replace(
+        hearsay_exchange(core, cause, Role.INITIATOR),
+        responder_cookie=core.random_cookie() if theirs == ZERO_COOKIE else theirs,
         message_id=core.random_message_id(cause.cookies),
+        state=Informational(news=(notify,)),
     )
     sent = known(advance(exchange, core.tools).sent)
     if len(sent.data) <= len(cause.data):

@@ -18,16 +18,13 @@ import hmac
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
-from typing import TypeVar
 
 from daemon.ike import crypto, dh, identities, keys, natt, vendor
 from daemon.ike.errors import (
     InvalidHashInformation,
     InvalidIdInformation,
     InvalidKeyInformation,
-    LocalError,
     NoProposalChosen,
-    ProtocolError,
     Silent,
 )
 from daemon.ike.exchange import (
@@ -40,6 +37,7 @@ from daemon.ike.exchange import (
     Subject,
     Tools,
     beyond_doubt,
+    known,
 )
 from daemon.ike.natt import NatFound, NatVersion
 from daemon.ike.payloads import (
@@ -55,14 +53,13 @@ from daemon.ike.payloads import (
     VendorId,
 )
 from daemon.ike.proposals import IkeParameters, check_phase1_reply, choose_phase1, phase1_offer
+from daemon.ike.records import printed
 from daemon.ike.registries import ExchangeType, Notification, PayloadType, Protocol
 from daemon.ike.vendor import Vendor
 from policydb.connections import Peer
 from policydb.negotiation import Reason
 
 NONCE_LENGTH = 16
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +99,6 @@ class MainMode:
 
 
 MainExchange = Exchange[MainMode]
-
-
-def known(value: T | None) -> T:
-    """A value that an earlier message of the table has set. Raises LocalError if the table is wrong."""
-    if value is None:
-        raise LocalError("an exchange lacks what an earlier message must have given it")
-    return value
-
-
-def printed(identity: Identification | None) -> str:
-    """An identity as logs show it (isakmpd's printed form), "" for none yet."""
-    if identity is None:
-        return ""
-    try:
-        return str(identities.from_payload(identity))
-    except ProtocolError:
-        return f"<type {int(identity.type)}>"
 
 
 # --- messages 1 and 2: SA ------------------------------------------------------------------------------------------

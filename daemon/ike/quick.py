@@ -25,9 +25,9 @@ from daemon.ike.errors import (
     NoProposalChosen,
 )
 from daemon.ike.events import Path, SecurityAssociation
-from daemon.ike.exchange import Exchange, Need, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt
+from daemon.ike.exchange import Exchange, Need, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt, known
 from daemon.ike.keying import Keying, make_sas, soft_share
-from daemon.ike.main_mode import NONCE_LENGTH, known, printed
+from daemon.ike.main_mode import NONCE_LENGTH
 from daemon.ike.payloads import (
     Hash,
     Identification,
@@ -39,6 +39,7 @@ from daemon.ike.payloads import (
     encode_payloads,
 )
 from daemon.ike.proposals import IpsecProposal, check_quick_reply, quick_group, quick_offer, quick_proposals
+from daemon.ike.records import printed
 from daemon.ike.registries import ExchangeType, Group, PayloadType, Protocol
 from daemon.ike.sa import IsakmpSa
 from policydb.connections import Connection, Suite

@@ -18,8 +18,8 @@ from daemon.ike.errors import (
     UnsupportedExchangeType,
 )
 from daemon.ike.events import Captured
-from daemon.ike.exchange import AnyExchange, Datagram, Exchange, Retransmission, Role, accept
-from daemon.ike.informational import HEARSAY, Informational, exchange_for
+from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
+from daemon.ike.informational import exchange_for, hearsay_exchange
 from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.negotiation import answer_phase1, answer_quick, complain, proceed, retransmit
 from daemon.ike.notices import act, hear
@@ -176,8 +176,7 @@ def _capture(core: Core, datagram: Datagram, message: Message) -> None:
 def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | None, phase1: AnyExchange | None) -> None:
     """Protected news is acted on, the rest is hearsay. Nothing in here is ever answered with an error."""
     if not datagram.encrypted:
-        said = _hearsay(core, datagram)
-        heard, message = accept(said, datagram, core.tools)
+        heard, message = accept(hearsay_exchange(core, datagram, Role.RESPONDER), datagram, core.tools)
         _capture(core, datagram, message)
         hear(core, phase1, heard.state, datagram.path)
         return
@@ -192,19 +191,3 @@ def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | No
     isakmp.answered.remember(datagram.header.message_id, b"", None)
     isakmp.path = datagram.path
     act(core, isakmp, news.state.news)
-
-
-def _hearsay(core: Core, datagram: Datagram) -> Exchange[Informational]:
-    return Exchange(
-        number=0,
-        script=HEARSAY,
-        role=Role.RESPONDER,
-        name="",
-        path=datagram.path,
-        oracle=core.oracle,
-        started=core.now,
-        initiator_cookie=datagram.header.initiator_cookie,
-        responder_cookie=datagram.header.responder_cookie,
-        state=Informational(),
-        message_id=datagram.header.message_id,
-    )

@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from daemon.ike import identities
+from daemon.ike.errors import ProtocolError
 from daemon.ike.exchange import AnyExchange
+from daemon.ike.payloads import Identification
 from policydb.decision import Decision
 from policydb.negotiation import Comparison, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import Request
@@ -47,6 +50,16 @@ def make_record(
         questions=questions,
         comparisons=comparisons,
     )
+
+
+def printed(identity: Identification | None) -> str:
+    """An identity as logs show it (isakmpd's printed form), "" for none yet."""
+    if identity is None:
+        return ""
+    try:
+        return str(identities.from_payload(identity))
+    except ProtocolError:
+        return f"<type {int(identity.type)}>"
 
 
 def timestamp(wall: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from daemon.ike.core import Core
 from daemon.ike.events import EngineReport, ExchangeReport, SaReport
 from daemon.ike.exchange import AnyExchange
-from daemon.ike.main_mode import printed
+from daemon.ike.records import printed
 from daemon.ike.sa import IpsecSa, IsakmpSa
 
 

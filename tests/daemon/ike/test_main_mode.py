@@ -9,10 +9,12 @@ import pytest
 
 from daemon.ike.events import Endpoint, Send, SendKeepalive
 from daemon.ike.exchange import Datagram, accept
+from daemon.ike.informational import tell
 from daemon.ike.main_mode import MAIN_MODE, MainMode
 from daemon.ike.negotiation import answer_phase1
 from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, KeyExchange, NatDiscovery, VendorId
+from daemon.ike.payloads import HEADER_LENGTH, Delete, KeyExchange, NatDiscovery, VendorId
+from daemon.ike.registries import Protocol
 from daemon.ike.sa import SaFlag
 from daemon.ike.surroundings import Settings
 from daemon.ike.vendor import Vendor
@@ -238,6 +240,19 @@ def test_a_nats_new_port_is_followed_after_an_authenticated_message_only() -> No
     pair.run(sa.soft_at + 1.0 if sa.soft_at else 0.0)  # east renews through the new mapping
     assert isakmp.path.remote.port >= 41000
     assert len(pair.west.phase(2)) == 2
+
+
+def test_after_the_move_the_old_port_is_over() -> None:
+    """RFC 3947 section 4; even for a message that the keys protect."""
+    pair = behind(east=True, west=False).start().run(1.0)
+    (theirs,), (ours,) = (node.engine._core.sas.isakmp for node in pair.nodes)
+    tell(pair.east.engine._core, theirs, Delete(Protocol.ISAKMP, (theirs.cookies,)))
+    (out,) = (each for each in pair.east.engine._core.take_outputs() if isinstance(each, Send))
+    path = replace(ours.path, local=Endpoint(WEST, 500), encapsulated=False)
+    pair.inject(pair.west, out.data, path)
+    assert pair.west.phase(1) == ["gateway"]
+    pair.inject(pair.west, out.data, ours.path)
+    assert pair.west.phase(1) == []
 
 
 def test_no_nat_no_move() -> None:
