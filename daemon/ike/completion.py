@@ -46,17 +46,13 @@ def phase1_done(core: Core, exchange: MainExchange) -> IsakmpSa:
         soft_at=core.now + seconds * soft_share(core.tools.surroundings.random),
         hard_at=core.now + seconds,
     )
-    if state.version is not None and state.nat is not None and state.nat.any:
-        isakmp.flags |= SaFlag.NAT_T_ENABLE
     isakmp.answered.remember(0, exchange.received, exchange.sent)
     if state.told_first_contact:
         drop_others(core, isakmp)
     core.contacted.add(isakmp.path.remote.address)
     core.sas.add(isakmp)
     _arm_lifetime(core, isakmp)
-    if state.nat is not None and state.nat.local:
-        isakmp.flags |= SaFlag.NAT_T_KEEPALIVE
-        core.arm_again(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.oracle.configuration.general.nat_t_keepalive)
+    _attend_to_nat(core, isakmp)
     ids = [printed(isakmp.local_id), printed(isakmp.remote_id)]
     initiator, responder = ids if exchange.role is Role.INITIATOR else reversed(ids)
     core.log(
@@ -115,6 +111,16 @@ def drop_others(core: Core, isakmp: IsakmpSa) -> None:
         same_peer = (other.owner, other.path.remote.address) == (isakmp.owner, isakmp.path.remote.address)
         if other is not isakmp and same_peer and other.since < isakmp.begun:
             remove(core, other)
+
+
+def _attend_to_nat(core: Core, isakmp: IsakmpSa) -> None:
+    """Behind a NAT of ours the mapping must be kept alive (RFC 3948 section 4)."""
+    if isakmp.nat is None or not isakmp.nat.any:
+        return
+    isakmp.flags |= SaFlag.NAT_T_ENABLE
+    if isakmp.nat.local:
+        isakmp.flags |= SaFlag.NAT_T_KEEPALIVE
+        core.arm_again(TimerKey(TimerKind.KEEPALIVE, isakmp.number), core.oracle.configuration.general.nat_t_keepalive)
 
 
 def _arm_lifetime(core: Core, sa: IsakmpSa | IpsecSa) -> None:

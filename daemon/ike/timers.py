@@ -73,6 +73,6 @@ class Timers:
         del self._deadlines[key]
         return key
 
-    def keys(self) -> frozenset[TimerKey]:
+    def armed(self) -> frozenset[TimerKey]:
         """Everything armed."""
         return frozenset(self._deadlines)

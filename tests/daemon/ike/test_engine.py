@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from daemon.ike.events import (
     AllocateSpi,
@@ -17,7 +20,9 @@ from daemon.ike.events import (
     Send,
     Shutdown,
     SpiAllocated,
+    TearDown,
 )
+from daemon.ike.events import Path as FlightPath
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH, Notify
 from daemon.ike.registries import ExchangeType, Flag, Notification
@@ -464,3 +469,83 @@ def test_a_stopped_engine_says_nothing_more() -> None:
     assert without_timers(pair.west.census()) == NOTHING
     assert pair.west.engine.receive_datagram(b"anything", path, pair.now) == []
     assert pair.west.engine.next_deadline() is None
+
+
+# --- anything at all ----------------------------------------------------------------------------------------------
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("wait"), st.sampled_from([0.005, 0.02, 0.5, 8.0, 130.0, 1100.0, 4000.0])),
+    st.tuples(st.just("replay"), st.integers(0, 1), st.integers(0, 10_000)),
+    st.tuples(st.just("damage"), st.integers(0, 1), st.integers(0, 10_000), st.integers(0, 10_000)),
+    st.tuples(
+        st.just("command"),
+        st.integers(0, 1),
+        st.sampled_from(
+            [Connect("net"), TearDown("net"), TearDown(None), TearDown("gateway", 1), TearDown(EAST), TearDown(WEST, 1)]
+        ),
+    ),
+    st.tuples(st.just("weather"), st.sampled_from([Weather(), Weather(0.3, 0.2, 0.05), Weather(loss=1.0)])),
+    st.tuples(st.just("kernel"), st.integers(0, 1), st.sampled_from([None, AllocateSpi, InstallSas])),
+)
+
+
+def act(pair: Pair, action: tuple[Any, ...], seen: list[tuple[str, FlightPath, bytes]]) -> None:
+    match action:
+        case ("wait", seconds):
+            pair.run(pair.now + seconds)
+        case ("command", side, command):
+            pair.do(pair.nodes[side], pair.nodes[side].engine.command(command, pair.now))
+        case ("weather", weather):
+            pair.weather = weather
+        case ("kernel", side, refused):
+            pair.nodes[side].refuse = refused
+        case (_, side, which, *bit) if seen:
+            _, path, data = seen[which % len(seen)]
+            if bit:
+                position = bit[0] % (8 * len(data))
+                number = int.from_bytes(data, "big") ^ (1 << position)
+                data = number.to_bytes(len(data), "big")
+            node = pair.nodes[side]
+            other = pair.nodes[1 - side]
+            there = replace(path.remote, address=other.address)
+            pair.inject(node, data, replace(path, local=replace(path.local, address=node.address), remote=there))
+
+
+def check_books(pair: Pair) -> None:
+    """What must hold at any time: table, kernel and timers tell the same story."""
+    for node in pair.nodes:
+        core = node.engine._core
+        held = {key for sa in core.sas.ipsec for key in sa.keys}
+        held |= {
+            (sa.protocol, sa.destination, sa.spi) for each in core.exchanges for sa in getattr(each.state, "sas", ())
+        }
+        assert set(node.kernel) <= held
+        owners = {each.number for each in (*core.exchanges, *core.sas.isakmp, *core.sas.ipsec)} | {0}
+        assert {key.owner for key in core.timers.armed()} <= owners
+        assert {each.exchange for each in core.awaited.values()} <= owners
+        assert len(core.exchanges._by_key) == len(core.exchanges)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ACTIONS, max_size=25), st.integers(0, 1000))
+def test_whatever_happens_the_books_are_in_order_and_shutdown_clears_them(
+    actions: list[tuple[Any, ...]], seed: int
+) -> None:
+    pair = Pair(configuration(EAST, WEST, initiates=True), seed=seed)
+    seen: list[tuple[str, FlightPath, bytes]] = []
+
+    def remember(source: str, path: FlightPath, data: bytes) -> list[bytes]:
+        seen.append((source, path, data))
+        return [data]
+
+    pair.filter = remember
+    pair.start()
+    for action in actions:
+        act(pair, action, seen)
+        check_books(pair)
+    for node in pair.nodes:
+        pair.do(node, node.engine.command(Shutdown(), pair.now))
+    for node in pair.nodes:
+        assert node.census() == {**NOTHING, "timers": 0}
+        assert not node.kernel
+        assert not node.spis
