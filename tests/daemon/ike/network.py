@@ -166,7 +166,7 @@ class FakeSecrets:
 
 
 class Node:
-    """An engine with its kernel and everything it said."""
+    """An engine with its kernel and everything it said. Once `unanswered` is a list, the kernel keeps silent."""
 
     def __init__(
         self,
@@ -194,6 +194,7 @@ class Node:
         self.kernel: dict[tuple[str, str, int], SecurityAssociation] = {}
         self.spis: set[tuple[str, str, int]] = set()
         self.refuse: type[AllocateSpi | InstallSas] | None = None
+        self.unanswered: list[AllocateSpi | InstallSas] | None = None
         self.sent: list[tuple[float, Send | SendKeepalive]] = []
 
     def carry_out(self, outputs: list[Output]) -> list[Send | SendKeepalive]:
@@ -206,6 +207,8 @@ class Node:
             if isinstance(output, Send | SendKeepalive):
                 wire.append(output)
                 self.sent.append((self._clock(), output))
+            elif isinstance(output, AllocateSpi | InstallSas) and self.unanswered is not None:
+                self.unanswered.append(output)
             elif isinstance(output, AllocateSpi | InstallSas):
                 queue.extend(self.engine.result(output.token, self._kernel(output), self._clock()))
             elif isinstance(output, DeleteSas):

@@ -366,6 +366,18 @@ def test_a_kernel_that_refuses_the_sas_ends_the_negotiation_on_both_sides() -> N
             assert not node.spis
 
 
+def test_a_silent_kernel_leaves_no_token_behind() -> None:
+    pair = initiating(general=General(check_interval=100_000))
+    for node in pair.nodes:
+        node.unanswered = []
+    pair.start().run(5.0)
+    assert pair.east.census()["tokens"] == 1
+    pair.run(130.0)
+    assert without_timers(pair.east.census()) == {**NOTHING, "phase 1": 1}
+    (request,) = list(pair.east.unanswered or [])
+    assert pair.east.engine.result(request.token, SpiAllocated(4711), pair.now) == []
+
+
 def test_an_answer_of_the_kernel_that_comes_too_late_is_ignored() -> None:
     pair = connected()
     before = pair.east.census()
@@ -412,6 +424,9 @@ def test_one_address_holds_no_more_than_its_share() -> None:
 def test_rejects_are_bounded_and_never_longer_than_their_cause() -> None:
     pair = connected()
     path = replace(pair.east.sent[0][1].path, local=pair.west.sent[0][1].path.local)
+    count = len(pair.west.sent)
+    pair.inject(pair.west, b"unknown!" + b"r" * 8 + bytes([1, 0x10, 2, 0]) + bytes(4) + (28).to_bytes(4, "big"), path)
+    assert len(pair.west.sent) == count  # its notification would take 56 octets
     before, lines = len(pair.west.sent), len(pair.west.log)
     for number in range(1000):
         data = number.to_bytes(8, "big") + b"r" * 8 + bytes([1, 0x10, 2, 0]) + bytes(4) + (28).to_bytes(4, "big")

@@ -152,6 +152,15 @@ def test_nobody_deletes_what_another_peer_owns() -> None:
     assert pair.west.phase(2) == ["net"]
 
 
+def test_nobody_deletes_the_phase_1_of_another_peer() -> None:
+    pair = connected()
+    pair.run(pair.now + 3500.0)  # east has renewed phase 1, so there are two
+    old, new = pair.west.engine._core.sas.isakmp
+    old.name = "another peer"
+    told(pair, pair.east, Delete(Protocol.ISAKMP, (old.cookies,)))
+    assert pair.west.engine._core.sas.isakmp == (old, new)
+
+
 def test_doubled_and_repeated_deletes_are_harmless() -> None:
     """CVE-2023-38712: the second payload of a message finds what the first has taken."""
     pair = connected()

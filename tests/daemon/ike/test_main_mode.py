@@ -242,6 +242,16 @@ def test_a_nats_new_port_is_followed_after_an_authenticated_message_only() -> No
     assert len(pair.west.phase(2)) == 2
 
 
+def test_an_unauthenticated_message_from_elsewhere_is_not_followed() -> None:
+    held = held_at(3)
+    elsewhere = replace(held.path, remote=Endpoint("203.0.113.66", 500))
+    held.pair.inject(held.receiver, held.data, elsewhere)
+    (exchange,) = held.receiver.engine._core.exchanges
+    assert exchange.step == 4
+    assert exchange.path == held.path
+    assert held.receiver.sent[-1][1].path.remote == held.path.remote
+
+
 def test_after_the_move_the_old_port_is_over() -> None:
     """RFC 3947 section 4; even for a message that the keys protect."""
     pair = behind(east=True, west=False).start().run(1.0)

@@ -38,6 +38,8 @@ def test_the_peers_end_is_hashed_first_then_ours() -> None:
         ([expected(OTHER), expected(OTHER)], natt.NatFound(local=True, remote=True)),
         # A peer with several addresses sends one hash for each; one that fits is enough.
         ([expected(HERE), expected(OTHER), expected(THERE)], natt.NatFound(local=False, remote=False)),
+        # The first hash is that of our end, whatever it equals.
+        ([expected(THERE), expected(OTHER)], natt.NatFound(local=True, remote=True)),
         ([b"", b""], natt.NatFound(local=True, remote=True)),
         ([expected(HERE)], None),
         ([], None),
