@@ -38,7 +38,7 @@ peers:
 	@sh tests/interop/install-peers.sh
 
 interop: $(STAMP) peers
-	$(BIN)/python -m pytest -q tests/interop
+	$(BIN)/python -m pytest -q -rP tests/interop
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.bench

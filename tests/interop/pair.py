@@ -42,6 +42,7 @@ SUITES = {
         "AES-256-SHA2-256-GRP19",
         "QM-ESP-AES-256-SHA2-256-PFS-GRP19-SUITE",
     ),
+    "aes256gcm16": Suite("aes256-sha256-ecp256", "aes256gcm16", "AES-256-SHA2-256-GRP19", "QM-ESP-AESGCM-256-SUITE"),
     "aes256-sha512-ecp521-pfs-ecp384": Suite(
         "aes256-sha512-ecp521",
         "aes256-sha512-ecp384",
