@@ -158,6 +158,7 @@ class Engine:
         core = self._core
         exchange = failure.exchange
         if exchange is None:
+            self._complain(failure.error, datagram.path)
             return
         begun = exchange.message_id or core.exchanges.get(exchange.number)
         if not begun and not core.may_complain():
