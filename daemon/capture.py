@@ -1,4 +1,4 @@
-"""-L: IKE messages in the clear as a pcap file, behind synthesised IP and UDP headers (reference 1.6)."""
+"""-L: IKE messages in the clear as a pcap file, behind synthesised IP and UDP headers (isakmpd(8))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `isakmpd`: its options (isakmpd(8), DESIGN 4.4) turned into Options, and the exit code.
+"""The command `isakmpd`: its options (isakmpd(8), docs/formats.md) turned into Options, and the exit code.
 
 Exit codes: 0 after a shutdown, 1 for wrong usage and where the daemon cannot start, 2 for unusable files.
 """

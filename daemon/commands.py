@@ -1,4 +1,4 @@
-"""The FIFO's commands as a table: letter, arguments, what it does (reference 1.4, isakmpd(8))."""
+"""The FIFO's commands as a table: letter, arguments, what it does (isakmpd(8), docs/formats.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command FIFO: made with mode 0600, read without blocking, one command per line (reference 1.4, 1.7)."""
+"""The command FIFO: made with mode 0600, read without blocking, one command per line (isakmpd(8))."""
 
 from __future__ import annotations
 

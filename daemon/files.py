@@ -1,4 +1,4 @@
-"""The rules for files: who may own and read a secret one (reference 1.9), how private ones are written (1.5, 1.6)."""
+"""The rules for files: who may own and read a secret one (isakmpd(8), FILES), how private ones are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""isakmpd's log: classes and levels of -D, the line formats of stderr and syslog (isakmpd(8), reference 1.2)."""
+"""isakmpd's log: classes and levels of -D, the line formats of stderr and syslog (isakmpd(8), docs/formats.md)."""
 
 from __future__ import annotations
 

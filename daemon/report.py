@@ -1,4 +1,4 @@
-"""FIFO `S` and the report of SIGUSR1 and FIFO `r`, as text in the original's format (reference 1.5)."""
+"""FIFO `S` and the report of SIGUSR1 and FIFO `r`, as text in the original's format (docs/formats.md)."""
 
 from __future__ import annotations
 

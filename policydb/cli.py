@@ -263,7 +263,7 @@ def explain(
 @click.argument("number", required=False, type=click.IntRange(1))
 @_log_option
 @click.option("--peer", metavar="WHO", help="Only this peer: an address, an identity or the name of its section.")
-@click.option("--refused", is_flag=True, help="Only what policy refused.")
+@click.option("--refused", is_flag=True, help="Only what was refused, by policy, by configuration or by the peer.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many records.")
 @_format_option
 @click.pass_context

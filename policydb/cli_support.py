@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from grammar.errors import Diagnostic
 
 YES, NO, BAD, UNDECIDED = 0, 1, 2, 3
-"""The exit codes (DESIGN 4.1)."""
+"""The exit codes (docs/formats.md)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from policydb.decision import Decision
 
 
 class Outcome(StrEnum):
-    """How a negotiation ended for the record's subject."""
+    """How a negotiation ended. REFUSED: somebody said no, here or there; FAILED: it broke off for another reason."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"

@@ -1,6 +1,6 @@
 """A negotiation record as JSON and back: what the decision log keeps and `--format json` prints.
 
-The keys are the fields of NegotiationRecord; a question's decision has the form of DESIGN 4.3. Of a decision's
+The keys are the fields of NegotiationRecord; a question's decision has the form of docs/formats.md. Of a decision's
 assertions only the ignored ones are in that form, so only they come back; a negotiation asks on false and true alone
 (isakmpd.policy(5)), so the scale need not be there.
 """
@@ -81,7 +81,7 @@ def from_json(value: Any) -> NegotiationRecord:  # noqa: ANN401 - whatever a JSO
 
 
 def decision_from_json(value: dict[str, Any]) -> Decision:
-    """The decision of a DESIGN 4.3 object. Raises KeyError, TypeError or ValueError where it is none."""
+    """The decision of an object as docs/formats.md has it. Raises KeyError, TypeError or ValueError where it is none."""
     return Decision(
         value=value["value"],
         allowed=value["allowed"],

@@ -223,7 +223,7 @@ Command: TypeAlias = Connect | TearDown | Shutdown
 
 @dataclass(frozen=True, slots=True)
 class SaReport:
-    """One SA as FIFO `S` shows it (isakmpd.md 1.5); times in seconds from now, cookies and SPIs as hex."""
+    """One SA as FIFO `S` shows it (docs/formats.md); times in seconds from now, cookies and SPIs as hex."""
 
     name: str
     phase: int

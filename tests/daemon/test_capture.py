@@ -1,4 +1,4 @@
-"""daemon/capture.py: a pcap file of link type LOOP with right checksums, readable by others (reference 1.6)."""
+"""daemon/capture.py: a pcap file of link type LOOP with right checksums, readable by others (isakmpd(8))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""daemon/cli.py: the options of isakmpd(8), and exit code 1 for wrong usage (reference 1.1)."""
+"""daemon/cli.py: the options of isakmpd(8), and exit code 1 for wrong usage (docs/formats.md)."""
 
 from __future__ import annotations
 

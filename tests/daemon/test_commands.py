@@ -1,4 +1,4 @@
-"""daemon/commands.py: each row of reference 1.4 that is there, and its malformed forms."""
+"""daemon/commands.py: each FIFO command of isakmpd(8) that is there, and its malformed forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""daemon/fifo.py: lines whatever the pieces, a limit, and a FIFO that outlives its writers (reference 1.4, 1.7)."""
+"""daemon/fifo.py: lines whatever the pieces, a limit, and a FIFO that outlives its writers (isakmpd(8))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""daemon/files.py: the permission rule (reference 1.9) and how private files are written (1.5, 1.6)."""
+"""daemon/files.py: the permission rule of isakmpd(8) and how private files are written."""
 
 from __future__ import annotations
 

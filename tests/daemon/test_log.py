@@ -1,4 +1,4 @@
-"""daemon/log.py: classes, levels and line formats of isakmpd(8), reference 1.2."""
+"""daemon/log.py: classes, levels and line formats of isakmpd(8)."""
 
 from __future__ import annotations
 

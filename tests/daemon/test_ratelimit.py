@@ -1,4 +1,4 @@
-"""daemon/ratelimit.py: first 3, then a summary per 10 s (operators.md 2.1)."""
+"""daemon/ratelimit.py: first 3, then a summary per 10 s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""daemon/report.py: the formats of reference 1.5, to the letter."""
+"""daemon/report.py: the formats of docs/formats.md, to the letter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch queries (DESIGN 4.2): order, broken lines, the store, and the vectors of RFC 2704."""
+"""Batch queries (docs/formats.md): order, broken lines, the store, and the vectors of RFC 2704."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures: RFC 2792 and the library's practice (facts of keynote.md, 1.5)."""
+"""Signatures: RFC 2792 and the library's practice."""
 
 from __future__ import annotations
 
