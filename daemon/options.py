@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """isakmpd(8)'s options as far as they are there, and our own (docs/formats.md). Paths are None where the default holds."""
+    """isakmpd(8)'s options so far, and our own (docs/formats.md). Paths are None where the default holds."""
 
     confdir: Path = Path("/etc/isakmpd")
     rundir: Path = Path("/var/run")

@@ -81,7 +81,7 @@ def from_json(value: Any) -> NegotiationRecord:  # noqa: ANN401 - whatever a JSO
 
 
 def decision_from_json(value: dict[str, Any]) -> Decision:
-    """The decision of an object as docs/formats.md has it. Raises KeyError, TypeError or ValueError where it is none."""
+    """The decision of an object (docs/formats.md). Raises KeyError, TypeError or ValueError where it is none."""
     return Decision(
         value=value["value"],
         allowed=value["allowed"],

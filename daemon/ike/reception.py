@@ -1,7 +1,7 @@
 """The way of a datagram to its exchange: the header checks in isakmpd's order, duplicates, and who may begin what.
 
-The numbers in comments are those of isakmpd's processing order (docs/formats.md, "Checks"). Everything raises ProtocolError,
-which the engine turns into a log line and a notification; nothing has changed then.
+The numbers in comments are those of docs/formats.md, "Checks". Everything raises ProtocolError, which the engine
+turns into a log line and a notification; nothing has changed then.
 """
 
 from __future__ import annotations
