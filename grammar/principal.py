@@ -1,21 +1,22 @@
 """Key text to key and back: what a principal identifier stands for, and its one canonical spelling.
 
-RFC 2792 defines rsa-*, dsa-* and binary-*; x509-* comes from the KeyNote library. Two encodings of one key are one
-principal. What has no known algorithm is opaque: compared octet by octet (RFC 2704, 4.4).
+RFC 2792 defines rsa-*, dsa-* and binary-*; x509-* comes from the KeyNote library; ecdsa-p256-* and ed25519-* are ours
+(docs/keys-and-signatures.md). Two encodings of one key are one principal. What has no known algorithm is opaque:
+compared octet by octet (RFC 2704, 4.4).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-_SEQUENCE = 0x30
-_INTEGER = 0x02
-_ALGORITHMS = ("rsa", "dsa", "x509", "binary")
-_ENCODINGS = ("hex", "base64")
+from grammar.curves import CurveError, ed25519_octets, p256_octets, p256_point
+from grammar.der import DerError, integers, sequence
+from grammar.encodings import ENCODINGS, EncodingError, decode
+
+_LONGEST_REMEMBERED = 4096  # characters: what strangers send must not fill the memory
 
 
 class PrincipalError(ValueError):
@@ -41,23 +42,44 @@ class DsaKey:
 
 
 @dataclass(frozen=True, slots=True)
+class EcdsaKey:
+    """A point of P-256."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ed25519Key:
+    """The 32 octets of RFC 8032."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class BinaryKey:
     """Octets that name somebody and never sign (RFC 2792)."""
 
     data: bytes
 
 
-Key: TypeAlias = RsaKey | DsaKey | BinaryKey
+Key: TypeAlias = RsaKey | DsaKey | EcdsaKey | Ed25519Key | BinaryKey
 
 
-@lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
-    """The one spelling of a principal: `rsa-hex:`, `dsa-hex:` or `binary-hex:` in lower case, or `text` if opaque.
+    """The one spelling of a principal: a key in lower-case hexadecimal (`rsa-hex:` and its like), or `text` if opaque.
 
     Raises PrincipalError for a key of a known algorithm that cannot be decoded.
     """
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _canonical(text)
+
+
+def _canonical(text: str) -> str:
     key = parse_key(text)
     return text if key is None else format_key(key)
+
+
+_remembered = lru_cache(maxsize=4096)(_canonical)
 
 
 def parse_key(text: str) -> Key | None:
@@ -66,50 +88,65 @@ def parse_key(text: str) -> Key | None:
     Raises PrincipalError for a key of a known algorithm that cannot be decoded.
     """
     prefix, colon, body = text.partition(":")
-    algorithm, dash, encoding = prefix.lower().partition("-")
-    if not (colon and dash and algorithm in _ALGORITHMS and encoding in _ENCODINGS):
+    algorithm, dash, encoding = prefix.lower().rpartition("-")
+    read = _READERS.get(algorithm)
+    if not (colon and dash) or read is None or encoding not in ENCODINGS:
         return None
-    data = _decode_hex(body) if encoding == "hex" else _decode_base64(body)
-    if algorithm == "rsa":
-        n, e = _integers(data, 2, "RSA key")
-        return _checked_rsa(n, e)
-    if algorithm == "dsa":
-        return DsaKey(*_integers(data, 4, "DSA key"))
-    return _certified_rsa_key(data) if algorithm == "x509" else BinaryKey(data)
+    try:
+        return read(decode(encoding, body))
+    except EncodingError as cause:
+        raise PrincipalError(f"the key is {cause}") from cause
+    except (DerError, CurveError) as cause:
+        raise PrincipalError(str(cause)) from cause
 
 
 def format_key(key: Key) -> str:
     """A key in its canonical spelling, hexadecimal in lower case."""
+    return f"{key_algorithm(key)}-hex:{key_octets(key).hex()}"
+
+
+def key_algorithm(key: Key) -> str:
+    """The algorithm as it stands before the encoding in a principal identifier."""
+    return _NAMES[type(key)]
+
+
+def key_octets(key: Key) -> bytes:
+    """What a principal identifier encodes."""
     match key:
         case RsaKey(n, e):
-            return "rsa-hex:" + _sequence(n, e).hex()
+            return sequence(n, e)
         case DsaKey(y, p, q, g):
-            return "dsa-hex:" + _sequence(y, p, q, g).hex()
-        case BinaryKey(data):
-            return "binary-hex:" + data.hex()
+            return sequence(y, p, q, g)
+        case EcdsaKey(x, y):
+            return p256_octets(x, y)
+        case Ed25519Key(data) | BinaryKey(data):
+            return data
 
 
-def _checked_rsa(n: int, e: int) -> RsaKey:
+# --- one reader for each algorithm --------------------------------------------------------------------------------
+
+
+def _rsa(data: bytes) -> RsaKey:
+    # RFC 2792 writes exponent first; the KeyNote library and all real keys have the modulus first, as PKCS#1 (D29).
+    n, e = integers(data, 2, "RSA key")
     if n <= 0 or e <= 0:
         raise PrincipalError("an RSA key has a positive modulus and exponent")
     return RsaKey(n, e)
 
 
-def _decode_hex(body: str) -> bytes:
-    try:
-        return binascii.unhexlify(body.encode("latin-1"))
-    except (binascii.Error, UnicodeEncodeError) as cause:
-        raise PrincipalError(f"the key is not hexadecimal: {cause}") from cause
+def _dsa(data: bytes) -> DsaKey:
+    return DsaKey(*integers(data, 4, "DSA key"))
 
 
-def _decode_base64(body: str) -> bytes:
-    try:
-        return base64.b64decode(body.encode("latin-1"), validate=True)
-    except (binascii.Error, UnicodeEncodeError) as cause:
-        raise PrincipalError(f"the key is not base64: {cause}") from cause
+def _ecdsa(data: bytes) -> EcdsaKey:
+    return EcdsaKey(*p256_point(data))
 
 
-def _certified_rsa_key(data: bytes) -> RsaKey:
+def _ed25519(data: bytes) -> Ed25519Key:
+    return Ed25519Key(ed25519_octets(data))
+
+
+def _x509(data: bytes) -> RsaKey:
     """The RSA key of a DER certificate; only keys count here, validity and signature do not."""
     # Imported here: certificates are rare, and the library costs more than the rest of a query.
     from cryptography import x509
@@ -126,56 +163,22 @@ def _certified_rsa_key(data: bytes) -> RsaKey:
     return RsaKey(numbers.n, numbers.e)
 
 
-# --- DER, as little as keys need (X.690: definite lengths, SEQUENCE of INTEGER) -----------------------------------
+_READERS: Mapping[str, Callable[[bytes], Key]] = {
+    "rsa": _rsa,
+    "dsa": _dsa,
+    "ecdsa-p256": _ecdsa,
+    "ed25519": _ed25519,
+    "x509": _x509,
+    "binary": BinaryKey,
+}
 
+_NAMES: Mapping[type[Key], str] = {
+    RsaKey: "rsa",
+    DsaKey: "dsa",
+    EcdsaKey: "ecdsa-p256",
+    Ed25519Key: "ed25519",
+    BinaryKey: "binary",
+}
 
-def _integers(data: bytes, count: int, what: str) -> tuple[int, ...]:
-    """The `count` INTEGERs of the SEQUENCE that `data` holds. Octets behind the SEQUENCE do not belong to the key."""
-    body, _ = _element(data, 0, _SEQUENCE, what)
-    numbers: list[int] = []
-    position = 0
-    while position < len(body):
-        octets, position = _element(body, position, _INTEGER, what)
-        if not octets:
-            raise PrincipalError(f"the {what} holds an empty INTEGER")
-        numbers.append(int.from_bytes(octets, "big", signed=True))
-    if len(numbers) != count:
-        raise PrincipalError(f"the {what} holds {len(numbers)} numbers, {count} are needed")
-    return tuple(numbers)
-
-
-def _element(data: bytes, position: int, tag: int, what: str) -> tuple[bytes, int]:
-    """The content of the element at `position`, and where the next one starts."""
-    if data[position : position + 1] != bytes((tag,)):
-        raise PrincipalError(f"the {what} is not a DER sequence of integers")
-    length, start = _length(data, position + 1, what)
-    if start + length > len(data):
-        raise PrincipalError(f"the {what} is cut short")
-    return data[start : start + length], start + length
-
-
-def _length(data: bytes, position: int, what: str) -> tuple[int, int]:
-    if position >= len(data):
-        raise PrincipalError(f"the {what} is cut short")
-    first = data[position]
-    if first < 0x80:
-        return first, position + 1
-    size = first & 0x7F
-    octets = data[position + 1 : position + 1 + size]
-    if not 1 <= size <= 4 or len(octets) < size:
-        raise PrincipalError(f"the {what} has an impossible length")
-    return int.from_bytes(octets, "big"), position + 1 + size
-
-
-def _sequence(*numbers: int) -> bytes:
-    body = b"".join(
-        _tagged(_INTEGER, each.to_bytes(each.bit_length() // 8 + 1, "big", signed=True)) for each in numbers
-    )
-    return _tagged(_SEQUENCE, body)
-
-
-def _tagged(tag: int, body: bytes) -> bytes:
-    if len(body) < 0x80:
-        return bytes((tag, len(body))) + body
-    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(size))) + size + body
+KEY_PREFIXES = tuple(f"{algorithm}-{encoding}" for algorithm in _READERS for encoding in ENCODINGS)
+"""What may stand before the colon of a key."""

@@ -1,10 +1,15 @@
 """Batch queries: one JSON object a line in, one a line out, in the same order (DESIGN 4.2).
 
-In:  any of `id, policies, files, credentials, attributes, authorizers, values`; strings hold octets as latin-1.
+In:  any of `id, policies, files, credentials, attributes, authorizers, values, accept_weak_signatures`; strings hold
+     octets as latin-1.
 Out: `{"id", "value", "assertions": [{"source", "line", "status", "reason"}], "errors": [...]}`.
 
 A query without policies and files is answered by the store. A query that is itself in error, and a line that cannot be
 read, have the value null and say why in `errors`; the next line is answered all the same. Empty lines are skipped.
+
+Weak signatures of credentials (policydb.credentials) count in a query that brings its own policy along, which is its
+caller's test data; in one that the store answers, only where caller or configuration accepts them; and where
+`accept_weak_signatures` is given, that says (docs/decisions/0006-weak-signatures.md).
 """
 
 from __future__ import annotations
@@ -34,39 +39,46 @@ class Query:
     files: tuple[str, ...]
     credentials: tuple[str, ...]
     request: Request
+    accept_weak: bool | None = None
 
 
-def answers(lines: Iterable[bytes], store: Callable[[], Snapshot]) -> Iterator[dict[str, Any]]:
+def answers(
+    lines: Iterable[bytes], store: Callable[[], Snapshot], *, accept_weak: bool = False
+) -> Iterator[dict[str, Any]]:
     """The answers, each made when it is asked for. `store` is called for queries that bring no policy along.
 
-    It may raise StoreError, which then is the answer to that query.
+    It may raise StoreError, which then is the answer to that query. `accept_weak` is for those queries too.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield _answer(line, number, store)
+            yield _answer(line, number, store, accept_weak)
 
 
-def _answer(line: bytes, number: int, store: Callable[[], Snapshot]) -> dict[str, Any]:
+def _answer(line: bytes, number: int, store: Callable[[], Snapshot], accept_weak: bool) -> dict[str, Any]:
     identity: Any = None
     try:
         given = _object(line)
         identity = given.get("id")
         query = _query(given)
-        return _told(identity, _asked(query, store))
+        return _told(identity, _asked(query, store, accept_weak))
     except (BatchError, RequestError, StoreError) as problem:
         return {"id": identity, "value": None, "assertions": [], "errors": [f"line {number}: {problem}"]}
 
 
-def _asked(query: Query, store: Callable[[], Snapshot]) -> Decision:
-    assembly = assemble(
-        _named("policies", query.policies), _named("files", query.files), _named("credentials", query.credentials)
-    )
+def _asked(query: Query, store: Callable[[], Snapshot], accept_weak: bool) -> Decision:
+    credentials = _named("credentials", query.credentials)
     if query.policies or query.files:
+        policies, files = _named("policies", query.policies), _named("files", query.files)
+        assembly = assemble(policies, files, credentials, accept_weak=query.accept_weak is not False)
         return explain(assembly.graph(), query.request)
     snapshot = store()
-    if query.credentials:
-        return explain(assembly.over(snapshot), sealed(query.request))
-    return snapshot.explain(query.request)
+    if not credentials:
+        return snapshot.explain(query.request)
+    if query.accept_weak is not None:
+        accept_weak = query.accept_weak
+    elif not accept_weak:
+        accept_weak = snapshot.configuration.general.accept_weak_signatures
+    return explain(assemble(credentials=credentials, accept_weak=accept_weak).over(snapshot), sealed(query.request))
 
 
 def _named(key: str, texts: Sequence[str]) -> list[Text]:
@@ -99,11 +111,15 @@ def _query(given: dict[str, Any]) -> Query:
         name, value = _texts(pair, "attributes")
         attributes[name] = value
     values = _texts(_list(given, "values"), "values") if "values" in given else DEFAULT_VALUES
+    accept_weak = given.get("accept_weak_signatures")
+    if accept_weak is not None and not isinstance(accept_weak, bool):
+        raise BatchError('"accept_weak_signatures" is true or false')
     return Query(
         policies=_texts(_list(given, "policies"), "policies"),
         files=_texts(_list(given, "files"), "files"),
         credentials=_texts(_list(given, "credentials"), "credentials"),
         request=Request(_texts(_list(given, "authorizers"), "authorizers"), attributes, values),
+        accept_weak=accept_weak,
     )
 
 

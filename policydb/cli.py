@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from policydb.cli_keynote import keynote
 from policydb.cli_support import Ask, Unusable, attribute_pair, default_log, default_store, value_list
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -95,6 +96,12 @@ def _ask_options(command: _Command) -> _Command:
             type=_FILE,
             metavar="FILE",
             help="Signed assertions from outside; those count whose signature verifies.",
+        ),
+        click.option(
+            "--accept-weak-signatures",
+            "accept_weak",
+            is_flag=True,
+            help="Credentials signed with MD5, SHA-1 or a weak RSA key count too.",
         ),
         click.option("--store", type=_FILE, metavar="FILE", help=_STORE_HELP),
         click.option(
@@ -189,6 +196,7 @@ def query(
     *,
     policies: tuple[str, ...],
     credentials: tuple[str, ...],
+    accept_weak: bool,
     store: str | None,
     authorizers: tuple[str, ...],
     attributes: dict[str, str],
@@ -210,12 +218,13 @@ def query(
     """
     from policydb import cli_ask
 
-    ask = Ask(policies, credentials, store, authorizers, attributes, values)
+    ask = Ask(policies, credentials, store, authorizers, attributes, values, accept_weak)
     if batch is None:
         ctx.exit(cli_ask.query(ask, form))
     if policies or credentials or authorizers or attributes:
-        raise click.UsageError("--batch takes its questions from the file: only --store may stand beside it")
-    ctx.exit(cli_ask.query_batch(batch, default_store(store)))
+        message = "only --store and --accept-weak-signatures may stand beside it"
+        raise click.UsageError(f"--batch takes its questions from the file: {message}")
+    ctx.exit(cli_ask.query_batch(batch, default_store(store), accept_weak))
 
 
 @commands.command()
@@ -229,6 +238,7 @@ def explain(
     *,
     policies: tuple[str, ...],
     credentials: tuple[str, ...],
+    accept_weak: bool,
     store: str | None,
     authorizers: tuple[str, ...],
     attributes: dict[str, str],
@@ -256,7 +266,8 @@ def explain(
         ctx.exit(cli_log.explain(number, default_log(log_file, store), default_store(store), form))
     from policydb import cli_ask
 
-    ctx.exit(cli_ask.explain(Ask(policies, credentials, store, authorizers, attributes, values), form))
+    ask = Ask(policies, credentials, store, authorizers, attributes, values, accept_weak)
+    ctx.exit(cli_ask.explain(ask, form))
 
 
 @commands.command()
@@ -310,6 +321,9 @@ def generations(ctx: click.Context, store: str | None, form: str) -> None:
     from policydb import cli_log
 
     ctx.exit(cli_log.generations(default_store(store), form))
+
+
+commands.add_command(keynote)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

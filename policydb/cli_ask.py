@@ -47,7 +47,7 @@ def query(ask: Ask, form: str) -> int:
     """Print the compliance value alone; as JSON, the whole decision."""
     if form == "json":
         return explain(ask, form)
-    with _question(ask) as (graph, request):
+    with question(ask) as (graph, request):
         value = graph.decide(request) if isinstance(graph, Snapshot) else decide(graph, request)
     click.echo(shown(value))
     return YES if value == request.values[-1] else NO
@@ -59,7 +59,7 @@ def explain(ask: Ask, form: str) -> int:
     from policydb.attributes import VOCABULARY
     from policydb.explain import explain as reasons
 
-    with _question(ask) as (graph, request):
+    with question(ask) as (graph, request):
         begun = perf_counter_ns()
         decision = graph.explain(request) if isinstance(graph, Snapshot) else reasons(graph, request)
         decision = replace(decision, elapsed_us=(perf_counter_ns() - begun) // 1000)
@@ -70,7 +70,7 @@ def explain(ask: Ask, form: str) -> int:
     return YES if decision.allowed else NO
 
 
-def query_batch(path: str, store: str) -> int:
+def query_batch(path: str, store: str, accept_weak: bool) -> int:
     """Answer a file of queries, a line at a time, so that a program can write one and read its answer."""
     from policydb.batch import answers
 
@@ -82,7 +82,7 @@ def query_batch(path: str, store: str) -> int:
                 opened.append(closing.enter_context(open_snapshot(store)))
             return opened[0]
 
-        for answer in answers(_lines(path), snapshot):
+        for answer in answers(_lines(path), snapshot, accept_weak=accept_weak):
             click.echo(json.dumps(answer))
     return YES
 
@@ -113,7 +113,7 @@ def _unpacked(file: BinaryIO, path: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _question(ask: Ask) -> Iterator[tuple[Graph, Request]]:
+def question(ask: Ask) -> Iterator[tuple[Graph, Request]]:
     """The graph and the request, the store open meanwhile. Raises Unusable for whatever cannot be asked."""
     with ExitStack() as closing:
         try:
@@ -151,7 +151,7 @@ def _graph(ask: Ask, below: Graph | None) -> Graph:
 
     if [*ask.policies, *ask.credentials].count("-") > 1:
         raise click.UsageError("- stands for standard input, which can be read only once")
-    assembly = Assembly()
+    assembly = Assembly(ask.accept_weak or (isinstance(below, Snapshot) and _accepts_weak(ask, below)))
     texts = {path: read_text(path) for path in ask.policies}
     for path, text in texts.items():
         assembly.add_file(Text(path, text))
@@ -166,15 +166,16 @@ def _graph(ask: Ask, below: Graph | None) -> Graph:
     return assembly.graph() if below is None else assembly.over(below)
 
 
+def _accepts_weak(ask: Ask, store: Snapshot) -> bool:
+    """What the store's configuration says of weak signatures; without credentials nobody needs to know."""
+    return bool(ask.credentials) and store.configuration.general.accept_weak_signatures
+
+
 def _add_credentials(assembly: Assembly, path: str) -> None:
     """The assertions of a file, each for itself; what does not count is said and left out (RFC 2704, 4.6.7)."""
-    from grammar.keynote import split_assertions
     from policydb.assemble import Text
 
-    text = read_text(path)
     before = len(assembly.ignored)
-    for offset, _, piece in split_assertions(text):
-        # Empty lines in front keep the line numbers of the file.
-        assembly.add_credential(Text(path, "\n" * text.count("\n", 0, offset) + piece))
+    assembly.add_credential(Text(path, read_text(path)))
     for each in assembly.ignored[before:]:
         click.echo(f"{each.place}: warning: this credential does not count: {shown(each.reason)}", err=True)

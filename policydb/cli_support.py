@@ -20,7 +20,10 @@ YES, NO, BAD, UNDECIDED = 0, 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question as typed. `store` is None unless --store names one. Texts are as the shell gave them."""
+    """One question as typed. `store` is None unless --store names one. Texts are as the shell gave them.
+
+    `accept_weak`: weak signatures of credentials count, whatever the store's configuration says.
+    """
 
     policies: tuple[str, ...]
     credentials: tuple[str, ...]
@@ -28,6 +31,7 @@ class Ask:
     authorizers: tuple[str, ...]
     attributes: Mapping[str, str]
     values: tuple[str, ...]
+    accept_weak: bool = False
 
 
 class Unusable(click.ClickException):

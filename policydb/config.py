@@ -30,6 +30,7 @@ from policydb.vocabulary import (
     QUICK_MODES,
     TAGS,
     TRANSPORTS,
+    WEAK_SIGNATURES,
     Kind,
 )
 
@@ -95,9 +96,9 @@ class _Resolver:
 
     def configuration(self) -> Configuration:
         """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
-        general = self._general(self._book.open("General", Kind.GENERAL))
-        for name in ("KeyNote", "X509-certificates"):
-            self._book.open(name, FIXED[name.lower()])
+        keynote = self._book.open("KeyNote", Kind.KEYNOTE)
+        general = self._general(self._book.open("General", Kind.GENERAL), keynote)
+        self._book.open("X509-certificates", Kind.X509)
         by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
         for written in tuple(self._book.written.values()):
@@ -121,7 +122,7 @@ class _Resolver:
 
     # --- the fixed sections ---------------------------------------------------------------------------------------
 
-    def _general(self, section: Section) -> General:
+    def _general(self, section: Section, keynote: Section) -> General:
         for tag in ("Default-phase-1-lifetime", "Default-phase-2-lifetime"):
             section.interval(tag)
         section.number("DPD-check-interval", 0)
@@ -139,6 +140,7 @@ class _Resolver:
             log_levels=tuple(_log_levels(section)),
             listen_on=tuple(each.text for each in section.members("Listen-on")),
             policy_file=section.text("Policy-file", default.policy_file),
+            accept_weak_signatures=keynote.word("Accept-weak-signatures", WEAK_SIGNATURES, default="no") == "yes",
         )
 
     def _phase_1(self, section: Section) -> tuple[dict[Address, str], str | None]:

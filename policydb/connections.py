@@ -145,7 +145,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class General:
-    """[General] as the daemon needs it; times in seconds."""
+    """[General] as the daemon needs it; times in seconds.
+
+    `accept_weak_signatures` is of [KeyNote], and ours: credentials signed with MD5 or SHA-1 count.
+    """
 
     check_interval: int = 60
     exchange_max_time: int = 120
@@ -157,6 +160,7 @@ class General:
     log_levels: tuple[str, ...] = ()
     listen_on: tuple[str, ...] = ()
     policy_file: str = ""
+    accept_weak_signatures: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ _TAGS = {
     ),
     Kind.PHASE_1: "Default",
     Kind.PHASE_2: "Connections Passive-connections",
-    Kind.KEYNOTE: "Credential-directory",
+    Kind.KEYNOTE: "Accept-weak-signatures Credential-directory",
     Kind.X509: ("Accept-self-signed CA-directory Cert-directory CRL-directory Private-key Private-key-directory"),
     Kind.PEER: ("Phase Transport Address Local-address Port Configuration Authentication ID Remote-ID Flags"),
     Kind.PHASE_1_ID: _IDENTITY_TAGS,
@@ -115,6 +115,12 @@ IKE_HASH: Words = {
     "SHA2_256": _FINE,
     "SHA2_384": _FINE,
     "SHA2_512": _FINE,
+}
+WEAK_SIGNATURES: Words = {
+    "no": _FINE,
+    "yes": Word(
+        weakness="credentials signed with MD5 or SHA-1 count, and either can be forged by whoever is ready to pay"
+    ),
 }
 IKE_AUTHENTICATION: Words = {
     "PRE_SHARED": _FINE,

@@ -40,7 +40,8 @@ def texts(case: dict[str, Any], key: str) -> list[Text]:
 
 def answers(case: dict[str, Any]) -> tuple[str | None, str | None]:
     """The bare decision and the explained one."""
-    assembly = assemble(texts(case, "policies"), texts(case, "files"), texts(case, "credentials"))
+    # Those who signed these credentials knew SHA-1 and MD5 alone.
+    assembly = assemble(texts(case, "policies"), texts(case, "files"), texts(case, "credentials"), accept_weak=True)
     try:
         request = Request(tuple(case["authorizers"]), dict(case["attributes"]), tuple(case["values"]))
         checker = Checker(assembly.graph())
