@@ -21,8 +21,8 @@ from policydb.decision import AssertionReport, AssertionStatus, Place
 from policydb.graph import CompiledAssertion, Graph
 from policydb.memory import MemoryGraph, Overlay
 
-MAX_CREDENTIAL = 2**20
-"""Octets. A stranger's assertion that is longer is not even parsed."""
+MAX_CREDENTIAL = 2**16
+"""Octets; none longer fits a CERT payload (RFC 2408 section 3.9). A stranger's longer assertion is not even parsed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from grammar import nodes
 from grammar.errors import Diagnostic, Severity
+from grammar.principal import KEY_PREFIXES, parse_key
+from policydb.algorithms import find
 from policydb.attributes import APP_DOMAIN, VOCABULARY, Kind, is_reserved, suggest, zero_padded
 from policydb.request import DEFAULT_VALUES
 
@@ -29,6 +31,8 @@ MEANINGS = {
     "KN107": "warning: an unknown kind of key before the colon; the identifier is compared as plain text",
     "KN108": "warning: the lower end of an address range is above its upper end",
     "KN109": "warning: a word that the attribute never is",
+    "KN110": "warning: a weak signature (MD5, SHA-1): it counts only where the configuration accepts weak ones",
+    "KN111": "warning: a signature that nothing can verify, for the Authorizer is no key",
 }
 """What each code means; docs/diagnostics.md lists them."""
 
@@ -36,11 +40,8 @@ _ORDERING = frozenset({"<", ">", "<=", ">="})
 _HOLDS_ADDRESSES = frozenset({"remote_id", "remote_filter", "local_filter"})
 _DOTTED_QUAD = re.compile(r"\d{1,3}(\.\d{1,3}){3}\Z")
 
-# RFC 2792 section 3 and the KeyNote library: these are compared in any case of letters.
-_KEY_ALGORITHMS = (
-    *("rsa-hex", "rsa-base64", "dsa-hex", "dsa-base64", "x509-hex", "x509-base64"),
-    *("binary-hex", "binary-base64", "elgamal-hex", "elgamal-base64", "pgp"),
-)
+# Compared in any case of letters; RFC 2792 section 3 knows the last three, and nothing here reads them.
+_KEY_ALGORITHMS = (*KEY_PREFIXES, "elgamal-hex", "elgamal-base64", "pgp")
 # isakmpd.policy(5): plain strings to KeyNote, so compared letter by letter.
 _DIGEST_DIGITS = {"passphrase-md5-hex": 32, "passphrase-sha1-hex": 40}
 _EXACT_PREFIXES = ("passphrase", *_DIGEST_DIGITS, "DN")
@@ -57,7 +58,12 @@ def lint_policy(
     is_ipsec = any(_asks_for_ipsec(each) for each in assertions)
     found: list[Diagnostic] = []
     for assertion in assertions:
-        checks = [_open_door(assertion, source), _results(assertion, source, values), _principals(assertion, source)]
+        checks = [
+            _open_door(assertion, source),
+            _results(assertion, source, values),
+            _principals(assertion, source),
+            _signature(assertion, source),
+        ]
         if is_ipsec:
             checks += [_names(assertion, source), _comparisons(assertion, source), _ranges(assertion, source)]
         found += (each for check in checks for each in check)
@@ -124,6 +130,20 @@ def _principals(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]
             message = f'"{prefix}:" is no known kind of key: the identifier is compared as plain text'
             meant = suggest(prefix, (*_KEY_ALGORITHMS, *_EXACT_PREFIXES))
             yield _warning("KN107", message, source, principal.span, f'did you mean "{meant}:"?' if meant else "")
+
+
+def _signature(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+    if assertion.signature is None:
+        return
+    span = assertion.signature.span
+    if parse_key(assertion.authorizer.name) is None:
+        message = f'"{assertion.authorizer.name[:40]}" is no key: nothing can verify this signature'
+        hint = "a policy needs no signature, and a credential needs a key as Authorizer"
+        yield _warning("KN111", message, source, span, hint)
+    label = find(assertion.signature.value.partition(":")[0])
+    if label is not None and label.algorithm.weakness:
+        message = f"{label.algorithm.name} is weak: {label.algorithm.weakness}"
+        yield _warning("KN110", message, source, span, "sign it again with sig-ed25519-hex: or sig-rsa-sha256-hex:")
 
 
 # --- findings on the attributes of isakmpd.policy(5) --------------------------------------------------------------

@@ -9,12 +9,24 @@ from functools import cache
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grammar.principal import BinaryKey, DsaKey, PrincipalError, RsaKey, canonical, format_key, parse_key
+from grammar.keynote import parse_assertion
+from grammar.nodes import Principal
+from grammar.principal import (
+    BinaryKey,
+    DsaKey,
+    EcdsaKey,
+    Ed25519Key,
+    PrincipalError,
+    RsaKey,
+    canonical,
+    format_key,
+    parse_key,
+)
 
 NUMBERS = st.integers(min_value=1, max_value=2**2100)
 
@@ -75,6 +87,63 @@ def test_d12_binary_identifiers_are_octets(data: bytes) -> None:
     assert canonical("BINARY-HEX:" + data.hex().upper()) == "binary-hex:" + data.hex()
 
 
+def p256_spellings(key: ec.EllipticCurvePrivateKey) -> list[str]:
+    """SEC 1 section 2.3.3, by a library that is not ours; the canonical one first."""
+    forms = (serialization.PublicFormat.CompressedPoint, serialization.PublicFormat.UncompressedPoint)
+    short, long = (key.public_key().public_bytes(serialization.Encoding.X962, each) for each in forms)
+    return [
+        "ecdsa-p256-hex:" + short.hex(),
+        "ECDSA-P256-HEX:" + short.hex().upper(),
+        "ecdsa-p256-hex:" + long.hex(),
+        "ecdsa-p256-base64:" + base64.b64encode(short).decode(),
+        "Ecdsa-P256-Base64:" + base64.b64encode(long).decode(),
+    ]
+
+
+@given(st.integers(min_value=1, max_value=2**255))
+def test_every_encoding_of_one_p256_key_is_one_principal(scalar: int) -> None:
+    key = ec.derive_private_key(scalar, ec.SECP256R1())
+    numbers = key.public_key().public_numbers()
+    spellings = p256_spellings(key)
+    assert {canonical(each) for each in spellings} == {spellings[0]}
+    assert parse_key(spellings[2]) == EcdsaKey(numbers.x, numbers.y)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_encoding_of_one_ed25519_key_is_one_principal(seed: bytes) -> None:
+    octets = ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    spellings = [
+        "ed25519-hex:" + octets.hex(),
+        "ED25519-HEX:" + octets.hex().upper(),
+        "ed25519-base64:" + base64.b64encode(octets).decode(),
+    ]
+    assert {canonical(each) for each in spellings} == {spellings[0]}
+    assert parse_key(spellings[2]) == Ed25519Key(octets)
+
+
+def test_one_key_is_one_principal_in_authorizer_and_licensees() -> None:
+    first, *others = p256_spellings(ec.derive_private_key(7, ec.SECP256R1()))
+    for other in others:
+        assertion = parse_assertion(f'Authorizer: "{other}"\nLicensees: "{other}"\n', "t")
+        assert assertion.authorizer.name == first
+        assert isinstance(assertion.licensees, Principal)
+        assert assertion.licensees.name == first
+
+
+def test_d29_an_rsa_key_has_its_modulus_first() -> None:
+    """RFC 2792 says exponent, modulus; the other order is another key."""
+    numbers = private_key().public_key().public_numbers()
+    assert parse_key(format_key(RsaKey(numbers.e, numbers.n))) == RsaKey(numbers.e, numbers.n)
+    assert format_key(RsaKey(numbers.n, numbers.e)) == "rsa-hex:" + pkcs1().hex()
+
+
+def test_a_long_identifier_is_not_remembered() -> None:
+    """What strangers send must not fill the memory."""
+    long = "binary-hex:" + "AB" * 100_000
+    assert canonical(long) == long.lower().replace("AB", "ab")
+    assert canonical(long) is not canonical(long)
+
+
 def test_octets_behind_the_sequence_do_not_belong_to_the_key() -> None:
     assert canonical("rsa-hex:" + pkcs1().hex() + "00") == canonical("rsa-hex:" + pkcs1().hex())
 
@@ -119,6 +188,16 @@ BAD = [
     "x509-hex:3000",
     "binary-hex:0",
     "binary-base64:A",
+    "ecdsa-p256-hex:",
+    "ecdsa-p256-hex:02",
+    "ecdsa-p256-hex:" + "00" * 33,
+    "ecdsa-p256-hex:02" + "ff" * 32,
+    "ecdsa-p256-hex:05" + "00" * 32,
+    "ecdsa-p256-hex:04" + "01" * 64,
+    "ecdsa-p256-base64:AAAA",
+    "ed25519-hex:",
+    "ed25519-hex:" + "02" * 31,
+    "ed25519-hex:" + "02" * 33,
 ]
 
 
@@ -133,7 +212,11 @@ def test_only_the_rsa_key_of_a_certificate_counts() -> None:
         canonical("x509-hex:" + certificate(ec.generate_private_key(ec.SECP256R1())).hex())
 
 
-@given(st.sampled_from(["rsa", "dsa", "x509", "binary"]), st.sampled_from(["hex", "base64"]), st.binary(max_size=40))
+@given(
+    st.sampled_from(["rsa", "dsa", "x509", "binary", "ecdsa-p256", "ed25519"]),
+    st.sampled_from(["hex", "base64"]),
+    st.binary(max_size=40),
+)
 def test_no_octets_raise_anything_else(algorithm: str, encoding: str, data: bytes) -> None:
     body = data.hex() if encoding == "hex" else base64.b64encode(data).decode()
     try:

@@ -17,6 +17,7 @@ from policydb.batch import answers
 from policydb.compiler import compile_paths
 from policydb.snapshot import Snapshot, open_snapshot
 from policydb.storefile import StoreError
+from tests.policydb.signers import RSA, credential, name_of
 
 NOW = datetime(2026, 7, 14, tzinfo=UTC)
 ALICE = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red";\n'
@@ -136,7 +137,30 @@ _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda each: st.lists(each) | st.dictionaries(st.text(), each),
 )
-_KEYS = st.sampled_from(["policies", "files", "credentials", "attributes", "authorizers", "values"])
+_KEYS = st.sampled_from(
+    ["policies", "files", "credentials", "attributes", "authorizers", "values", "accept_weak_signatures"]
+)
+
+
+def test_weak_signatures_count_where_the_query_brings_its_policy() -> None:
+    """DESIGN 4.2's own vectors are signed with SHA-1 and MD5; docs/decisions/0006-weak-signatures.md."""
+    query = {
+        "policies": [f'Authorizer: "POLICY"\nLicensees: "{name_of(RSA)}"\n'],
+        "credentials": [credential("sig-rsa-md5")],
+        "authorizers": ["bob"],
+        "attributes": [["a", "x"]],
+    }
+    assert answer(query)[0]["value"] == "true"
+    assert answer(query | {"accept_weak_signatures": True})[0]["value"] == "true"
+    (refused,) = answer(query | {"accept_weak_signatures": False})
+    assert refused["value"] == "false"
+    assert any("MD5 is broken" in each["reason"] for each in refused["assertions"])
+
+
+def test_whether_weak_signatures_count_is_true_or_false() -> None:
+    (told,) = answer({"policies": [ALICE], "authorizers": ["alice"], "accept_weak_signatures": "yes"})
+    assert told["value"] is None
+    assert "accept_weak_signatures" in told["errors"][0]
 
 
 @given(st.dictionaries(_KEYS, _JSON | st.lists(st.text()) | st.just(["alice"]) | st.just([ALICE])), st.binary())

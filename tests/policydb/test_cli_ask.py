@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.policydb.command_line import Run
+from tests.policydb.signers import RSA, body, credential, name_of
 
 POLICY = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red" -> "weak"; colour == "gold";\n'
 VALUES = ("--values", "none,weak,strong")
@@ -74,6 +75,48 @@ def test_a_credential_counts_only_if_signed(policydb: Run) -> None:
     code, out, err = policydb(*ask)
     assert (code, out) == (1, "false\n")
     assert "c.kn:3:1: warning: this credential does not count: it is not signed" in err
+
+
+CREDENTIAL_OPTIONS = ("--credential", "c.kn", "--authorizer", "bob", "--attribute", "a=x")
+
+
+def weakly_signed() -> None:
+    Path("t.kn").write_text(f'Authorizer: "POLICY"\nLicensees: "{name_of(RSA)}"\n')
+    Path("c.kn").write_text(credential("sig-rsa-sha1"))
+
+
+@pytest.mark.parametrize("command", ["query", "explain"])
+def test_a_weak_signature_counts_only_where_the_caller_says_so(policydb: Run, command: str) -> None:
+    weakly_signed()
+    ask = (command, "--policy", "t.kn", *CREDENTIAL_OPTIONS)
+    code, _, err = policydb(*ask)
+    assert code == 1
+    assert "c.kn:1:1: warning: this credential does not count: its signature is weak (sig-rsa-sha1-hex: " in err
+    assert policydb(*ask, "--accept-weak-signatures")[::2] == (0, "")
+
+
+def test_a_weak_signature_counts_where_the_stores_configuration_says_so(policydb: Run) -> None:
+    """As it does for the daemon that this configuration is for."""
+    weakly_signed()
+    Path("isakmpd.conf").write_text("[KeyNote]\nAccept-weak-signatures=yes\n")
+    Path("c.jsonl").write_text(
+        json.dumps({"credentials": [credential("sig-rsa-sha1")], "authorizers": ["bob"], "attributes": [["a", "x"]]})
+    )
+    policydb("compile", "t.kn")
+    assert policydb("query", *CREDENTIAL_OPTIONS)[:2] == (1, "false\n")
+    assert '"value": "false"' in policydb("query", "--batch", "c.jsonl")[1]
+    assert '"value": "true"' in policydb("query", "--batch", "c.jsonl", "--accept-weak-signatures")[1]
+    policydb("compile", "t.kn", "isakmpd.conf")
+    assert policydb("query", *CREDENTIAL_OPTIONS)[:2] == (0, "true\n")
+    assert '"value": "true"' in policydb("query", "--batch", "c.jsonl")[1]
+
+
+def test_each_credential_of_a_file_counts_for_itself(policydb: Run) -> None:
+    Path("t.kn").write_text(f'Authorizer: "POLICY"\nLicensees: "{name_of(RSA)}"\n')
+    Path("c.kn").write_text(f"{body('alice')}\n\n{credential('sig-rsa-sha256')}\n{body(name_of(RSA), 'eve')}")
+    code, out, err = policydb("query", "--policy", "t.kn", *CREDENTIAL_OPTIONS)
+    assert (code, out) == (0, "true\n")
+    assert [line.partition(": warning")[0] for line in err.splitlines()] == ["c.kn:1:1", "c.kn:13:1"]
 
 
 @pytest.mark.parametrize("form", [("explain",), ("explain", "--format", "json"), ("query", "--format", "json")])

@@ -128,6 +128,18 @@ def test_general_tags(line: str, expected: General) -> None:
     assert read(f"[General]\n{line}\n").general == expected
 
 
+@pytest.mark.parametrize(("value", "accepted"), [("yes", True), ("no", False)])
+def test_weak_signatures_count_only_where_keynotes_section_says_so(value: str, accepted: bool) -> None:
+    assert read("").general.accept_weak_signatures is False
+    text = f"[KeyNote]\nAccept-weak-signatures={value}\n"
+    assert read(text).general.accept_weak_signatures is accepted
+    assert [each.code for each in findings(text, Severity.WARNING)] == ["CF101"] * accepted
+
+
+def test_weak_signatures_are_accepted_or_not_and_nothing_between() -> None:
+    assert [each.code for each in findings("[KeyNote]\nAccept-weak-signatures=maybe\n", Severity.ERROR)] == ["CF203"]
+
+
 def test_the_lifetimes_of_general_are_those_of_predefined_transforms() -> None:
     text = with_lines("[General]", "Default-phase-1-lifetime=600,60:1200", "Default-phase-2-lifetime=300")
     configuration = read(text)
@@ -379,7 +391,7 @@ def test_a_warning_is_shown_where_somebody_asked_for_it(before: str, after: str,
         ("[ufqdn/me@example.org]", "Mode=SET", "Attributes=Address", "Address=10.0.0.7"),
         ("[me@example.org]", "Authentication=secret"),
         ("[X509-certificates]", "CA-directory=/etc/isakmpd/ca/"),
-        ("[KeyNote]", "Credential-directory=/etc/isakmpd/keynote/"),
+        ("[KeyNote]", "Credential-directory=/etc/isakmpd/keynote/", "Accept-weak-signatures=no"),
     ],
 )
 def test_sections_that_an_identity_or_their_own_name_finds_need_no_reference(lines: tuple[str, ...]) -> None:

@@ -50,6 +50,26 @@ Licensees: "rsa-hex:3006020103020103"
 """
 
 
+def test_a_weak_signature_is_named() -> None:
+    text = 'Authorizer: "rsa-hex:3006020103020103"\nLicensees: "A"\nSignature: "{}:00"\n'
+    for weak in ("sig-rsa-sha1-hex", "SIG-RSA-MD5-BASE64", "sig-dsa-sha1-hex", "sig-x509-sha1-hex"):
+        found = one(text.format(weak))
+        assert found.code == "KN110"
+        assert marked(text.format(weak), found).startswith(f'"{weak}')
+    assert findings(text.format("sig-rsa-sha256-hex")) == []
+
+
+def test_a_signature_of_somebody_who_has_no_key() -> None:
+    found = one('Authorizer: "alice"\nLicensees: "A"\nSignature: "sig-ed25519-hex:00"\n')
+    assert found.code == "KN111"
+
+
+@pytest.mark.parametrize("prefix", ["ecdsa-p256-hex", "ed25519-base64", "ED25519-HEX"])
+def test_modern_keys_are_keys(prefix: str) -> None:
+    parsed = parse_policy(f'Authorizer: "POLICY"\nLicensees: "{prefix}:00"\n', "p")
+    assert [each.code for each in parsed.diagnostics] == ["KN042"]
+
+
 def test_a_good_policy_has_no_findings() -> None:
     assert findings(GOOD) == []
 
