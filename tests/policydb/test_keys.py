@@ -15,7 +15,7 @@ from policydb.keys import KINDS, KeyTextError, generate, parse_private, private_
 from tests.policydb.signers import DSA, ED25519, KEYS, P256, RSA, PrivateKey, name_of
 
 SIZES = {"rsa": 1024, "dsa": 1024, "ecdsa-p256": 256, "ed25519": 256}
-PAIRS = {"rsa": RSA, "dsa": DSA, "ecdsa-p256": P256, "ed25519": ED25519}
+PAIRS: dict[str, PrivateKey] = {"rsa": RSA, "dsa": DSA, "ecdsa-p256": P256, "ed25519": ED25519}
 
 
 @pytest.mark.parametrize("encoding", ["hex", "base64"])
@@ -42,7 +42,7 @@ def test_each_kind_has_its_own_public_key() -> None:
 
 
 def test_the_form_is_that_of_the_keynote_library() -> None:
-    """keynote.md 1.5: RSA as PKCS #1, DSA as 0, p, q, g, y, x."""
+    """RFC 2792 and the KeyNote library: RSA as PKCS #1, DSA as 0, p, q, g, y, x."""
     encoding, form = serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL
     pkcs1 = RSA.private_bytes(encoding, form, serialization.NoEncryption())
     assert private_text(RSA, "base64") == "private-rsa-base64:" + base64.b64encode(pkcs1).decode()
