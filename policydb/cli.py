@@ -182,6 +182,48 @@ def check(ctx: click.Context, paths: tuple[str, ...], form: str) -> None:
 
 
 @commands.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE...")
+@_format_option
+@click.pass_context
+def lint(ctx: click.Context, paths: tuple[str, ...], form: str) -> None:
+    """Show what authors commonly did not mean.
+
+    The warnings of `check` alone, with an exit code that a script can use. 0: there are none. 1: there are some. 2: the
+    files have errors, which `check` shows.
+
+    \b
+    Example:
+      policydb lint isakmpd.policy
+    """
+    from policydb import cli_fmt  # loads the parser
+
+    ctx.exit(cli_fmt.lint(paths, form))
+
+
+@commands.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE...")
+@click.option("--check", is_flag=True, help="Print nothing but the names of files that are not formatted.")
+@click.option("--diff", is_flag=True, help="Print what would change.")
+@click.option("-w", "--write", is_flag=True, help="Write the result into the files.")
+@click.pass_context
+def fmt(ctx: click.Context, *, paths: tuple[str, ...], check: bool, diff: bool, write: bool) -> None:
+    """Lay out policies.
+
+    Prints the formatted text. Comments stay where they stand. Signed assertions are not touched, or their signatures
+    would no longer verify; nor are assertions with errors, which are shown (exit code 2). With --check the exit code is
+    1 if a file is not formatted. Of a folder, its *.policy files are taken; - is standard input.
+
+    \b
+    Examples:
+      policydb fmt -w isakmpd.policy
+      policydb fmt --check --diff /etc/isakmpd
+    """
+    from policydb import cli_fmt  # loads the parser
+
+    ctx.exit(cli_fmt.format_files(paths, check=check, diff=diff, write=write))
+
+
+@commands.command()
 @_ask_options
 @click.option(
     "--batch",

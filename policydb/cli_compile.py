@@ -28,7 +28,7 @@ def publish(paths: Sequence[str], store: str, form: str) -> int:
             "published": compilation.published,
             "generation": in_force,
             "counts": dict(compilation.counts),
-            "diagnostics": _as_json(compilation.diagnostics),
+            "diagnostics": as_json(compilation.diagnostics),
         }
         click.echo(json.dumps(told, indent=2))
     else:
@@ -43,7 +43,7 @@ def check(paths: Sequence[str], form: str) -> int:
     errors = sum(each.severity is Severity.ERROR for each in findings.diagnostics)
     warnings = len(findings.diagnostics) - errors
     if form == "json":
-        told = {"errors": errors, "warnings": warnings, "diagnostics": _as_json(findings.diagnostics)}
+        told = {"errors": errors, "warnings": warnings, "diagnostics": as_json(findings.diagnostics)}
         click.echo(json.dumps(told, indent=2))
     else:
         show_findings(findings.diagnostics, findings.sources)
@@ -83,7 +83,8 @@ def _number(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+    """Findings as programs read them."""
     return [
         {
             "source": each.source,

@@ -24,7 +24,7 @@ from policydb.conditions import compile_assertion
 from policydb.config import check_keys, is_kept, resolve
 from policydb.connections import Configuration
 from policydb.graph import CompiledAssertion
-from policydb.lint import lint_policy
+from policydb.lint import lint_delegation, lint_policy
 from policydb.memory import licensees_of
 from policydb.sealing import escapes_sealing, hide_keys, is_key, seal_bindings, seal_policy
 from policydb.sources import SourceKind, SourceText, exposure, read_sources
@@ -197,10 +197,11 @@ def _resolve(work: Work) -> Work:
 
 
 def _lint(work: Work) -> Work:
-    """What authors seldom mean, in the assertions that were parsed."""
-    return work.with_findings(
-        finding for each in work.files for finding in lint_policy(each.assertions, each.source.name)
-    )
+    """What authors seldom mean, in the assertions that were parsed. Who delegates to whom can be seen in all alone."""
+    found = [finding for each in work.files for finding in lint_policy(each.assertions, each.source.name)]
+    if work.store is None and not _findings(work).has_errors:
+        found += lint_delegation([(each.source.name, each.assertions) for each in work.files])
+    return work.with_findings(found)
 
 
 def _publish(work: Work) -> Work:

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from itertools import product
-from typing import TypeVar
 
 from grammar import nodes
-from grammar.errors import Diagnostic, Severity
-from grammar.principal import KEY_PREFIXES, parse_key
+from grammar.errors import Diagnostic
+from grammar.principal import parse_key
 from policydb.algorithms import find
-from policydb.attributes import APP_DOMAIN, VOCABULARY, Kind, is_reserved, suggest, zero_padded
+from policydb.attributes import VOCABULARY, Kind, is_reserved, suggest, zero_padded
+from policydb.lint_clauses import doubtful_clauses
+from policydb.lint_delegation import lint_delegation, repeated_members
+from policydb.lint_numbers import contradictions, doubtful_numbers
+from policydb.lint_patterns import doubtful_patterns
+from policydb.lint_support import (
+    DIGEST_DIGITS,
+    EXACT_PREFIXES,
+    KEY_ALGORITHMS,
+    PREFIX,
+    Subject,
+    asks_for_ipsec,
+    attribute_and_literal,
+)
+from policydb.regex import Patterns
 from policydb.request import DEFAULT_VALUES
 
-_Node = TypeVar("_Node")
+__all__ = ["MEANINGS", "lint_delegation", "lint_policy"]
 
 MEANINGS = {
     "KN101": "warning: a POLICY assertion with neither Licensees nor Conditions allows everything to everybody",
@@ -33,19 +44,24 @@ MEANINGS = {
     "KN109": "warning: a word that the attribute never is",
     "KN110": "warning: a weak signature (MD5, SHA-1): it counts only where the configuration accepts weak ones",
     "KN111": "warning: a signature that nothing can verify, for the Authorizer is no key",
+    "KN112": "warning: an integer outside the range of 32 bits; it wraps around",
+    "KN113": "warning: tests that no value passes together",
+    "KN114": "warning: two principals differ in the case of letters only; they are two",
+    "KN115": "warning: a threshold that names a principal twice, and counts it twice",
+    "KN116": "warning: a licensee that no negotiation is asked by, and to whom no assertion belongs",
+    "KN117": "warning: delegation that goes round in a circle",
+    "KN118": "warning: an assertion that no delegation from POLICY leads to; it is never used",
+    "KN119": "warning: a clause that changes nothing, because another one holds whenever it does",
+    "KN120": "warning: a clause for the lowest value, which changes nothing: KeyNote cannot deny",
+    "KN121": "warning: a pattern that is no POSIX extended regular expression; its test is always false",
+    "KN122": "warning: a backslash in a pattern that the string literal takes away",
+    "KN123": "warning: @ or & before a text that is no number, or before a time: the test always sees the same number",
 }
 """What each code means; docs/diagnostics.md lists them."""
 
 _ORDERING = frozenset({"<", ">", "<=", ">="})
 _HOLDS_ADDRESSES = frozenset({"remote_id", "remote_filter", "local_filter"})
 _DOTTED_QUAD = re.compile(r"\d{1,3}(\.\d{1,3}){3}\Z")
-
-# Compared in any case of letters; RFC 2792 section 3 knows the last three, and nothing here reads them.
-_KEY_ALGORITHMS = (*KEY_PREFIXES, "elgamal-hex", "elgamal-base64", "pgp")
-# isakmpd.policy(5): plain strings to KeyNote, so compared letter by letter.
-_DIGEST_DIGITS = {"passphrase-md5-hex": 32, "passphrase-sha1-hex": 40}
-_EXACT_PREFIXES = ("passphrase", *_DIGEST_DIGITS, "DN")
-_PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)\Z", re.DOTALL)
 
 
 def lint_policy(
@@ -55,146 +71,146 @@ def lint_policy(
 
     `values` are the compliance values that the policy will be asked with.
     """
-    is_ipsec = any(_asks_for_ipsec(each) for each in assertions)
+    subjects = [Subject(each, source) for each in assertions]
+    is_ipsec = any(asks_for_ipsec(each) for each in subjects)
+    patterns = Patterns()
     found: list[Diagnostic] = []
-    for assertion in assertions:
-        checks = [
-            _open_door(assertion, source),
-            _results(assertion, source, values),
-            _principals(assertion, source),
-            _signature(assertion, source),
-        ]
+    for subject in subjects:
+        for check in _CHECKS:
+            found += check(subject)
+        found += _results(subject, values)
+        found += doubtful_patterns(subject, patterns)
+        found += doubtful_clauses(subject, values)
+        found += doubtful_numbers(subject, is_ipsec=is_ipsec)
         if is_ipsec:
-            checks += [_names(assertion, source), _comparisons(assertion, source), _ranges(assertion, source)]
-        found += (each for check in checks for each in check)
+            for check in _IPSEC_CHECKS:
+                found += check(subject)
     return sorted(found, key=lambda each: (each.span.start, each.code))
-
-
-def _asks_for_ipsec(assertion: nodes.Assertion) -> bool:
-    """Whether app_domain is compared with "IPsec policy" in whatever case: a misspelt case is a finding itself."""
-    return any(
-        attribute.name == "app_domain" and literal.value.lower() == APP_DOMAIN.lower()
-        for comparison in _all(assertion.conditions, nodes.Comparison)
-        for attribute, literal in _attribute_and_literal(comparison)
-    )
 
 
 # --- findings on whole assertions ---------------------------------------------------------------------------------
 
 
-def _open_door(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+def _open_door(subject: Subject) -> Iterator[Diagnostic]:
+    assertion = subject.assertion
     everybody = assertion.licensees is None and assertion.conditions is None
     if everybody and assertion.authorizer.name.upper() == "POLICY":
-        yield _warning(
+        yield subject.warning(
             "KN101",
             "this assertion has neither Licensees nor Conditions: it allows everything to everybody",
-            source,
             assertion.span,
             "a blank line ends an assertion; take out blank lines between its fields, or add the fields",
         )
 
 
-def _results(assertion: nodes.Assertion, source: str, values: Sequence[str]) -> Iterator[Diagnostic]:
-    constants = {each.name: each.value for each in assertion.constants}
-    for clause in _all(assertion.conditions, nodes.Clause):
+def _results(subject: Subject, values: Sequence[str]) -> Iterator[Diagnostic]:
+    constants = subject.constants
+    for clause in subject.all(nodes.Clause):
         match clause.result:
             case nodes.Attribute(span=span, name=name) if name in values and name not in constants:
                 message = f"-> {name} without quotes is an attribute that nobody sets"
-                yield _warning("KN102", message, source, span, f'write -> "{name}"')
+                yield subject.warning("KN102", message, span, f'write -> "{name}"')
             case nodes.StringLiteral(span=span, value=value) if value not in values:
-                yield _no_value(value, source, span, values)
+                yield _no_value(subject, value, span, values)
             case nodes.Attribute(span=span, name=name) if constants.get(name, values[0]) not in values:
-                yield _no_value(constants[name], source, span, values)
+                yield _no_value(subject, constants[name], span, values)
             case _:
                 pass  # a good value, a block, or an expression whose value only the query knows
 
 
-def _no_value(value: str, source: str, span: nodes.Span, values: Sequence[str]) -> Diagnostic:
+def _no_value(subject: Subject, value: str, span: nodes.Span, values: Sequence[str]) -> Diagnostic:
     message = f'"{value}" is no compliance value: it counts as the lowest'
-    return _warning("KN102", message, source, span, f"the values are {', '.join(values)}")
+    return subject.warning("KN102", message, span, f"the values are {', '.join(values)}")
 
 
-def _principals(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
-    for principal in (assertion.authorizer, *_all(assertion.licensees, nodes.Principal)):
-        found = _PREFIX.match(principal.name)
+def _principals(subject: Subject) -> Iterator[Diagnostic]:
+    for principal in (subject.assertion.authorizer, *subject.all(nodes.Principal)):
+        found = PREFIX.match(principal.name)
         if found is None:
             continue
         prefix, rest = found.groups()
-        if digits := _DIGEST_DIGITS.get(prefix):
+        if digits := DIGEST_DIGITS.get(prefix):
             if not re.fullmatch(f"[0-9a-f]{{{digits}}}", rest):
                 message = f"{prefix}: is followed by {digits} lower-case hexadecimal digits; this one matches nobody"
                 lowered = rest.lower()
                 hint = f"write {prefix}:{lowered}" if re.fullmatch(f"[0-9a-f]{{{digits}}}", lowered) else ""
-                yield _warning("KN106", message, source, principal.span, hint)
-        elif prefix.lower() not in _KEY_ALGORITHMS and prefix not in _EXACT_PREFIXES:
+                yield subject.warning("KN106", message, principal.span, hint)
+        elif prefix.lower() not in KEY_ALGORITHMS and prefix not in EXACT_PREFIXES:
             message = f'"{prefix}:" is no known kind of key: the identifier is compared as plain text'
-            meant = suggest(prefix, (*_KEY_ALGORITHMS, *_EXACT_PREFIXES))
-            yield _warning("KN107", message, source, principal.span, f'did you mean "{meant}:"?' if meant else "")
+            meant = suggest(prefix, (*KEY_ALGORITHMS, *EXACT_PREFIXES))
+            yield subject.warning("KN107", message, principal.span, f'did you mean "{meant}:"?' if meant else "")
 
 
-def _signature(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+def _signature(subject: Subject) -> Iterator[Diagnostic]:
+    assertion = subject.assertion
     if assertion.signature is None:
         return
     span = assertion.signature.span
     if parse_key(assertion.authorizer.name) is None:
         message = f'"{assertion.authorizer.name[:40]}" is no key: nothing can verify this signature'
         hint = "a policy needs no signature, and a credential needs a key as Authorizer"
-        yield _warning("KN111", message, source, span, hint)
+        yield subject.warning("KN111", message, span, hint)
     label = find(assertion.signature.value.partition(":")[0])
     if label is not None and label.algorithm.weakness:
         message = f"{label.algorithm.name} is weak: {label.algorithm.weakness}"
-        yield _warning("KN110", message, source, span, "sign it again with sig-ed25519-hex: or sig-rsa-sha256-hex:")
+        yield subject.warning("KN110", message, span, "sign it again with sig-ed25519-hex: or sig-rsa-sha256-hex:")
 
 
 # --- findings on the attributes of isakmpd.policy(5) --------------------------------------------------------------
 
 
-def _names(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
-    known = {each.name for each in assertion.constants} | set(VOCABULARY)
-    for attribute in _all(assertion.conditions, nodes.Attribute):
-        if attribute.name not in known and not is_reserved(attribute.name):
-            meant = suggest(attribute.name, tuple(known))
+def _names(subject: Subject) -> Iterator[Diagnostic]:
+    for attribute in subject.all(nodes.Attribute):
+        name = attribute.name
+        if name not in VOCABULARY and name not in subject.constants and not is_reserved(name):
+            meant = suggest(name, (*VOCABULARY, *subject.constants))
             message = f'nobody sets "{attribute.name}": it always reads as ""'
-            yield _warning("KN103", message, source, attribute.span, f'did you mean "{meant}"?' if meant else "")
+            yield subject.warning("KN103", message, attribute.span, f'did you mean "{meant}"?' if meant else "")
 
 
-def _comparisons(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
-    constants = {each.name for each in assertion.constants}
-    for comparison in _all(assertion.conditions, nodes.Comparison):
-        for attribute, literal in _attribute_and_literal(comparison):
+def _comparisons(subject: Subject) -> Iterator[Diagnostic]:
+    constants = subject.constants
+    for comparison in subject.all(nodes.Comparison):
+        for attribute, literal in attribute_and_literal(comparison):
             known = VOCABULARY.get(attribute.name)
             if known is None or attribute.name in constants or comparison.operator == "~=":
                 continue
             if known.kind is Kind.NUMBER and comparison.operator in _ORDERING:
                 message = f'{attribute.name} is compared as text here: "9" comes after "10"'
                 hint = f"write @{attribute.name} {comparison.operator} {literal.value or 0}"
-                yield _warning("KN104", message, source, comparison.span, hint)
+                yield subject.warning("KN104", message, comparison.span, hint)
             elif known.kind is Kind.ADDRESS or attribute.name in _HOLDS_ADDRESSES:
                 if (padded := _padded(literal.value)) != literal.value:
                     message = f'"{literal.value}" never equals an address of a negotiation, nor does it order as one'
-                    yield _warning("KN105", message, source, literal.span, f'write "{padded}"')
+                    yield subject.warning("KN105", message, literal.span, f'write "{padded}"')
             elif known.kind is Kind.WORD and literal.value and literal.value not in known.values:
                 meant = suggest(literal.value, known.values)
                 hint = f'did you mean "{meant}"?' if meant else f"it is one of: {', '.join(known.values)}"
                 message = f'{attribute.name} is never "{literal.value}"'
-                yield _warning("KN109", message, source, literal.span, hint)
+                yield subject.warning("KN109", message, literal.span, hint)
 
 
-def _ranges(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+def _ranges(subject: Subject) -> Iterator[Diagnostic]:
     """`x_addr_lower >= "A" && x_addr_upper <= "B"` with A above B."""
-    for both in _all(assertion.conditions, nodes.AllOf):
-        ends = [
-            (each.operator, attribute.name, literal)
-            for each in both.operands
-            if isinstance(each, nodes.Comparison)
-            for attribute, literal in _attribute_and_literal(each)
-            if each.left is attribute
-        ]
-        for (least, lower, low), (most, upper, high) in product(ends, ends):
-            is_range = least in {">", ">="} and most in {"<", "<="} and lower.endswith("_addr_lower")
-            if is_range and upper == f"{lower.removesuffix('lower')}upper" and _padded(low.value) > _padded(high.value):
+    for both in subject.all(nodes.AllOf):
+        lower = dict(_ends(both, "_addr_lower", {">", ">="}))
+        upper = dict(_ends(both, "_addr_upper", {"<", "<="}))
+        for name in lower.keys() & upper.keys():
+            low, high = lower[name], upper[name]
+            if _padded(low.value) > _padded(high.value):
                 message = f'no address lies between "{low.value}" and "{high.value}": the lower end is above the upper'
-                yield _warning("KN108", message, source, high.span, "exchange the two addresses")
+                yield subject.warning("KN108", message, high.span, "exchange the two addresses")
+
+
+def _ends(both: nodes.AllOf, suffix: str, operators: set[str]) -> Iterator[tuple[str, nodes.StringLiteral]]:
+    """The address ranges, by the names before the suffix, whose one end a test bounds from this side."""
+    for each in both.operands:
+        if isinstance(each, nodes.Comparison) and each.operator in operators:
+            match each.left, each.right:
+                case nodes.Attribute(name=name), nodes.StringLiteral() as literal if name.endswith(suffix):
+                    yield name.removesuffix(suffix), literal
+                case _:
+                    pass
 
 
 def _padded(text: str) -> str:
@@ -211,28 +227,5 @@ def _one_padded(text: str) -> str:
         return text
 
 
-# --- tools --------------------------------------------------------------------------------------------------------
-
-
-def _attribute_and_literal(comparison: nodes.Comparison) -> Iterator[tuple[nodes.Attribute, nodes.StringLiteral]]:
-    """The two sides where one is a bare attribute and the other a text, whichever way round."""
-    for one, other in ((comparison.left, comparison.right), (comparison.right, comparison.left)):
-        if isinstance(one, nodes.Attribute) and isinstance(other, nodes.StringLiteral):
-            yield one, other
-
-
-def _all(root: object, kind: type[_Node]) -> Iterator[_Node]:
-    """Every node of that kind below a node; with a list of its own, for policies may nest as deep as they like."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, kind):
-            yield node
-        if isinstance(node, tuple):
-            waiting.extend(node)
-        elif is_dataclass(node):
-            waiting.extend(getattr(node, each.name) for each in fields(node))
-
-
-def _warning(code: str, message: str, source: str, span: nodes.Span, hint: str = "") -> Diagnostic:
-    return Diagnostic(code, message, source, span, hint, Severity.WARNING)
+_CHECKS = (_open_door, _principals, _signature, repeated_members, contradictions)
+_IPSEC_CHECKS = (_names, _comparisons, _ranges)
