@@ -1,12 +1,20 @@
-"""A plain interpreter of Conditions nodes, written from RFC 2704 alone, to hold the compiled programs against."""
+"""A plain interpreter of Conditions nodes, written from RFC 2704 alone, to hold the compiled programs against.
+
+It shares with them the engine of regular expressions and nothing else. Where the RFC is silent it follows
+docs/departures.md: integers wrap, a negative power is 0, a text above 32 bits is the least integer.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import math
 import operator
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 
 from grammar import nodes
-from policydb.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
+from policydb.numbers import Fault
 from policydb.regex import Patterns
 
 PATTERNS = Patterns()
@@ -18,12 +26,73 @@ COMPARE = {
     "<=": operator.le,
     ">=": operator.ge,
 }
+LEAST = -(2**31)
+
+
+def wrapped(value: int) -> int:
+    return ctypes.c_int32(value).value
+
+
+def number(text: str) -> Fraction:
+    """The number that a text is; 0 where it is none."""
+    return Fraction(text) if re.fullmatch(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)", text) else Fraction(0)
+
+
+def integer(text: str) -> int:
+    value = math.floor(number(text))
+    return value if LEAST <= value < 2**31 else LEAST
+
+
+def quotient(left: int, right: int) -> int:
+    if right == 0 or (left, right) == (LEAST, -1):
+        raise Fault("no quotient")
+    return math.trunc(Fraction(left, right))
+
+
+def float_quotient(left: float, right: float) -> float:
+    if right == 0:
+        raise Fault("no quotient")
+    return left / right
+
+
+def float_power(left: float, right: float) -> float:
+    try:
+        result = left**right
+    except ZeroDivisionError:
+        return math.inf
+    except OverflowError:
+        return -math.inf if left < 0 and right % 2 == 1 else math.inf
+    return math.nan if isinstance(result, complex) else float(result)
+
+
+INTEGER: Mapping[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": quotient,
+    "%": lambda left, right: left - right * quotient(left, right),
+    "^": lambda left, right: pow(left, right, 2**32) if right >= 0 else 0,
+}
+FLOAT: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": float_quotient,
+    "^": float_power,
+}
 
 
 class Interpreter:
     """Walks the nodes; one object for one evaluation."""
 
-    def __init__(self, attributes: Mapping[str, str], local: Mapping[str, str], values: Sequence[str]) -> None:
+    def __init__(
+        self,
+        attributes: Mapping[str, str],
+        local: Mapping[str, str],
+        values: Sequence[str],
+        authorizers: Sequence[str] = (),
+    ) -> None:
+        self.authorizers = authorizers
         self.attributes = attributes
         self.local = local
         self.values = values
@@ -71,20 +140,32 @@ class Interpreter:
 
     def operand(self, node: nodes.Operand) -> str | int | float:
         match node:
+            case nodes.NumberLiteral() | nodes.NumberOf() | nodes.Negation() | nodes.Arithmetic():
+                return self.integer(node) if node.kind == "integer" else self.real(node)
+        return self.text(node)
+
+    def integer(self, node: nodes.NumberExpr) -> int:
+        match node:
             case nodes.NumberLiteral():
-                return integer_literal(node.text) if node.kind == "integer" else float(node.text)
+                return wrapped(int(node.text))
+            case nodes.NumberOf():
+                return integer(self.text(node.operand))
+            case nodes.Negation():
+                return wrapped(-self.integer(node.operand))
+            case nodes.Arithmetic():
+                return wrapped(INTEGER[node.operator](self.integer(node.left), self.integer(node.right)))
+
+    def real(self, node: nodes.NumberExpr) -> float:
+        match node:
+            case nodes.NumberLiteral():
+                return float(node.text)
             case nodes.NumberOf():
                 text = self.text(node.operand)
-                return integer(text) if node.kind == "integer" else floating(text)
+                return float(text) if number(text) else 0.0
             case nodes.Negation():
-                value = self.operand(node.operand)
-                assert not isinstance(value, str)
-                return wrap(-int(value)) if node.kind == "integer" else -value
+                return -self.real(node.operand)
             case nodes.Arithmetic():
-                result = ARITHMETIC[str(node.kind), node.operator](self.operand(node.left), self.operand(node.right))
-                assert isinstance(result, int | float)
-                return result
-        return self.text(node)
+                return FLOAT[node.operator](self.real(node.left), self.real(node.right))
 
     def text(self, node: nodes.StringExpr) -> str:
         match node:
@@ -100,7 +181,12 @@ class Interpreter:
     def attribute(self, name: str) -> str:
         if name in self.local:
             return self.local[name]
-        special = {"_MIN_TRUST": self.values[0], "_MAX_TRUST": self.values[-1], "_VALUES": ",".join(self.values)}
+        special = {
+            "_MIN_TRUST": self.values[0],
+            "_MAX_TRUST": self.values[-1],
+            "_VALUES": ",".join(self.values),
+            "_ACTION_AUTHORIZERS": ",".join(self.authorizers),
+        }
         if name in special:
             return special[name]
         if name.startswith("_"):

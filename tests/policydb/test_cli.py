@@ -15,7 +15,7 @@ from policydb.cli import commands
 from tests.policydb.command_line import Run
 
 POLICY = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red";\n'
-DEMANDED = {"compile", "check", "query", "explain", "log", "generations"}
+DEMANDED = {"compile", "check", "lint", "fmt", "query", "explain", "log", "generations"}
 
 
 def in_process(project: Path, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
