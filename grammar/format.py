@@ -17,10 +17,7 @@ from grammar.keynote import Dropped, parse_policy
 from grammar.names import bracket_depth, phrase
 from grammar.phrases import INDENT, indented, lines
 from grammar.remarks import Item, Remarks, read_remarks
-from grammar.render import WIDTH, Renderer, nesting
-
-DEEPEST = 60
-"""Fields that nest more deeply stay as they are: nobody writes them by hand, and layout recurses."""
+from grammar.render import DEEPEST, WIDTH, Renderer, nesting
 
 _BLANKS = " \t\n"
 _PIECE = re.compile(r"[^\n]+(?:\n[^\n]+)*\n?")
@@ -146,7 +143,7 @@ def _constants(label: str, value: str, remarks: Remarks, constants: Sequence[nod
 
 
 def _conditions(label: str, value: str, remarks: Remarks, program: nodes.Program | None) -> list[str]:
-    if program is None or nesting(program) > DEEPEST:
+    if program is None or nesting(program) > DEEPEST:  # nobody writes that by hand
         return _as_written(label, value, remarks)
     return _labelled(label, _program(value, program, remarks.items, WIDTH - len(INDENT)))
 

@@ -15,6 +15,9 @@ from grammar.phrases import INDENT, Chain, Enclosed, Phrase, flat, indented, lin
 WIDTH = 80
 """Columns that a line should not exceed."""
 
+DEEPEST = 60
+"""What nests more deeply is not for a Renderer, which recurses."""
+
 # How tightly tests and expressions bind (RFC 2704 section 4.6.5 and appendix A).
 _ANY, _ALL, _TEST = 1, 2, 3
 _SUM, _PRODUCT, _POWER, _UNARY, _ATOM = 1, 2, 3, 4, 5
