@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
-from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from grammar.principal import RsaKey, format_key
+from grammar.principal import format_key
+from policydb.algorithms import Label, find
 from policydb.assemble import Assembly, Text, assemble
 from policydb.checker import Checker
+from policydb.keys import PrivateKey, public_key
 from policydb.request import DEFAULT_VALUES, Request
+from policydb.signing import sign as signature
+from policydb.signing import with_signature
 
-ALICE, BOB, CAROL = (rsa.generate_private_key(public_exponent=65537, key_size=1024) for _ in range(3))  # noqa: S505
+ALICE, BOB, CAROL = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2, 3))
 
 
-def name(key: rsa.RSAPrivateKey) -> str:
+def label(text: str) -> Label:
+    """A signature algorithm by its label."""
+    found = find(text)
+    assert found is not None
+    return found
+
+
+def name(key: PrivateKey) -> str:
     """The principal of a key."""
-    numbers = key.public_key().public_numbers()
-    return format_key(RsaKey(numbers.n, numbers.e))
+    return format_key(public_key(key))
 
 
-def sign(text: str, key: rsa.RSAPrivateKey) -> str:
-    """The assertion with a signature; `text` ends with a newline. RFC 2792, with the padding of the KeyNote library."""
-    digest = hashlib.sha1(f"{text}sig-rsa-sha1-hex:".encode("latin-1")).digest()
-    octets = key.sign(b"\x04\x14" + digest, padding.PKCS1v15(), utils.NoDigestInfo())
-    return f'{text}Signature: "sig-rsa-sha1-hex:{octets.hex()}"\n'
+def sign(text: str, key: PrivateKey, algorithm: str = "sig-ed25519-hex") -> str:
+    """The assertion with a signature; `text` ends with a newline."""
+    return with_signature(text, signature(text, label(algorithm), key))
 
 
-def credential(key: rsa.RSAPrivateKey, licensees: str, more: str = "") -> str:
+def credential(key: PrivateKey, licensees: str, algorithm: str = "sig-ed25519-hex") -> str:
     """A signed credential by `key`."""
-    return sign(f'Authorizer: "{name(key)}"\nLicensees: {licensees}\n{more}', key)
+    return sign(f'Authorizer: "{name(key)}"\nLicensees: {licensees}\n', key, algorithm)
 
 
 def gathered(policies: Sequence[str] = (), credentials: Sequence[str] = (), files: Sequence[str] = ()) -> Assembly:

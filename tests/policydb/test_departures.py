@@ -11,14 +11,17 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from grammar.keynote import parse_policy
+from grammar.principal import RsaKey, parse_key
 from policydb.batch import answers
 from policydb.numbers import ARITHMETIC, floating
 from policydb.request import Request, RequestError
 from policydb.snapshot import Snapshot
 from tests.policydb.policies import holds, worth
-from tests.policydb.signed import ALICE, BOB, CAROL, answer, credential, gathered, name, refusals, sign
+from tests.policydb.signed import ALICE, answer, credential, gathered, name, refusals
 
 ROOT = 'Authorizer: "POLICY"\n'
 TO_A = f'{ROOT}Licensees: "A"\n'
@@ -287,11 +290,12 @@ def test_d29_key_order_and_the_spelling_of_thresholds() -> None:
     """RFC 2792, 2 says (exponent, modulus); all real keys are PKCS #1 RSAPublicKey, (modulus, exponent), and so are
     ours. RFC 2704, 4.6.4: K from 1, no blank before -of, principals alone as members, lower case; the C library also
     takes 2-OF."""
-    text = credential(BOB, '"A"')
-    assert answer([f'{ROOT}Licensees: "{name(BOB)}"\n'], ["A"], credentials=[text]) == "true"
-    assert (
-        answer([f'{ROOT}Licensees: "{name(BOB)}"\n'], ["A"], credentials=[sign(text.split("Sig")[0], CAROL)]) == "false"
-    )
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    numbers = key.public_key().public_numbers()
+    encoded = key.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
+    assert parse_key(f"rsa-hex:{encoded.hex()}") == RsaKey(numbers.n, numbers.e)
+    policy = f'{ROOT}Licensees: "rsa-hex:{encoded.hex()}"\n'
+    assert answer([policy], ["A"], credentials=[credential(key, '"A"', "sig-rsa-sha256-hex")]) == "true"
     for threshold in ('0-of("A")', '1 -of("A")', '1-of("A" && "B")', '1-OF("A")', '01-of("A")'):
         assert answer([f"{ROOT}Licensees: {threshold}\n"], ["A"]) == "false"
         assert len(refusals([f"{ROOT}Licensees: {threshold}\n"])) == 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import strategies as st
 
 from grammar import nodes
 from grammar.render import quote, render_program
+from policydb.keys import PrivateKey
 from tests.policydb.programs_of_nodes import AT, VALUES, numbers
 from tests.policydb.signed import ALICE, BOB, CAROL, name, sign
 
@@ -115,7 +115,7 @@ class Said:
 
 
 @lru_cache(maxsize=10_000)
-def _signed(text: str, key: rsa.RSAPrivateKey) -> str:
+def _signed(text: str, key: PrivateKey) -> str:
     return sign(text, key)
 
 
