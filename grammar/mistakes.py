@@ -10,6 +10,7 @@ from typing import cast
 from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from grammar.codes import Code
+from grammar.errors import quoted
 from grammar.fields import Mistake
 
 _END = "$END"
@@ -196,7 +197,7 @@ def _strange_token(start: str, text: str, error: UnexpectedToken) -> Mistake:
             first = len(text[:first].rstrip())
             last = first
         return Mistake(rule.code, rule.message, first, last, rule.hint)
-    shown = _PLAIN.get(token.type, repr(str(token)))
+    shown = _PLAIN.get(token.type, quoted(str(token)))
     return Mistake(Code.SYNTAX, f"{shown} cannot stand here", first, last)
 
 

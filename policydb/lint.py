@@ -7,13 +7,15 @@ said only of sources that ask about app_domain "IPsec policy": other application
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
+from functools import cache
 from itertools import product
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from grammar import nodes
-from grammar.errors import Diagnostic, Severity
+from grammar.errors import Diagnostic, Severity, shortened
 from grammar.principal import KEY_PREFIXES, parse_key
 from policydb.algorithms import find
 from policydb.attributes import APP_DOMAIN, VOCABULARY, Kind, is_reserved, suggest, zero_padded
@@ -55,26 +57,32 @@ def lint_policy(
 
     `values` are the compliance values that the policy will be asked with.
     """
-    is_ipsec = any(_asks_for_ipsec(each) for each in assertions)
-    found: list[Diagnostic] = []
-    for assertion in assertions:
-        checks = [
-            _open_door(assertion, source),
-            _results(assertion, source, values),
-            _principals(assertion, source),
-            _signature(assertion, source),
-        ]
-        if is_ipsec:
-            checks += [_names(assertion, source), _comparisons(assertion, source), _ranges(assertion, source)]
-        found += (each for check in checks for each in check)
-    return sorted(found, key=lambda each: (each.span.start, each.code))
+    is_ipsec = any(asks_for_ipsec(each) for each in assertions)
+    return [found for each in assertions for found in lint_assertion(each, source, is_ipsec, values)]
 
 
-def _asks_for_ipsec(assertion: nodes.Assertion) -> bool:
+def lint_assertion(
+    assertion: nodes.Assertion, source: str, is_ipsec: bool, values: Sequence[str] = DEFAULT_VALUES
+) -> list[Diagnostic]:
+    """Everything doubtful in one assertion; `is_ipsec`: some assertion of its source asks for IPsec."""
+    inside = _nodes(assertion.conditions)
+    checks = [
+        _open_door(assertion, source),
+        _results(assertion, inside, source, values),
+        _principals(assertion, source),
+        _signature(assertion, source),
+    ]
+    if is_ipsec:
+        constants = {each.name for each in assertion.constants}
+        checks += [_names(constants, inside, source), _comparisons(constants, inside, source), _ranges(inside, source)]
+    return sorted((each for check in checks for each in check), key=lambda each: (each.span.start, each.code))
+
+
+def asks_for_ipsec(assertion: nodes.Assertion) -> bool:
     """Whether app_domain is compared with "IPsec policy" in whatever case: a misspelt case is a finding itself."""
     return any(
         attribute.name == "app_domain" and literal.value.lower() == APP_DOMAIN.lower()
-        for comparison in _all(assertion.conditions, nodes.Comparison)
+        for comparison in _all(_nodes(assertion.conditions), nodes.Comparison)
         for attribute, literal in _attribute_and_literal(comparison)
     )
 
@@ -94,9 +102,11 @@ def _open_door(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
         )
 
 
-def _results(assertion: nodes.Assertion, source: str, values: Sequence[str]) -> Iterator[Diagnostic]:
+def _results(
+    assertion: nodes.Assertion, inside: Sequence[object], source: str, values: Sequence[str]
+) -> Iterator[Diagnostic]:
     constants = {each.name: each.value for each in assertion.constants}
-    for clause in _all(assertion.conditions, nodes.Clause):
+    for clause in _all(inside, nodes.Clause):
         match clause.result:
             case nodes.Attribute(span=span, name=name) if name in values and name not in constants:
                 message = f"-> {name} without quotes is an attribute that nobody sets"
@@ -115,7 +125,7 @@ def _no_value(value: str, source: str, span: nodes.Span, values: Sequence[str]) 
 
 
 def _principals(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
-    for principal in (assertion.authorizer, *_all(assertion.licensees, nodes.Principal)):
+    for principal in (assertion.authorizer, *_all(_nodes(assertion.licensees), nodes.Principal)):
         found = _PREFIX.match(principal.name)
         if found is None:
             continue
@@ -149,18 +159,17 @@ def _signature(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
 # --- findings on the attributes of isakmpd.policy(5) --------------------------------------------------------------
 
 
-def _names(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
-    known = {each.name for each in assertion.constants} | set(VOCABULARY)
-    for attribute in _all(assertion.conditions, nodes.Attribute):
-        if attribute.name not in known and not is_reserved(attribute.name):
-            meant = suggest(attribute.name, tuple(known))
+def _names(constants: AbstractSet[str], inside: Sequence[object], source: str) -> Iterator[Diagnostic]:
+    for attribute in _all(inside, nodes.Attribute):
+        name = attribute.name
+        if name not in VOCABULARY and name not in constants and not is_reserved(name):
+            meant = suggest(name, (*VOCABULARY, *constants))
             message = f'nobody sets "{attribute.name}": it always reads as ""'
             yield _warning("KN103", message, source, attribute.span, f'did you mean "{meant}"?' if meant else "")
 
 
-def _comparisons(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
-    constants = {each.name for each in assertion.constants}
-    for comparison in _all(assertion.conditions, nodes.Comparison):
+def _comparisons(constants: AbstractSet[str], inside: Sequence[object], source: str) -> Iterator[Diagnostic]:
+    for comparison in _all(inside, nodes.Comparison):
         for attribute, literal in _attribute_and_literal(comparison):
             known = VOCABULARY.get(attribute.name)
             if known is None or attribute.name in constants or comparison.operator == "~=":
@@ -180,9 +189,9 @@ def _comparisons(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic
                 yield _warning("KN109", message, source, literal.span, hint)
 
 
-def _ranges(assertion: nodes.Assertion, source: str) -> Iterator[Diagnostic]:
+def _ranges(inside: Sequence[object], source: str) -> Iterator[Diagnostic]:
     """`x_addr_lower >= "A" && x_addr_upper <= "B"` with A above B."""
-    for both in _all(assertion.conditions, nodes.AllOf):
+    for both in _all(inside, nodes.AllOf):
         ends = [
             (each.operator, attribute.name, literal)
             for each in both.operands
@@ -221,18 +230,30 @@ def _attribute_and_literal(comparison: nodes.Comparison) -> Iterator[tuple[nodes
             yield one, other
 
 
-def _all(root: object, kind: type[_Node]) -> Iterator[_Node]:
-    """Every node of that kind below a node; with a list of its own, for policies may nest as deep as they like."""
-    waiting = [root]
+def _all(inside: Iterable[object], kind: type[_Node]) -> Iterator[_Node]:
+    return (each for each in inside if isinstance(each, kind))
+
+
+def _nodes(root: object) -> list[object]:
+    """A node and all that is below it; with a list of its own, for policies may nest as deep as they like."""
+    found: list[object] = []
+    waiting: list[Any] = [root]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, kind):
-            yield node
-        if isinstance(node, tuple):
-            waiting.extend(node)
-        elif is_dataclass(node):
-            waiting.extend(getattr(node, each.name) for each in fields(node))
+        if type(node) is tuple:
+            waiting += node
+            continue
+        found.append(node)
+        waiting += [getattr(node, each) for each in _parts(type(node))]
+    return found
+
+
+@cache
+def _parts(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - the type of any field of a node
+    """The fields of a node that may hold other nodes; of anything else, none."""
+    plain = {"Span", "str", "int", "bool", "NumberKind", "OperandKind"}
+    return tuple(each.name for each in fields(kind) if each.type not in plain) if is_dataclass(kind) else ()
 
 
 def _warning(code: str, message: str, source: str, span: nodes.Span, hint: str = "") -> Diagnostic:
-    return Diagnostic(code, message, source, span, hint, Severity.WARNING)
+    return Diagnostic(code, shortened(message), source, span, shortened(hint), Severity.WARNING)

@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from grammar.errors import Severity, render
-from grammar.keynote import split_assertions
-from policydb import compiler
 from policydb.compiler import STAGES, Compilation, check_paths, compile_paths
 from policydb.request import Request
 from policydb.schema import Generation
 from policydb.snapshot import list_generations, open_snapshot
-from policydb.sources import SourceKind, SourceText
 from policydb.storefile import StoreError
 from tests.policydb.confs import WHOLE, altered
 from tests.policydb.stores import NOON
@@ -69,7 +64,7 @@ def codes(found: Compilation) -> list[str]:
 
 
 def test_the_stages_are_named_and_in_order() -> None:
-    assert STAGES._fields == ("read", "parse", "compile", "resolve", "lint", "publish")
+    assert STAGES._fields == ("read", "split", "parse", "resolve", "lint", "publish")
 
 
 def test_a_policy_and_a_configuration_make_a_generation(store: Path, policy: Path, conf: Path) -> None:
@@ -181,21 +176,6 @@ def test_an_error_behind_known_assertions_is_shown_in_its_place(store: Path, pol
     fresh = check_paths([policy])
     assert found.diagnostics == fresh.diagnostics
     assert {each.span.line for each in found.diagnostics} == {text[: text.index("a = ")].count("\n") + 1}
-
-
-_PIECES = st.sampled_from(
-    ["Authorizer: x\nLicensees: y\n", 'Authorizer: "b"\n', "# only a comment\n", "Licensees: no\n", "broken\n line\n"]
-)
-
-
-@settings(max_examples=150)
-@given(st.lists(st.tuples(_PIECES, st.integers(1, 3))), st.integers(0, 2), st.data())
-def test_what_is_left_out_moves_nothing_else(pieces: list[tuple[str, int]], start: int, data: st.DataObject) -> None:
-    text = "\n" * start + "".join(piece + "\n" * gap for piece, gap in pieces)
-    before = compiler._pieces(SourceText("x", SourceKind.POLICY, text))
-    known = {each.digest for each in before if data.draw(st.booleans())}
-    after = split_assertions(compiler._without(text, before, known))
-    assert after == [(each.offset, each.line, each.text) for each in before if each.digest not in known]
 
 
 # --- what keeps files from being published ------------------------------------------------------------------------
