@@ -18,16 +18,17 @@ MAX_TEXT = 65_536
 """Characters; longer assertions have no layout."""
 
 # A string may go on in an indented line: that is a continued line for split_fields() too. One that is not closed is
-# matched without the group. Digits that belong to a name, a float or a K-of are part of the shape, and so is the
-# KeyNote-Version, which is no constant. The free text of a Comment field is left alone whole.
+# matched without the group. Digits that belong to a name, a float or a K-of are part of the shape. Version 2 may be
+# written as it likes, another one is no version at all. The free text of a Comment field is left alone whole.
 _STRING = r'"[^"\\\n\r]*+(?:\\(?:\n[ \t]++(?!\n)|[^\n\r])[^"\\\n\r]*+)*+'
 _VARYING = re.compile(
     rf'({_STRING}"|(?<![0-9A-Za-z_.])[0-9]++(?![0-9A-Za-z_.]|-of)|#[^\n]*+'
-    rf"|^[Cc][Oo][Mm][Mm][Ee][Nn][Tt]:[^\n]*+(?:\n[ \t][^\n]*+)*+)|{_STRING}",
+    r"|^[Cc][Oo][Mm][Mm][Ee][Nn][Tt]:[^\n]*+(?:\n[ \t][^\n]*+)*+"
+    r'|^[Kk][Ee][Yy][Nn][Oo][Tt][Ee]-[Vv][Ee][Rr][Ss][Ii][Oo][Nn]:[ \t]*+(?:2|"2")(?=[ \t]*(?:\#|$))'
+    rf")|{_STRING}",
     re.MULTILINE,
 )
-_VERSION = re.compile(r'[Kk][Ee][Yy][Nn][Oo][Tt][Ee]-[Vv][Ee][Rr][Ss][Ii][Oo][Nn]:[ \t]*(?:2|"2")[ \t]*\n')
-_KINDS = {'"': '"', "#": "#", "C": "c", "c": "c"}
+_KINDS = {'"': '"', "#": "#", "C": "c", "c": "c", "K": "k", "k": "k"}
 
 
 class Layout(NamedTuple):
@@ -45,12 +46,7 @@ def lay_out(text: str) -> Layout | None:
     """The layout of one assertion's text; None where nothing may be concluded from its shape."""
     if len(text) > MAX_TEXT or "\0" in text or "\r" in text:
         return None
-    version = _VERSION.match(text)
-    if version is None:
-        parts: list[str] = _VARYING.split(text)
-    else:
-        parts = _VARYING.split(text[version.end() :])
-        parts[0] = version.group() + parts[0]
+    parts: list[str] = _VARYING.split(text)
     if None in parts:
         return None
     shape = "\0".join(("".join([_KINDS.get(each[0], "0") for each in parts[1::2]]), *parts[::2]))

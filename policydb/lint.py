@@ -240,16 +240,17 @@ def _nodes(root: object) -> list[object]:
     waiting: list[Any] = [root]
     while waiting:
         node = waiting.pop()
-        if type(node) is tuple:
+        kind: Any = type(node)
+        if kind is tuple:
             waiting += node
             continue
         found.append(node)
-        waiting += [getattr(node, each) for each in _parts(type(node))]
+        waiting += [getattr(node, each) for each in _parts(kind)]
     return found
 
 
 @cache
-def _parts(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - the type of any field of a node
+def _parts(kind: type) -> tuple[str, ...]:
     """The fields of a node that may hold other nodes; of anything else, none."""
     plain = {"Span", "str", "int", "bool", "NumberKind", "OperandKind"}
     return tuple(each.name for each in fields(kind) if each.type not in plain) if is_dataclass(kind) else ()

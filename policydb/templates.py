@@ -24,9 +24,17 @@ from policydb.graph import CompiledAssertion, Principals
 _DEEPEST = 50
 """Nodes that lie deeper in each other are no case for a template."""
 
-_MARK = re.compile("\x01([0-9]+)\x02|70407([0-9]{4})70407")
+# No text that is left around marks holds \x01 and parses, and no name is all digits.
+_MARK = re.compile("\x01([0-9]+)\x02")
+_NUMBER = re.compile("70407([0-9]{4})70407")
 _MOST = 9_999
-_SPELLINGS = {'"': '"\x01{}\x02"', "#": "#\x01{}\x02", "0": "70407{:04}70407", "c": "Comment:\x01{}\x02"}
+_SPELLINGS = {
+    '"': '"\x01{}\x02"',
+    "#": "#\x01{}\x02",
+    "0": "70407{:04}70407",
+    "c": "Comment:\x01{}\x02",
+    "k": "KeyNote-Version: 2",
+}
 
 Recipe: TypeAlias = "str | int | tuple[str | int, ...]"
 """A text, the number of a literal, or several of both to be joined."""
@@ -57,7 +65,7 @@ class Template:
     def compiled(
         self, piece: Piece, digest: str, source: str, layout: Layout, literals: Sequence[str]
     ) -> CompiledAssertion:
-        """What compiling the piece would yield. Raises PrincipalError where a principal is no key, though it says so."""
+        """What compiling the piece would yield. Raises PrincipalError for a key that cannot be decoded."""
         starts = layout.starts
         licensees = self.licensees
         return CompiledAssertion(
@@ -113,10 +121,12 @@ def make_template(layout: Layout) -> Template:
 
 def _recipe(text: str) -> Recipe:
     """A text with marks in it as what it is made of."""
+    if number := _NUMBER.fullmatch(text):
+        return int(number[1])
     found: list[str | int] = []
     end = 0
     for mark in _MARK.finditer(text):
-        found += [text[end : mark.start()], int(mark[1] or mark[2])]
+        found += [text[end : mark.start()], int(mark[1])]
         end = mark.end()
     found = [each for each in (*found, text[end:]) if each != ""]
     return "" if not found else found[0] if len(found) == 1 else tuple(found)
