@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from functools import cache
-from itertools import product
 from typing import Any, TypeVar
 
 from grammar import nodes
@@ -199,10 +198,16 @@ def _ranges(inside: Sequence[object], source: str) -> Iterator[Diagnostic]:
             for attribute, literal in _attribute_and_literal(each)
             if each.left is attribute
         ]
-        for (least, lower, low), (most, upper, high) in product(ends, ends):
-            is_range = least in {">", ">="} and most in {"<", "<="} and lower.endswith("_addr_lower")
-            if is_range and upper == f"{lower.removesuffix('lower')}upper" and _padded(low.value) > _padded(high.value):
-                message = f'no address lies between "{low.value}" and "{high.value}": the lower end is above the upper'
+        # Of several lower ends the highest counts: then each end is looked at once.
+        lows: dict[str, nodes.StringLiteral] = {}
+        for operator, name, low in ends:
+            if operator in {">", ">="} and name.endswith("_addr_lower"):
+                upper = f"{name.removesuffix('lower')}upper"
+                lows[upper] = max(lows.get(upper, low), low, key=lambda each: _padded(each.value))
+        for operator, name, high in ends:
+            if operator in {"<", "<="} and name in lows and _padded(lows[name].value) > _padded(high.value):
+                ends_at = f'between "{lows[name].value}" and "{high.value}"'
+                message = f"no address lies {ends_at}: the lower end is above the upper"
                 yield _warning("KN108", message, source, high.span, "exchange the two addresses")
 
 
