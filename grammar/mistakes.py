@@ -18,7 +18,7 @@ _END = "$END"
 _OPERANDS = frozenset({"STRING", "NAME", "INTEGER", "FLOAT", "LPAR", "AT", "AMPERSAND", "DOLLAR", "NOT", "THRESHOLD"})
 _STOPS = frozenset({_END, "SEMICOLON", "ARROW", "LBRACE", "RBRACE"})
 _STEPS = {"(": 1, "{": 1, ")": -1, "}": -1}
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|#[^\n]*|[(){}]', re.DOTALL)
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|#[^\n]*|[(){}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

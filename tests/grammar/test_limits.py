@@ -95,6 +95,12 @@ def test_a_number_of_16_mib_is_read_or_refused_by_name() -> None:
     assert refusals(f'{HEAD}Licensees: {digits}-of("a")\n') == [(Code.THRESHOLD_TOO_LARGE, 2, 12)]
 
 
+@pytest.mark.parametrize("escape", ["\\x", "\\\n ", "\\101"])
+def test_a_string_of_escapes_alone_is_read(escape: str) -> None:
+    found = parsed(f'{HEAD}Licensees: "{escape * (MILLION // 4)}"\n')
+    assert (len(found.assertions), found.diagnostics) == (2, ())
+
+
 def test_two_thousand_errors_in_one_file_are_all_told() -> None:
     text = f'{HEAD}Conditions: a = "b";\n\n' * 2_000
     assert refusals(text) == [(Code.SINGLE_EQUALS, 2 + 3 * number, 15) for number in range(2_000)]
