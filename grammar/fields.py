@@ -32,7 +32,7 @@ class Label(StrEnum):
 
 
 _LABELS = {each.lower(): each for each in Label}
-_PIECE = re.compile(r"[^\n]+(?:\n[^\n]+)*\n?")
+_PIECE = re.compile(r"(\n*)([^\n]++(?:\n[^\n]++)*+\n?)")
 _CONTENT = re.compile(r"^[ \t]*[^ \t\n#]", re.MULTILINE)
 _LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -81,14 +81,14 @@ class FieldList:
 def split_assertions(text: str) -> list[Piece]:
     """The assertions of a file; pieces of comments and blanks alone are left out."""
     found: list[Piece] = []
-    end, line = 0, 1
-    for each in _PIECE.finditer(text):
-        piece, start = each.group(), each.start()
-        line += start - end  # between pieces there are newlines and nothing else
+    offset, line = 0, 1
+    for gap, piece in _PIECE.findall(text):
+        offset += len(gap)
+        line += len(gap)
         if _CONTENT.search(piece):
-            found.append(Piece(start, line, piece))
+            found.append(Piece(offset, line, piece))
+        offset += len(piece)
         line += piece.count("\n")
-        end = start + len(piece)
     return found
 
 
