@@ -18,7 +18,6 @@ from grammar.findings import Findings
 from grammar.lines import LineIndex
 from grammar.nodes import Binding, Span
 
-_SHOWN = 40
 _BLANKS = " \t\n\r\f\v"
 """White space of isakmpd(8), ASCII only: str.strip() would take latin-1 blanks too."""
 
@@ -128,9 +127,8 @@ class _Reader:
 
     def _stray(self, line: Tree[Token]) -> None:
         if not self._ignoring:
-            shown = str(line.children[0])[:_SHOWN]
-            message = "this line has no ="
-            hint = f"write {shown}=value, or # for a comment"
+            # The word itself is not told: where blank and = were forgotten, it may hold a key.
+            message, hint = "this line has no =", "write tag=value, or # for a comment"
             self.findings.error(Code.CONF_NO_EQUALS, message, self._place(line), hint)
 
     def _binding(self, line: Tree[Token]) -> None:
@@ -147,7 +145,7 @@ class _Reader:
             return
         words = parts.get("WORDS")
         if words is not None and words.strip(_BLANKS):
-            message = f"only the first word, {tag[:_SHOWN]!r}, is the tag; the rest before the = is ignored"
+            message = "only the first word is the tag; the rest before the = is ignored"
             place = self._span(words.start_pos or 0, words.end_pos or 0)
             self.findings.warning(Code.CONF_WORDS_BEFORE_EQUALS, message, place)
         self._add(str(tag), line, parts.get("VALUE"))

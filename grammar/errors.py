@@ -8,6 +8,12 @@ from enum import StrEnum
 
 from grammar.nodes import Span
 
+_LONGEST_WORD = 60
+_LONGEST_MESSAGE = 500
+_LONGEST_LINE = 200
+_BEFORE = 60
+"""Characters that are shown: of a word, of a message, of a line, and of a long line in front of the place."""
+
 
 class Severity(StrEnum):
     """An ERROR keeps a generation from being published; a WARNING is only said."""
@@ -43,14 +49,30 @@ def headline(diagnostic: Diagnostic) -> str:
     return f"{where}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
 
 
+def quoted(text: str) -> str:
+    """A word of a source as messages show it: in quotes, its end left out where it is long."""
+    return repr(shortened(text, _LONGEST_WORD))
+
+
+def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
+    """A text whose end is left out where it is long: a word of a hostile source may have millions of characters."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def excerpt(text: str, span: Span) -> str:
-    """The source line of a span with carets under it; unprintable characters are shown as dots."""
+    """The source line of a span with carets under it; unprintable characters are shown as dots.
+
+    Of a long line only what is around the start of the span is shown, `...` in the place of the rest.
+    """
     start = text.rfind("\n", 0, span.start) + 1
     end = text.find("\n", start)
-    line = text[start : end if end >= 0 else len(text)]
-    shown = "".join(each if each.isprintable() else " " if each == "\t" else "." for each in line)
-    width = max(1, min(span.end, start + len(line)) - span.start)
-    return f"    {shown}\n    {' ' * (span.start - start)}{'^' * width}"
+    end = end if end >= 0 else len(text)
+    first = start if end - start <= _LONGEST_LINE else max(start, span.start - _BEFORE)
+    last = min(end, first + _LONGEST_LINE)
+    before, after = "..." if first > start else "", "..." if last < end else ""
+    shown = "".join(each if each.isprintable() else " " if each == "\t" else "." for each in text[first:last])
+    width = max(1, min(span.end, last) - span.start)
+    return f"    {before}{shown}{after}\n    {' ' * (len(before) + span.start - first)}{'^' * width}"
 
 
 def render(diagnostic: Diagnostic, text: str) -> str:

@@ -1,7 +1,8 @@
 """A policy text into assertions, an assertion into fields: a scan of lines, before any grammar (RFC 2704, 4.1).
 
 Assertions are separated by empty lines. A field starts with its label at the start of a line and goes on over lines
-that start with a blank or tab. Lines that start with `#` are comments and belong to whatever they stand in.
+that start with a blank or tab. Lines that start with `#` are comments and belong to whatever they stand in; one that
+is indented goes on with a field, so there must be one.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from typing import NamedTuple
 
 from grammar.codes import Code
+from grammar.errors import quoted
 
 
 class Label(StrEnum):
@@ -29,10 +32,21 @@ class Label(StrEnum):
 
 
 _LABELS = {each.lower(): each for each in Label}
-_EMPTY_LINES = re.compile(r"(?:\A|(?<=\n))\n+")
+_PIECE = re.compile(r"(\n*)([^\n]++(?:\n[^\n]++)*+\n?)")
+_CONTENT = re.compile(r"^[ \t]*[^ \t\n#]", re.MULTILINE)
 _LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _BLANK_LINE = re.compile(r"\n[ \t]+\n")
+_LONGEST_NAME = 64
+"""Longer names are compared with no label: what is so long is no slip of the pen."""
+
+
+class Piece(NamedTuple):
+    """One assertion's text in its source: where it starts, and in which 1-based line. A tuple: files hold thousands."""
+
+    offset: int
+    line: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +78,18 @@ class FieldList:
     mistakes: tuple[Mistake, ...]
 
 
-def split_assertions(text: str) -> list[tuple[int, int, str]]:
-    """The assertions of a file as (offset, 1-based line, text); pieces of comments and blanks alone are left out."""
-    found: list[tuple[int, int, str]] = []
-    start, line = 0, 1
-    for gap in [*_EMPTY_LINES.finditer(text), None]:
-        end = len(text) if gap is None else gap.start()
-        if _has_content(text[start:end]):
-            found.append((start, line, text[start:end]))
-        if gap is not None:
-            line += text.count("\n", start, gap.end())
-            start = gap.end()
+def split_assertions(text: str) -> list[Piece]:
+    """The assertions of a file; pieces of comments and blanks alone are left out."""
+    found: list[Piece] = []
+    offset, line = 0, 1
+    for gap, piece in _PIECE.findall(text):
+        offset += len(gap)
+        line += len(gap)
+        if _CONTENT.search(piece):
+            found.append(Piece(offset, line, piece))
+        offset += len(piece)
+        line += piece.count("\n")
     return found
-
-
-def _has_content(piece: str) -> bool:
-    lines = (each.lstrip(" \t") for each in piece.split("\n"))
-    return any(each and not each.startswith("#") for each in lines)
 
 
 def split_fields(text: str) -> FieldList:
@@ -91,11 +100,15 @@ def split_fields(text: str) -> FieldList:
     labels: list[tuple[Label, int, int]] = []
     mistakes: list[Mistake] = []
     end = len(text)
+    blank_line = _BLANK_LINE.search(text)
     for line in _LINE.finditer(text):
         content = line.group().strip(" \t\n")
-        if not content or content.startswith("#"):
+        if not content:
             continue
-        if line.group()[0] in " \t" and (labels or mistakes):
+        if line.group()[0] in " \t":
+            if labels or mistakes:
+                continue
+        elif content.startswith("#"):
             continue
         if labels and labels[-1][0] is Label.SIGNATURE:
             end = line.start()
@@ -105,7 +118,7 @@ def split_fields(text: str) -> FieldList:
         if match is None or label is None:
             mistakes.append(_no_field(match, line.start(), line.start() + len(line.group().rstrip(" \t\n"))))
         elif any(label is earlier for earlier, _, _ in labels):
-            mistakes.append(_duplicate(text, label, match))
+            mistakes.append(_duplicate(label, match, blank_line))
         else:
             labels.append((label, line.start(), match.end()))
     return FieldList(tuple(_fields(labels, mistakes, end)), tuple(mistakes))
@@ -126,14 +139,16 @@ def _no_field(match: re.Match[str] | None, start: int, end: int) -> Mistake:
     label = _LABELS.get(name.lower())
     if label is not None:
         hint = f"write {label}: without a blank before the colon"
-        return Mistake(Code.UNKNOWN_LABEL, f"{name!r} must be followed by its colon at once", start, match.end(), hint)
-    near = get_close_matches(name.lower(), _LABELS, n=1)
+        return Mistake(
+            Code.UNKNOWN_LABEL, f"{quoted(name)} must be followed by its colon at once", start, match.end(), hint
+        )
+    near = get_close_matches(name.lower(), _LABELS, n=1) if len(name) <= _LONGEST_NAME else []
     hint = f"did you mean {_LABELS[near[0]]}:" if near else f"the fields are {', '.join(Label)}"
-    return Mistake(Code.UNKNOWN_LABEL, f"{name!r} is no field of KeyNote", start, match.end(), hint)
+    return Mistake(Code.UNKNOWN_LABEL, f"{quoted(name)} is no field of KeyNote", start, match.end(), hint)
 
 
-def _duplicate(text: str, label: Label, match: re.Match[str]) -> Mistake:
+def _duplicate(label: Label, match: re.Match[str], blank_line: re.Match[str] | None) -> Mistake:
     hint = "assertions are separated by empty lines"
-    if _BLANK_LINE.search(text, 0, match.start()):
+    if blank_line and blank_line.end() <= match.start():
         hint = "a line of blanks does not separate assertions; make it empty"
     return Mistake(Code.DUPLICATE_FIELD, f"{label} is there twice in one assertion", match.start(), match.end(), hint)

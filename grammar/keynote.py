@@ -16,16 +16,16 @@ from lark import Token, UnexpectedInput
 from grammar.codes import Code
 from grammar.conditions import build_program
 from grammar.errors import Diagnostic, GrammarError, Severity
-from grammar.fields import Field, Label, Mistake, split_assertions, split_fields
+from grammar.fields import Field, Label, Mistake, Piece, split_assertions, split_fields
 from grammar.findings import Findings
 from grammar.licensees import build_licensees, build_name, build_principal
 from grammar.lines import LineIndex
 from grammar.literals import unquote
-from grammar.mistakes import explain
+from grammar.mistakes import explain, too_deep
 from grammar.nodes import Assertion, Constant, Licensees, Nobody, Principal, Program, Signature, Span
 from grammar.trees import Node, keynote_parser
 
-__all__ = ["Dropped", "ParsedPolicy", "parse_assertion", "parse_policy", "split_assertions"]
+__all__ = ["Dropped", "ParsedPolicy", "Piece", "parse_assertion", "parse_piece", "parse_policy", "split_assertions"]
 
 
 _BLANKS = " \t\n"
@@ -61,20 +61,26 @@ def _position(diagnostic: Diagnostic) -> tuple[int, int]:
 
 def parse_policy(text: str, source: str) -> ParsedPolicy:
     """All assertions of a text in which empty lines separate them. `source` names the text in diagnostics."""
-    index = LineIndex(text)
     assertions: list[Assertion] = []
     dropped: list[Dropped] = []
     warnings: list[Diagnostic] = []
-    for offset, _, piece in split_assertions(text):
-        findings = Findings(source, index)
-        assertion = _Reader(piece, offset, findings).assertion()
-        if assertion is None:
-            span = index.span(offset, offset + len(piece))
-            dropped.append(Dropped(span, piece, tuple(sorted(findings.found, key=_position))))
-        else:
-            assertions.append(assertion)
-            warnings.extend(findings.found)
+    for piece in split_assertions(text):
+        parsed = parse_piece(piece, source)
+        assertions += parsed.assertions
+        dropped += parsed.dropped
+        warnings += parsed.warnings
     return ParsedPolicy(tuple(assertions), tuple(dropped), tuple(warnings))
+
+
+def parse_piece(piece: Piece, source: str) -> ParsedPolicy:
+    """The one assertion of a piece that split_assertions() found, used or dropped; places are those in the source."""
+    index = LineIndex(piece.text, piece.offset, piece.line)
+    findings = Findings(source, index)
+    assertion = _Reader(piece.text, piece.offset, findings).assertion()
+    if assertion is not None:
+        return ParsedPolicy((assertion,), (), tuple(findings.found))
+    span = index.span(piece.offset, piece.offset + len(piece.text))
+    return ParsedPolicy((), (Dropped(span, piece.text, tuple(sorted(findings.found, key=_position))),))
 
 
 def parse_assertion(text: str, source: str) -> Assertion:
@@ -180,6 +186,9 @@ class _Reader:
         if field is None:
             return None
         value = self._value(field)
+        if deep := too_deep(value):
+            self._report(deep, field.value_start)
+            return None
         try:
             return field, self._parser.parse(value, start=start)
         except UnexpectedInput as error:

@@ -13,6 +13,7 @@ from typing import cast
 from lark import Token
 
 from grammar.codes import Code
+from grammar.errors import quoted
 from grammar.findings import Findings
 from grammar.literals import unquote
 from grammar.nodes import Every, Licensees, Nobody, Principal, Some, Span, Threshold
@@ -92,7 +93,7 @@ class _Builder:
         value = self._constants.get(name)
         if value is None and name:
             hint = "a principal is a string in quotes, or a name that Local-Constants defines"
-            message = f"{name!r} is no local constant: the empty principal is meant"
+            message = f"{quoted(name)} is no local constant: the empty principal is meant"
             self._findings.warning(Code.UNKNOWN_CONSTANT, message, self._span(*extent(at)), hint)
         return _Part(value or "", None, *extent(tree))
 

@@ -10,12 +10,15 @@ from typing import cast
 from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from grammar.codes import Code
+from grammar.errors import quoted
 from grammar.fields import Mistake
+from grammar.trees import MAX_BRACKETS
 
 _END = "$END"
 _OPERANDS = frozenset({"STRING", "NAME", "INTEGER", "FLOAT", "LPAR", "AT", "AMPERSAND", "DOLLAR", "NOT", "THRESHOLD"})
 _STOPS = frozenset({_END, "SEMICOLON", "ARROW", "LBRACE", "RBRACE"})
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|#[^\n]*|[(){}]', re.DOTALL)
+_STEPS = {"(": 1, "{": 1, ")": -1, "}": -1}
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|#[^\n]*|[(){}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,21 @@ def explain(start: str, text: str, error: UnexpectedInput) -> Mistake:
     return Mistake(Code.SYNTAX, "this does not follow the grammar", 0, len(text))
 
 
+def too_deep(text: str) -> Mistake | None:
+    """The bracket of a field's `text` that lies beyond MAX_BRACKETS, found without parsing; None if there is none."""
+    if text.count("(") + text.count("{") <= MAX_BRACKETS:
+        return None
+    depth = 0
+    for each in _BRACKETS.finditer(text):
+        depth += _STEPS.get(each.group(), 0)
+        if depth > MAX_BRACKETS:
+            message = f"brackets are nested more than {MAX_BRACKETS} levels deep"
+            return Mistake(
+                Code.TOO_DEEP, message, *each.span(), "split the expression over several clauses or assertions"
+            )
+    return None
+
+
 def _strange_character(text: str, position: int) -> Mistake:
     character = text[position : position + 1]
     if character == '"':
@@ -196,7 +214,7 @@ def _strange_token(start: str, text: str, error: UnexpectedToken) -> Mistake:
             first = len(text[:first].rstrip())
             last = first
         return Mistake(rule.code, rule.message, first, last, rule.hint)
-    shown = _PLAIN.get(token.type, repr(str(token)))
+    shown = _PLAIN.get(token.type, quoted(str(token)))
     return Mistake(Code.SYNTAX, f"{shown} cannot stand here", first, last)
 
 

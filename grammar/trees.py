@@ -18,6 +18,9 @@ STARTS = ("version", "constants", "name", "licensees", "program")
 MAX_NESTING = 500
 """How deep nodes may lie in each other, so that whoever walks them may recurse. Parentheses leave no nodes."""
 
+MAX_BRACKETS = 10_000
+"""How deep parentheses and braces may lie in each other; more would cost the parser more than any policy is worth."""
+
 
 @cache
 def keynote_parser() -> Lark:

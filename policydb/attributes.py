@@ -135,10 +135,16 @@ def is_reserved(name: str) -> bool:
     return name.startswith("_")
 
 
+_LONGEST_WORD = 64
+"""Longer words are near to nothing: comparing them costs the square of their length."""
+
+
 def suggest(word: str, among: tuple[str, ...] = ()) -> str | None:
     """The nearest word of the vocabulary (or of `among`), None where nothing is near."""
     from difflib import get_close_matches  # only where something is wrong already
 
+    if len(word) > _LONGEST_WORD:
+        return None
     candidates = among or tuple(VOCABULARY)
     by_folded = {each.lower(): each for each in candidates}
     close = get_close_matches(word.lower(), by_folded, n=1, cutoff=0.75)

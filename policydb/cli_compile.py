@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +15,16 @@ from policydb.cli_support import BAD, YES, Unusable, show_findings
 from policydb.compiler import Compilation, check_paths, compile_paths
 from policydb.snapshot import list_generations
 from policydb.storefile import StoreError
+from policydb.watching import Item
+
+_MANY = 1_000
+"""Items from which on a progress bar is worth its line."""
 
 
 def publish(paths: Sequence[str], store: str, form: str) -> int:
     """Compile into the store and print what was published, or every error and that nothing was."""
     try:
-        compilation = compile_paths(paths, store, datetime.now(UTC))
+        compilation = compile_paths(paths, store, datetime.now(UTC), _progress)
     except StoreError as problem:
         raise Unusable(str(problem), "name another store with --store FILE") from None
     in_force = _in_force(store) if compilation.generation is None else compilation.generation
@@ -35,6 +40,19 @@ def publish(paths: Sequence[str], store: str, form: str) -> int:
         show_findings(compilation.diagnostics, compilation.sources)
         _tell(compilation, store, in_force)
     return BAD if compilation.generation is None else YES
+
+
+def _progress(doing: str, items: Sequence[Item], /) -> Iterable[Item]:
+    """A progress bar over many items where somebody looks at a terminal; else nothing."""
+    if len(items) < _MANY or not sys.stderr.isatty():
+        return items
+    return _with_bar(doing, items)
+
+
+def _with_bar(doing: str, items: Sequence[Item]) -> Iterator[Item]:
+    steps = len(items) // 100
+    with click.progressbar(items, label=f"{doing:<8}", file=sys.stderr, update_min_steps=steps) as bar:
+        yield from bar
 
 
 def check(paths: Sequence[str], form: str) -> int:

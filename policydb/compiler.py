@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,18 +18,21 @@ from typing import NamedTuple, TypeAlias
 
 from grammar import nodes
 from grammar.conf import parse_conf
-from grammar.errors import Diagnostic, GrammarError, Severity
-from grammar.keynote import parse_policy, split_assertions
-from policydb.conditions import compile_assertion
+from grammar.errors import Diagnostic, Severity
+from grammar.keynote import Piece, split_assertions
 from policydb.config import check_keys, is_kept, resolve
 from policydb.connections import Configuration
-from policydb.graph import CompiledAssertion
-from policydb.lint import lint_delegation, lint_policy
+from policydb.lint import lint_delegation, lint_subject
+from policydb.lint_support import Subject, asks_for_ipsec
 from policydb.memory import licensees_of
+from policydb.reading import Reader, Reading
+from policydb.regex import Patterns
 from policydb.sealing import escapes_sealing, hide_keys, is_key, seal_bindings, seal_policy
 from policydb.sources import SourceKind, SourceText, exposure, read_sources
-from policydb.store import Passage, Setting, Source, open_store
+from policydb.store import Setting, Source, open_store
 from policydb.storefile import StoreError
+from policydb.stretches import Stretch, stretches_of
+from policydb.watching import Watch, unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +64,19 @@ class Compilation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """An assertion's text in its policy: where it starts, and SHA-256 over it, by which the store knows it."""
-
-    offset: int
-    line: int
-    text: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
 class _File:
-    """One file on its way: `pieces` of a policy, of which `assertions` were parsed and `compiled`, or `bindings`."""
+    """One file on its way: `bindings` of a configuration, or a policy.
+
+    Of a policy there are the stretches in which the store keeps it, the pieces that it does not know, each with the
+    digest of its text, and what came of these.
+    """
 
     source: SourceText
     shown: str
-    pieces: tuple[_Piece, ...] = ()
-    assertions: tuple[nodes.Assertion, ...] = ()
-    compiled: Mapping[str, CompiledAssertion] = field(default_factory=dict)
+    count: int = 0
+    stretches: tuple[Stretch, ...] = ()
+    new: tuple[tuple[str, Piece], ...] = ()
+    readings: tuple[Reading, ...] = ()
     bindings: tuple[nodes.Binding, ...] = ()
 
 
@@ -89,6 +87,7 @@ class Work:
     paths: tuple[str | Path, ...]
     store: Path | None = None
     now: datetime | None = None
+    watch: Watch = unwatched
     files: tuple[_File, ...] = ()
     configuration: Configuration = field(default_factory=Configuration)
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -107,19 +106,21 @@ class Stages(NamedTuple):
     """The way of a file into the store."""
 
     read: Stage
+    split: Stage
     parse: Stage
-    compile: Stage
     resolve: Stage
     lint: Stage
     publish: Stage
 
 
-def compile_paths(paths: Iterable[str | Path], store_path: str | Path, now: datetime) -> Compilation:
-    """Compile files into a new generation, or say what is wrong with them. `now` is aware.
+def compile_paths(
+    paths: Iterable[str | Path], store_path: str | Path, now: datetime, watch: Watch = unwatched
+) -> Compilation:
+    """Compile files into a new generation, or say what is wrong with them. `now` is aware; `watch` sees it go on.
 
     Raises StoreError where the store itself cannot be used.
     """
-    work = Work(tuple(paths), Path(store_path), now)
+    work = Work(tuple(paths), Path(store_path), now, watch)
     for stage in STAGES:
         work = stage(work)
     findings = _findings(work)
@@ -152,10 +153,27 @@ def _read(work: Work) -> Work:
     return replace(work, files=tuple(files)).with_findings(findings)
 
 
+def _split(work: Work) -> Work:
+    """Policies to pieces, an assertion each, and which of them the store does not know."""
+    pieces: dict[str, list[tuple[str, Piece]]] = {}
+    stretches: dict[str, tuple[Stretch, ...]] = {}
+    for each in work.files:
+        if each.source.kind is SourceKind.POLICY:
+            found = [(_digest(piece.text), piece) for piece in split_assertions(each.source.text)]
+            pieces[each.source.name] = found
+            stretches[each.source.name] = stretches_of([(piece.line, digest) for digest, piece in found])
+    lacking = _lacking(work.store, [each for found in stretches.values() for each in found])
+    files = []
+    for each in work.files:
+        mine = pieces.get(each.source.name, [])
+        new = mine if lacking is None else [each for each in mine if each[0] in lacking]
+        files.append(replace(each, count=len(mine), stretches=stretches.get(each.source.name, ()), new=tuple(new)))
+    return replace(work, files=tuple(files))
+
+
 def _parse(work: Work) -> Work:
-    """Texts to nodes: bindings of configurations, and those assertions of policies that the store does not know."""
-    pieces = {each.source.name: _pieces(each.source) for each in work.files}
-    known = _known(work.store, (piece.digest for found in pieces.values() for piece in found))
+    """Texts to what they say: bindings of configurations, and the new assertions of policies, compiled."""
+    reader = Reader()
     files, findings = [], list[Diagnostic]()
     for each in work.files:
         name = each.source.name
@@ -166,26 +184,9 @@ def _parse(work: Work) -> Work:
             if each.source.exposed and any(is_key(binding) for binding in conf.bindings):
                 findings.append(exposure(each.source))
         else:
-            policy = parse_policy(_without(each.source.text, pieces[name], known), name)
-            files.append(replace(each, pieces=pieces[name], assertions=policy.assertions))
-            findings += policy.diagnostics
-    return replace(work, files=tuple(files)).with_findings(findings)
-
-
-def _compile(work: Work) -> Work:
-    """Nodes of assertions to their compiled form."""
-    files, findings = [], list[Diagnostic]()
-    for each in work.files:
-        compiled = {}
-        for assertion in each.assertions:
-            try:
-                made = compile_assertion(assertion, each.source.name)
-            except GrammarError as error:
-                findings += error.diagnostics
-                continue
-            compiled[made.digest] = made
-            findings += _unsealed(made, assertion.span)
-        files.append(replace(each, compiled=compiled))
+            readings = tuple(reader.read(piece, digest, name) for digest, piece in work.watch("parsing", each.new))
+            files.append(replace(each, readings=readings))
+            findings += (finding for reading in readings for finding in (*reading.diagnostics, *_unsealed(reading)))
     return replace(work, files=tuple(files)).with_findings(findings)
 
 
@@ -198,10 +199,28 @@ def _resolve(work: Work) -> Work:
 
 def _lint(work: Work) -> Work:
     """What authors seldom mean, in the assertions that were parsed. Who delegates to whom can be seen in all alone."""
-    found = [finding for each in work.files for finding in lint_policy(each.assertions, each.source.name)]
+    findings: list[Diagnostic] = []
+    patterns = Patterns()
+    for each in work.files:
+        name, usable = each.source.name, _usable(each)
+        is_ipsec = any(asks_for_ipsec(Subject(reading.draft(), name)) for reading in usable)
+        for reading in usable:
+            # A draft has no places of its own, but says whether there is anything to be said at all.
+            if lint_subject(Subject(reading.draft(), name), patterns, is_ipsec=is_ipsec):
+                findings += lint_subject(Subject(reading.exact(), name), patterns, is_ipsec=is_ipsec)
     if work.store is None and not _findings(work).has_errors:
-        found += lint_delegation([(each.source.name, each.assertions) for each in work.files])
-    return work.with_findings(found)
+        findings += _lint_delegation(work.files)
+    return work.with_findings(findings)
+
+
+def _usable(file: _File) -> list[Reading]:
+    return [reading for reading in file.readings if reading.compiled is not None]
+
+
+def _lint_delegation(files: Sequence[_File]) -> list[Diagnostic]:
+    if not lint_delegation([(each.source.name, [reading.draft() for reading in _usable(each)]) for each in files]):
+        return []
+    return lint_delegation([(each.source.name, [reading.exact() for reading in _usable(each)]) for each in files])
 
 
 def _publish(work: Work) -> Work:
@@ -209,11 +228,11 @@ def _publish(work: Work) -> Work:
     if work.store is None or work.now is None or _findings(work).has_errors:
         return work
     with open_store(work.store) as store:
-        publication = store.publish([_source(each) for each in work.files], work.now)
+        publication = store.publish([_source(each) for each in work.files], work.now, work.watch)
     return replace(work, generation=publication.generation, published=publication.published)
 
 
-STAGES = Stages(read=_read, parse=_parse, compile=_compile, resolve=_resolve, lint=_lint, publish=_publish)
+STAGES = Stages(read=_read, split=_split, parse=_parse, resolve=_resolve, lint=_lint, publish=_publish)
 """In this order."""
 
 
@@ -224,63 +243,35 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("latin-1", "backslashreplace")).hexdigest()
 
 
-def _pieces(source: SourceText) -> tuple[_Piece, ...]:
-    """The assertions of a policy, unparsed; nothing of a configuration."""
-    if source.kind is SourceKind.CONFIGURATION:
-        return ()
-    return tuple(_Piece(offset, line, text, _digest(text)) for offset, line, text in split_assertions(source.text))
-
-
-def _known(store: Path | None, digests: Iterable[str]) -> frozenset[str]:
-    """The digests that the store has; none where it cannot be asked, which publishing will then say."""
+def _lacking(store: Path | None, stretches: Iterable[Stretch]) -> frozenset[str] | None:
+    """What has to be parsed; None, everything, where the store cannot be asked, which publishing will then say."""
     if store is None or not store.exists():
-        return frozenset()
+        return None
     try:
         with open_store(store) as opened:
-            return opened.known(digests)
+            return opened.lacking(stretches)
     except StoreError:
-        return frozenset()
+        return None
 
 
-def _without(text: str, pieces: Iterable[_Piece], known: Collection[str]) -> str:
-    """The text with its known assertions blanked: the others stay at their offsets, and in their lines."""
-    if not known:
-        return text
-    parts: list[str] = []
-    end = 0
-    skipped = False
-    for piece in pieces:
-        if piece.digest in known:
-            skipped = True
-            continue
-        gap = text[end : piece.offset]
-        parts += (_blanked(gap, first=end == 0) if skipped else gap, piece.text)
-        end, skipped = piece.offset + len(piece.text), False
-    return "".join(parts)
-
-
-def _blanked(gap: str, *, first: bool) -> str:
-    """As many characters and as many newlines, with an empty line at each end where an assertion stands."""
-    newlines = gap.count("\n")
-    blanks = " " * (len(gap) - newlines)
-    return blanks + "\n" * newlines if first else "\n" + blanks + "\n" * (newlines - 1)
-
-
-def _unsealed(compiled: CompiledAssertion, span: nodes.Span) -> Iterable[Diagnostic]:
+def _unsealed(reading: Reading) -> Iterable[Diagnostic]:
     """An error if a passphrase would enter the store in the clear."""
+    compiled = reading.compiled
+    if compiled is None:
+        return
     principals = (compiled.authorizer, *licensees_of(compiled.licensees))
     values = (*principals, *compiled.constants, *(value for _, value in compiled.local_constants))
     if any(escapes_sealing(each) for each in values):
         message = "a passphrase is put together from pieces, broken over lines, or its prefix is in capitals"
         hint = 'write it as one string, "passphrase:...", or as its digest, "passphrase-sha1-hex:..."'
-        yield Diagnostic("PD005", message, compiled.place.source, span, hint)
+        yield Diagnostic("PD005", message, compiled.place.source, reading.exact().span, hint)
 
 
 def _source(file: _File) -> Source:
     name, kind = file.source.name, str(file.source.kind)
     if file.source.kind is SourceKind.POLICY:
-        passages = tuple(Passage(each.digest, each.line, file.compiled.get(each.digest)) for each in file.pieces)
-        return Source(name, kind, _digest(file.source.text), passages)
+        compiled = {each.compiled.digest: each.compiled for each in file.readings if each.compiled is not None}
+        return Source(name, kind, _digest(file.source.text), file.stretches, compiled)
     settings = tuple(
         Setting(each.span.line, each.section, each.tag, each.value)
         for each in seal_bindings(file.bindings)
@@ -304,8 +295,8 @@ def _counts(work: Work) -> dict[str, int]:
     written = {binding.section.lower() for each in work.files for binding in each.bindings}
     return {
         "files": len(work.files),
-        "assertions": sum(len(each.pieces) for each in work.files),
-        "parsed": sum(len(each.assertions) for each in work.files),
+        "assertions": sum(each.count for each in work.files),
+        "parsed": sum(each.compiled is not None for file in work.files for each in file.readings),
         "bindings": sum(len(each.bindings) for each in work.files),
         "peers": sum(name.lower() in written for name in work.configuration.peers),
         "connections": len(work.configuration.connections),

@@ -30,7 +30,7 @@ from policydb.lint_support import (
 from policydb.regex import Patterns
 from policydb.request import DEFAULT_VALUES
 
-__all__ = ["MEANINGS", "lint_delegation", "lint_policy"]
+__all__ = ["MEANINGS", "lint_delegation", "lint_policy", "lint_subject"]
 
 MEANINGS = {
     "KN101": "warning: a POLICY assertion with neither Licensees nor Conditions allows everything to everybody",
@@ -74,17 +74,23 @@ def lint_policy(
     subjects = [Subject(each, source) for each in assertions]
     is_ipsec = any(asks_for_ipsec(each) for each in subjects)
     patterns = Patterns()
+    return [found for each in subjects for found in lint_subject(each, patterns, is_ipsec=is_ipsec, values=values)]
+
+
+def lint_subject(
+    subject: Subject, patterns: Patterns, *, is_ipsec: bool, values: Sequence[str] = DEFAULT_VALUES
+) -> list[Diagnostic]:
+    """Everything doubtful in one assertion; `is_ipsec`: some assertion of its source asks for IPsec."""
     found: list[Diagnostic] = []
-    for subject in subjects:
-        for check in _CHECKS:
+    for check in _CHECKS:
+        found += check(subject)
+    found += _results(subject, values)
+    found += doubtful_patterns(subject, patterns)
+    found += doubtful_clauses(subject, values)
+    found += doubtful_numbers(subject, is_ipsec=is_ipsec)
+    if is_ipsec:
+        for check in _IPSEC_CHECKS:
             found += check(subject)
-        found += _results(subject, values)
-        found += doubtful_patterns(subject, patterns)
-        found += doubtful_clauses(subject, values)
-        found += doubtful_numbers(subject, is_ipsec=is_ipsec)
-        if is_ipsec:
-            for check in _IPSEC_CHECKS:
-                found += check(subject)
     return sorted(found, key=lambda each: (each.span.start, each.code))
 
 

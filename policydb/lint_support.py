@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from grammar import nodes
-from grammar.errors import Diagnostic, Severity
+from grammar.errors import Diagnostic, Severity, shortened
 from grammar.principal import KEY_PREFIXES
 from policydb.attributes import APP_DOMAIN, suggest
 
@@ -62,7 +62,7 @@ class Subject:
 
     def warning(self, code: str, message: str, span: nodes.Span, hint: str = "") -> Diagnostic:
         """A finding in this assertion."""
-        return Diagnostic(code, message, self.source, span, hint, Severity.WARNING)
+        return Diagnostic(code, shortened(message), self.source, span, shortened(hint), Severity.WARNING)
 
 
 def nodes_by_kind(root: object) -> Mapping[type, list[Any]]:

@@ -1,8 +1,9 @@
 """The tables of the store, and the steps that make them.
 
-A generation is a list of sources; a source is one version of one file, known by the digest of what is kept of it. So a
-file that did not change is shared by generations, and an assertion that did not change is shared by sources. Rows are
-added and never changed: a reader that knows its generation's number sees the same rows for ever.
+A generation is a list of sources; a source is one version of one file, known by the digest of what is kept of it, and
+a list of stretches (policydb.stretches) if it is a policy. So a file that did not change is shared by generations, a
+stretch that did not change by sources, and an assertion that did not change by stretches. Rows are added and never
+changed: a reader that knows its generation's number sees the same rows for ever.
 
 Nothing executable is kept (shapes and licensees are JSON, constants texts), and nothing secret (policydb.sealing).
 This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer share it.
@@ -100,14 +101,30 @@ _FIRST = (
     ) STRICT, WITHOUT ROWID
     """,
     """
+    CREATE TABLE stretch (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE
+    ) STRICT
+    """,
+    # Lines of a stretch count from its first one, lines of a source from the start of the file.
+    """
     CREATE TABLE appearance (
-        source INTEGER NOT NULL REFERENCES source (id),
+        stretch INTEGER NOT NULL REFERENCES stretch (id),
         line INTEGER NOT NULL,
         assertion INTEGER NOT NULL REFERENCES assertion (id),
+        PRIMARY KEY (stretch, line)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX appearance_assertion ON appearance (assertion, stretch)",
+    """
+    CREATE TABLE source_stretch (
+        source INTEGER NOT NULL REFERENCES source (id),
+        line INTEGER NOT NULL,
+        stretch INTEGER NOT NULL REFERENCES stretch (id),
         PRIMARY KEY (source, line)
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE INDEX appearance_assertion ON appearance (assertion, source)",
+    "CREATE INDEX source_stretch_stretch ON source_stretch (stretch, source)",
     """
     CREATE TABLE binding (
         source INTEGER NOT NULL REFERENCES source (id),

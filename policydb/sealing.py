@@ -21,10 +21,10 @@ AUTHENTICATION = "authentication"
 # From the prefix to the end of its literal or, in a comment, of its line. Sealing never adds or takes a line.
 _PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
 _BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORECASE | re.DOTALL)
-# A line that sets the tag, also where it is commented out; words may stand between the tag and its "=".
-_KEY_LINE = re.compile(
-    rf"^([ \t#;]*{AUTHENTICATION}(?![^ \t=])[^=\n]*=[ \t]*)((?:\\\n|[^\n])*)", re.IGNORECASE | re.MULTILINE
-)
+# A line that starts with a word, also where it is commented out: what stands before its value, and the value.
+_LINE = re.compile(r"^([ \t#;]*([A-Za-z0-9_-]+)[ \t]*[=:]?[ \t]*)((?:\\\n|[^\n])*)", re.MULTILINE)
+_SLIPS = 2
+"""As many letters may be wrong, missing or too many in a tag that is meant to be Authentication."""
 _VISIBLE = re.compile(r"[^\n]")
 
 
@@ -58,8 +58,35 @@ def escapes_sealing(principal: str) -> bool:
 
 
 def hide_keys(text: str) -> str:
-    """An isakmpd.conf as it may be shown: every pre-shared key as asterisks, nothing else moved."""
-    return _KEY_LINE.sub(lambda found: found[1] + _VISIBLE.sub("*", found[2]), text)
+    """An isakmpd.conf as it may be shown: every pre-shared key as asterisks, nothing else moved.
+
+    A line counts whose first word is Authentication or nearly so, whatever follows: mistyped lines are what is shown.
+    """
+    return _LINE.sub(_hidden, text)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    head, word, rest = found.groups()
+    tag = word.lower()
+    if _is_near(tag, AUTHENTICATION):
+        return head + _VISIBLE.sub("*", rest)
+    if tag.startswith(AUTHENTICATION) and tag[len(AUTHENTICATION)] not in "_-":
+        # The blank between tag and key was forgotten.
+        shown = found.start(2) - found.start() + len(AUTHENTICATION)
+        return head[:shown] + _VISIBLE.sub("*", head[shown:] + rest)
+    return found[0]
+
+
+def _is_near(word: str, meant: str) -> bool:
+    """Whether `word` becomes `meant` by changing, adding or leaving out _SLIPS letters at most (Levenshtein)."""
+    if abs(len(word) - len(meant)) > _SLIPS:
+        return False
+    row = list(range(len(meant) + 1))
+    for number, letter in enumerate(word, 1):
+        above, row = row, [number]
+        for place, other in enumerate(meant):
+            row.append(min(above[place] + (letter != other), above[place + 1] + 1, row[place] + 1))
+    return row[-1] <= _SLIPS
 
 
 def seal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:

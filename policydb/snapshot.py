@@ -28,18 +28,19 @@ if TYPE_CHECKING:  # a question about policy alone needs neither, and they are s
 
 # CROSS JOIN keeps SQLite to this order of look-ups, statistics or none: from the principal outward, never over a table.
 _ASSERTION = (
-    "SELECT source.name, appearance.line, assertion.digest, author.name, assertion.licensees, shape.text,"
-    " assertion.constants, assertion.spans, assertion.local_constants, assertion.text"
+    "SELECT source.name, source_stretch.line + appearance.line, assertion.digest, author.name, assertion.licensees,"
+    " shape.text, assertion.constants, assertion.spans, assertion.local_constants, assertion.text"
 )
 _IN_GENERATION = (
     " CROSS JOIN appearance ON appearance.assertion = assertion.id"
     " CROSS JOIN generation_source ON generation_source.generation = :generation"
-    " AND generation_source.source = appearance.source"
-    " CROSS JOIN source ON source.id = appearance.source"
+    " CROSS JOIN source_stretch ON source_stretch.stretch = appearance.stretch"
+    " AND source_stretch.source = generation_source.source"
+    " CROSS JOIN source ON source.id = generation_source.source"
     " CROSS JOIN principal AS author ON author.id = assertion.authorizer"
     " LEFT JOIN shape ON shape.id = assertion.shape"
 )
-_IN_ORDER = " ORDER BY generation_source.position, appearance.line"
+_IN_ORDER = " ORDER BY generation_source.position, source_stretch.line, appearance.line"
 
 LICENSING = "".join(
     (
@@ -54,7 +55,8 @@ LICENSING = "".join(
 AUTHORIZED = "".join(
     (
         _ASSERTION,
-        " FROM principal AS wanted CROSS JOIN assertion ON assertion.authorizer = wanted.id",
+        " FROM principal AS wanted CROSS JOIN assertion INDEXED BY assertion_authorizer",
+        " ON assertion.authorizer = wanted.id",
         _IN_GENERATION,
         " WHERE wanted.name = :principal",
         _IN_ORDER,

@@ -5,12 +5,11 @@ The file is made with mode 0600. It holds no passphrase, but digests of passphra
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,21 +22,14 @@ from policydb.graph import CompiledAssertion
 from policydb.memory import licensees_of
 from policydb.rows import encode
 from policydb.storefile import StoreError, check_version, explained, has_tables
+from policydb.stretches import Stretch
+from policydb.watching import Watch, unwatched
 
 POLICY = "policy"
 CONFIGURATION = "configuration"
 
 LOCK_TIMEOUT = 5.0
 """Seconds that a writer waits for another one before it gives up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """An assertion in its place. `digest` is SHA-256 over its text; `compiled` None: the store has it already."""
-
-    digest: str
-    line: int
-    compiled: CompiledAssertion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +44,16 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One version of one file, compiled. `digest` covers everything that is kept of it."""
+    """One version of one file. `digest` covers everything that is kept of it.
+
+    `compiled` are the assertions of its stretches by the digests of their texts, but for those that the store has.
+    """
 
     name: str
     kind: str
     digest: str
-    passages: tuple[Passage, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
+    compiled: Mapping[str, CompiledAssertion] = field(default_factory=dict)
     settings: tuple[Setting, ...] = ()
 
 
@@ -100,26 +96,28 @@ class Store:
         """Let go of the file."""
         self._database.close()
 
-    def known(self, digests: Iterable[str]) -> frozenset[str]:
-        """Those of the digests whose assertions need not be compiled again."""
+    def lacking(self, stretches: Iterable[Stretch]) -> frozenset[str]:
+        """The digests of the assertions in these stretches that have to be compiled: of all but what is there."""
+        stretches = tuple(stretches)
         with explained(self._path):
             connection = self._database.conn
             if not has_tables(connection):
-                return frozenset()
-            rows = connection.execute(
-                "SELECT digest FROM json_each(?) CROSS JOIN assertion ON digest = json_each.value AND format = ?",
-                (json.dumps(list(digests)), schema.FORMAT),
+                return frozenset(digest for each in stretches for _, digest in each.passages)
+            kept = _found(
+                connection, "SELECT digest FROM stretch WHERE digest = :digest", [s.digest for s in stretches]
             )
-            return frozenset(digest for (digest,) in rows)
+            asked = {digest for each in stretches if each.digest not in kept for _, digest in each.passages}
+            single = "SELECT digest FROM assertion WHERE digest = :digest AND format = :format"
+            return frozenset(asked - _found(connection, single, asked))
 
-    def publish(self, sources: Sequence[Source], now: datetime) -> Publication:
+    def publish(self, sources: Sequence[Source], now: datetime, watch: Watch = unwatched) -> Publication:
         """Make the sources the new generation, unless they are the current one already.
 
-        `now` must be aware. Raises StoreError; then nothing at all has changed.
+        `now` must be aware; `watch` sees the assertions go by. Raises StoreError; then nothing at all has changed.
         """
         with explained(self._path), self._transaction() as connection:
             _migrations().apply(self._database)
-            ids = [_source_id(connection, each) for each in sources]
+            ids = [_source_id(connection, each, watch) for each in sources]
             number, current = _current(connection)
             if number and ids == current:
                 return Publication(number, published=False)
@@ -183,7 +181,7 @@ def _current(connection: sqlite3.Connection) -> tuple[int, list[int]]:
     return number, [source for (source,) in rows]
 
 
-def _source_id(connection: sqlite3.Connection, source: Source) -> int:
+def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> int:
     """The row of this version of this file, written with all its content if it is new."""
     identity = (source.name, source.digest, schema.FORMAT)
     row = connection.execute("SELECT id FROM source WHERE name = ? AND digest = ? AND format = ?", identity).fetchone()
@@ -193,11 +191,10 @@ def _source_id(connection: sqlite3.Connection, source: Source) -> int:
         "INSERT INTO source (name, digest, format, kind) VALUES (?, ?, ?, ?)", (*identity, source.kind)
     )
     number = cursor.lastrowid or 0
-    _write_assertions(connection, [each.compiled for each in source.passages if each.compiled is not None])
+    _write_assertions(connection, watch("storing", tuple(source.compiled.values())))
     connection.executemany(
-        "INSERT INTO appearance (source, line, assertion)"
-        " VALUES (?, ?, (SELECT id FROM assertion WHERE digest = ? AND format = ?))",
-        [(number, each.line, each.digest, schema.FORMAT) for each in source.passages],
+        "INSERT INTO source_stretch (source, line, stretch) VALUES (?, ?, ?)",
+        [(number, each.line, _stretch_id(connection, each)) for each in source.stretches],
     )
     connection.executemany(
         "INSERT INTO binding (source, line, section, tag, value) VALUES (?, ?, ?, ?, ?)",
@@ -206,26 +203,46 @@ def _source_id(connection: sqlite3.Connection, source: Source) -> int:
     return number
 
 
-def _write_assertions(connection: sqlite3.Connection, new: Sequence[CompiledAssertion]) -> None:
+def _stretch_id(connection: sqlite3.Connection, stretch: Stretch) -> int:
+    """The row of a stretch, written with its list of assertions if it is new."""
+    row = connection.execute("SELECT id FROM stretch WHERE digest = ?", (stretch.digest,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    number = connection.execute("INSERT INTO stretch (digest) VALUES (?)", (stretch.digest,)).lastrowid or 0
+    connection.executemany(
+        "INSERT INTO appearance (stretch, line, assertion)"
+        " VALUES (?, ?, (SELECT id FROM assertion WHERE digest = ? AND format = ?))",
+        [(number, line, digest, schema.FORMAT) for line, digest in stretch.passages],
+    )
+    return number
+
+
+def _write_assertions(connection: sqlite3.Connection, new: Iterable[CompiledAssertion]) -> None:
     """Assertions, their principals and their shapes; what is there already stays as it is."""
-    named = [(each.digest, each.authorizer, licensees_of(each.licensees)) for each in new]
-    connection.executemany(
-        "INSERT OR IGNORE INTO principal (name) VALUES (?)",
-        ((name,) for _, authorizer, licensees in named for name in (authorizer, *sorted(licensees))),
-    )
-    connection.executemany(
-        "INSERT OR IGNORE INTO shape (text) VALUES (?)", ((each.shape,) for each in new if each.shape is not None)
-    )
-    connection.executemany(
-        "INSERT OR IGNORE INTO assertion"
-        " (format, digest, authorizer, licensees, shape, constants, spans, local_constants, text)"
-        " VALUES (?, ?, (SELECT id FROM principal WHERE name = ?), ?,"
-        " (SELECT id FROM shape WHERE text = ?), ?, ?, ?, ?)",
-        ((schema.FORMAT, *encode(each)) for each in new),
-    )
-    connection.executemany(
-        "INSERT OR IGNORE INTO licensee (principal, assertion)"
-        " SELECT principal.id, assertion.id FROM principal CROSS JOIN assertion"
-        " WHERE principal.name = ? AND assertion.digest = ? AND assertion.format = ?",
-        ((name, digest, schema.FORMAT) for digest, _, licensees in named for name in licensees),
-    )
+    for each in new:
+        named = licensees_of(each.licensees)
+        connection.executemany(_PRINCIPAL, [(name,) for name in (each.authorizer, *sorted(named))])
+        if each.shape is not None:
+            connection.execute("INSERT OR IGNORE INTO shape (text) VALUES (?)", (each.shape,))
+        connection.execute(_ASSERTION, (schema.FORMAT, *encode(each)))
+        connection.executemany(_LICENSEE, [(name, each.digest, schema.FORMAT) for name in named])
+
+
+_PRINCIPAL = "INSERT OR IGNORE INTO principal (name) VALUES (?)"
+_ASSERTION = (
+    "INSERT OR IGNORE INTO assertion"
+    " (format, digest, authorizer, licensees, shape, constants, spans, local_constants, text)"
+    " VALUES (?, ?, (SELECT id FROM principal WHERE name = ?), ?,"
+    " (SELECT id FROM shape WHERE text = ?), ?, ?, ?, ?)"
+)
+_LICENSEE = (
+    "INSERT OR IGNORE INTO licensee (principal, assertion)"
+    " SELECT principal.id, assertion.id FROM principal CROSS JOIN assertion"
+    " WHERE principal.name = ? AND assertion.digest = ? AND assertion.format = ?"
+)
+
+
+def _found(connection: sqlite3.Connection, query: str, digests: Iterable[str]) -> frozenset[str]:
+    """The digests for which the query has a row."""
+    rows = (connection.execute(query, {"digest": each, "format": schema.FORMAT}).fetchone() for each in digests)
+    return frozenset(row[0] for row in rows if row is not None)

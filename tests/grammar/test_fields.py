@@ -94,3 +94,24 @@ def test_a_field_given_twice_names_the_line_of_blanks_that_did_not_separate() ->
     (mistake,) = split_fields("Authorizer: a\n  \nAuthorizer: b\n").mistakes
     assert mistake.code == Code.DUPLICATE_FIELD
     assert "make it empty" in mistake.hint
+
+
+@given(st.text(st.sampled_from("a:# \t\n"), max_size=60))
+def test_assertions_are_what_lies_between_empty_lines(text: str) -> None:
+    expected, current = [], []
+    lines = [*text.splitlines(keepends=True), "\n"]
+    for number, line in enumerate(lines):
+        if line != "\n":
+            current.append((number, line))
+        elif current:
+            piece = "".join(each for _, each in current)
+            if any(each.strip() and not each.strip().startswith("#") for _, each in current):
+                expected.append((len("".join(lines[: current[0][0]])), current[0][0] + 1, piece))
+            current = []
+    assert split_assertions(text) == expected
+
+
+def test_an_indented_comment_in_front_continues_no_field() -> None:
+    (mistake,) = split_fields(" # comment\nAuthorizer: a\n").mistakes
+    assert (mistake.code, mistake.start, mistake.end) == (Code.STRAY_LINE, 0, 10)
+    assert split_fields("# comment\nAuthorizer: a\n # comment\n").mistakes == ()

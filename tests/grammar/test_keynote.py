@@ -65,7 +65,7 @@ def test_version_2_is_a_number_or_a_string(version: str) -> None:
 
 
 def test_d28_a_comment_may_stand_before_the_version() -> None:
-    assert parse_assertion(f"# c\n\t# d\nKeyNote-Version: 2\n{HEAD}", "t").authorizer.name == "POLICY"
+    assert parse_assertion(f"# c\n# d\nKeyNote-Version: 2\n{HEAD}", "t").authorizer.name == "POLICY"
 
 
 def test_octets_above_127_are_text_in_strings_and_comments() -> None:

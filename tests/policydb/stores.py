@@ -8,7 +8,8 @@ from pathlib import Path
 
 from policydb.decision import Place
 from policydb.graph import CompiledAssertion, Principals
-from policydb.store import Passage, Publication, Source, open_store
+from policydb.store import Publication, Source, open_store
+from policydb.stretches import stretches_of
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 
@@ -34,8 +35,8 @@ def assertion(
 def source(name: str, *assertions: CompiledAssertion) -> Source:
     """A policy file of these assertions, one in every tenth line."""
     digest = hashlib.sha256(repr(assertions).encode()).hexdigest()
-    passages = tuple(Passage(each.digest, 10 * line + 1, each) for line, each in enumerate(assertions))
-    return Source(name, "policy", digest, passages)
+    stretches = stretches_of((10 * line + 1, each.digest) for line, each in enumerate(assertions))
+    return Source(name, "policy", digest, stretches, {each.digest: each for each in assertions})
 
 
 def publish(path: Path, *sources: Source) -> Publication:

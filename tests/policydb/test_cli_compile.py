@@ -211,3 +211,40 @@ def test_whatever_octets_a_file_holds_are_checked_compiled_and_asked(octets: byt
         assert run(["query", "--policy", str(path), "--authorizer", "a"]) in {0, 1, 2}
         if checked == 0:
             assert run(["explain", "--store", store, "--authorizer", "a"]) in {0, 1}
+
+
+def many(count: int) -> Path:
+    path = Path("many.policy")
+    path.write_text("\n".join(f'Authorizer: "POLICY"\nLicensees: "k{number}"\n' for number in range(count)))
+    return path
+
+
+class Screen(io.StringIO):
+    """Standard error, a terminal or none."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+def test_a_terminal_shows_how_far_a_long_compilation_is(policydb: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    many(1_500)
+    shown = Screen(True)
+    with redirect_stderr(shown), redirect_stdout(io.StringIO()):
+        assert run(["compile", "many.policy"]) == 0
+    assert "parsing" in shown.getvalue()
+    assert "storing" in shown.getvalue()
+    assert "100%" in shown.getvalue()
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("count", "terminal"), [(1_500, False), (3, True)])
+def test_nothing_is_shown_elsewhere_or_of_a_short_one(policydb: Run, count: int, terminal: bool) -> None:
+    many(count)
+    shown = Screen(terminal)
+    with redirect_stderr(shown), redirect_stdout(io.StringIO()):
+        assert run(["compile", "many.policy"]) == 0
+    assert shown.getvalue() == ""

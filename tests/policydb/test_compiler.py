@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from grammar.errors import Severity, render
-from grammar.keynote import split_assertions
-from policydb import compiler
 from policydb.compiler import STAGES, Compilation, check_paths, compile_paths
 from policydb.request import Request
 from policydb.schema import Generation
 from policydb.snapshot import list_generations, open_snapshot
-from policydb.sources import SourceKind, SourceText
 from policydb.storefile import StoreError
+from policydb.watching import Item
 from tests.policydb.confs import WHOLE, altered
 from tests.policydb.stores import NOON
 
@@ -69,7 +66,7 @@ def codes(found: Compilation) -> list[str]:
 
 
 def test_the_stages_are_named_and_in_order() -> None:
-    assert STAGES._fields == ("read", "parse", "compile", "resolve", "lint", "publish")
+    assert STAGES._fields == ("read", "split", "parse", "resolve", "lint", "publish")
 
 
 def test_a_policy_and_a_configuration_make_a_generation(store: Path, policy: Path, conf: Path) -> None:
@@ -173,6 +170,57 @@ def test_lines_that_move_are_parsed_no_more_and_found_in_their_new_place(store: 
     assert places == [3, 7, 12]
 
 
+def many(count: int, changed: int | None = None) -> str:
+    """A policy of so many assertions of one shape, one of which may have a line more."""
+    return "\n".join(
+        f'Authorizer: "POLICY"\nLicensees: "k{number}"\n' + (number == changed) * 'Conditions: a == "b";\n'
+        for number in range(count)
+    )
+
+
+def rows(store: Path) -> int:
+    with sqlite3.connect(store) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        counts = [f"SELECT count(*) FROM {name}" for (name,) in tables]  # noqa: S608 - names of our own tables
+        return sum(int(connection.execute(each).fetchone()[0]) for each in counts)
+
+
+@pytest.mark.parametrize("place", [0, 1_000, 1_999])
+def test_a_change_writes_little_and_old_generations_stay_readable(store: Path, policy: Path, place: int) -> None:
+    private(policy, many(2_000))
+    compiled(store, policy)
+    before = rows(store)
+    private(policy, many(2_000, place))
+    assert compiled(store, policy).counts["parsed"] == 1
+    assert rows(store) - before < 1_000
+    for generation, moved in ((1, 0), (2, 1)):
+        with open_snapshot(store, generation) as snapshot:
+            lines = [each.place.line for each in snapshot.authorized_by("POLICY")]
+            assert lines == [1 + 3 * number + moved * (number > place) for number in range(2_000)]
+            assert snapshot.allows(Request((f"k{place}",))) is (generation == 1)
+
+
+def test_whoever_waits_sees_what_is_parsed_and_what_is_stored(store: Path, policy: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    def watch(doing: str, items: Sequence[Item], /) -> Iterator[Item]:
+        for number, each in enumerate(items, 1):
+            seen.append((doing, number, len(items)))
+            yield each
+
+    compile_paths([policy], store, NOON, watch)
+    assert seen == [("parsing", 1, 2), ("parsing", 2, 2), ("storing", 1, 2), ("storing", 2, 2)]
+
+
+def test_every_finding_is_that_of_a_file_on_its_own(store: Path, policy: Path) -> None:
+    """Findings of filled shapes have the places of the parser, linted ones too."""
+    one = 'Authorizer: "POLICY"\nLicensees: "k"\nConditions: app_domain == "IPsec policy" && esp_present == "{}";\n'
+    words = ["yes", "no", "yes", "ys", "yes", "maybe"]
+    private(policy, "\n".join(one.format(word) for word in words))
+    found = compiled(store, policy).diagnostics
+    assert [(each.code, each.span.line, each.span.column) for each in found] == [("KN109", 15, 60), ("KN109", 23, 60)]
+
+
 def test_an_error_behind_known_assertions_is_shown_in_its_place(store: Path, policy: Path) -> None:
     compiled(store, policy)
     text = POLICY + '\nAuthorizer: "POLICY"\nConditions: a = "b";\n\n' + POLICY
@@ -181,21 +229,6 @@ def test_an_error_behind_known_assertions_is_shown_in_its_place(store: Path, pol
     fresh = check_paths([policy])
     assert found.diagnostics == fresh.diagnostics
     assert {each.span.line for each in found.diagnostics} == {text[: text.index("a = ")].count("\n") + 1}
-
-
-_PIECES = st.sampled_from(
-    ["Authorizer: x\nLicensees: y\n", 'Authorizer: "b"\n', "# only a comment\n", "Licensees: no\n", "broken\n line\n"]
-)
-
-
-@settings(max_examples=150)
-@given(st.lists(st.tuples(_PIECES, st.integers(1, 3))), st.integers(0, 2), st.data())
-def test_what_is_left_out_moves_nothing_else(pieces: list[tuple[str, int]], start: int, data: st.DataObject) -> None:
-    text = "\n" * start + "".join(piece + "\n" * gap for piece, gap in pieces)
-    before = compiler._pieces(SourceText("x", SourceKind.POLICY, text))
-    known = {each.digest for each in before if data.draw(st.booleans())}
-    after = split_assertions(compiler._without(text, before, known))
-    assert after == [(each.offset, each.line, each.text) for each in before if each.digest not in known]
 
 
 # --- what keeps files from being published ------------------------------------------------------------------------
@@ -335,7 +368,8 @@ def octets(store: Path) -> Iterator[bytes]:
 
 
 def test_no_secret_is_in_the_store_nor_in_its_log(store: Path, tmp_path: Path) -> None:
-    secrets = [b"planted-one", b"planted-two", b"planted-three", b"planted-four", b"planted-five", b"planted-six"]
+    numbers = ("one", "two", "three", "four", "five", "six")
+    secrets = [f"planted-{each}".encode() for each in numbers]
     policy = private(
         tmp_path / "x.policy",
         'Comment: it was passphrase:planted-one\nLocal-Constants: K="passphrase:planted-two"\n'
@@ -357,7 +391,7 @@ def test_no_secret_is_in_the_store_nor_in_its_log(store: Path, tmp_path: Path) -
         assert len(files) == 3
     for content in (*files, *octets(store)):
         assert [each for each in secrets if each in content] == []
-    assert [each for each in secrets[:-1] if each in repr(found).encode()] == []
+    assert [each for each in secrets if each in repr(found).encode()] == []
     with open_snapshot(store) as snapshot:
         assert snapshot.allows(Request(("passphrase:planted-two",)))
         assert snapshot.allows(Request(("passphrase:planted-three",)))
@@ -371,6 +405,29 @@ def test_no_secret_is_shown_with_a_finding(store: Path, conf: Path) -> None:
         shown = render(each, found.sources[each.source])
         assert "nothex" not in shown
         assert "other-key" not in shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " Authentication planted-key",
+        "Authentication planted-key",
+        "authentication: planted-key",
+        "Authenticationplanted-key",
+        "Authentication\tplanted-key = planted-key",
+        "AUTHENTCATION planted-key\\\n  planted-key",
+        "#Authentication planted-key",
+        "Authentication = planted-key\0",
+        "Authentication=planted-key\nAuthentication=planted-key",
+    ],
+)
+@pytest.mark.parametrize("behind", ["", "\n[General]\nRetransmits=never\n"])
+def test_a_mistyped_key_is_neither_shown_nor_stored(store: Path, conf: Path, line: str, behind: str) -> None:
+    private(conf, f"{altered()}\n[x]\n{line}\n{behind}")
+    found = compiled(store, conf)
+    shown = [render(each, found.sources[each.source]) for each in found.diagnostics]
+    assert [each for each in (*shown, repr(found)) if "planted" in each] == []
+    assert [each for each in octets(store) if b"planted" in each] == []
 
 
 @pytest.mark.parametrize(

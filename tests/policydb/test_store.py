@@ -21,8 +21,9 @@ from policydb import schema, store
 from policydb.graph import CompiledAssertion
 from policydb.schema import Generation
 from policydb.snapshot import list_generations, open_snapshot
-from policydb.store import Passage, Publication, Setting, Source, open_store
+from policydb.store import Publication, Setting, Source, open_store
 from policydb.storefile import StoreError
+from policydb.stretches import stretches_of
 from tests.policydb.stores import NOON, assertion, publish, source
 
 ROOT = Path(__file__).parents[2]
@@ -81,9 +82,9 @@ def test_a_known_assertion_needs_not_be_compiled_again(tmp_path: Path) -> None:
     one, two = assertion("POLICY", "k"), assertion("POLICY", "m")
     publish(path, source("a", one))
     with open_store(path) as opened:
-        assert opened.known([one.digest, two.digest]) == {one.digest}
-        passages = (Passage(one.digest, 5), Passage(two.digest, 8, two))
-        opened.publish([Source("a", "policy", "other", passages)], NOON)
+        stretches = stretches_of([(5, one.digest), (8, two.digest)])
+        assert opened.lacking(stretches) == {two.digest}
+        opened.publish([Source("a", "policy", "other", stretches, {two.digest: two})], NOON)
     with open_snapshot(path) as snapshot:
         assert [(each.licensees, each.place.line) for each in snapshot.authorized_by("POLICY")] == [("k", 5), ("m", 8)]
 
@@ -94,7 +95,7 @@ def test_what_an_older_compiler_made_is_not_known(tmp_path: Path, monkeypatch: p
     publish(path, source("a", one))
     monkeypatch.setattr(schema, "FORMAT", schema.FORMAT + 1)
     with open_store(path) as opened:
-        assert opened.known([one.digest]) == frozenset()
+        assert opened.lacking(stretches_of([(1, one.digest)])) == {one.digest}
     assert publish(path, source("a", one)) == Publication(2, published=True)
 
 
@@ -102,7 +103,7 @@ def test_a_passage_that_nobody_compiled_is_refused_and_leaves_nothing_behind(tmp
     path = tmp_path / "policy.db"
     publish(path, source("a", assertion("POLICY", "k")))
     with open_store(path) as opened, pytest.raises(StoreError, match="NOT NULL"):
-        opened.publish([Source("b", "policy", "x", (Passage("unheard of", 1),))], NOON)
+        opened.publish([Source("b", "policy", "x", stretches_of([(1, "unheard of")]))], NOON)
     assert len(list_generations(path)) == 1
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM source").fetchone() == (1,)

@@ -67,4 +67,4 @@ def test_every_exception_is_one_and_has_a_reason() -> None:
         case = by_identity[identity]
         assert answers(case)[0] != case["want"], f"{identity} is no exception any more"
         assert len(reason) > 20
-    assert len(EXCEPTIONS) <= 12
+    assert len(EXCEPTIONS) <= 10
