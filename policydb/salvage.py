@@ -52,7 +52,7 @@ class _Salvage:
         for source, binding in bindings:
             section = binding.section.lower()
             self._values.setdefault(section, {}).setdefault(binding.tag.lower(), binding.value)
-            places[source, binding.span.line] = section
+            places[source, binding.span.line] = places[source, binding.section_span.line] = section
         self._wrong = {places.get((each.source, each.span.line), "") for each in errors}
         self._touched = self._reaching(self._wrong)
 
