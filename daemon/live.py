@@ -206,7 +206,7 @@ class Live:
         self._write.stop()
         overlay = self._copy.overlay(in_force=not self._dirty, findings=self._findings)
         try:
-            write_private(self._path, json.dumps(to_json(overlay), indent=1) + "\n")
+            write_private(self._path, json.dumps(to_json(overlay)) + "\n")
         except FileRefusedError as error:
             self._log.error(str(error))
 

@@ -15,7 +15,8 @@ from typing import Any
 from grammar.nodes import Binding, Span
 from policydb.config import is_kept
 from policydb.predefined import built_in_sections, predefined_section
-from policydb.sealing import AUTHENTICATION, is_key, preshared_key, secret_reference
+from policydb.sealing import AUTHENTICATION, preshared_key, secret_reference
+from policydb.vocabulary import EVERY_TAG
 
 SOURCE = "FIFO"
 """The source that findings about a change name; their line is the number of the change, from 1."""
@@ -106,7 +107,8 @@ def _optional(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 def may_be_shown(section: str, tag: str) -> bool:
     """Whether a tag's value may be logged and kept: it is no key, and no tag that isakmpd.conf(5) does not know."""
-    return tag.lower() != AUTHENTICATION and is_kept(_binding(_Entry(section, tag, "", 1)))
+    lower = tag.lower()
+    return lower != AUTHENTICATION and (lower in EVERY_TAG or is_kept(_binding(_Entry(section, tag, "", 1))))
 
 
 def members_of(text: str) -> list[str]:
@@ -280,15 +282,18 @@ class WorkingCopy:
         return (entry for tags in self._changed.values() for entry in tags.values() if entry)
 
     def _differences(self) -> Iterator[Difference]:
-        for section, tags in self._changed.items():
+        for lower, tags in self._changed.items():
+            base = self._base.get(lower, {})
             for tag, entry in tags.items():
-                base = self._base.get(section, {}).get(tag)
-                before = base[1] if base else None
-                after = _binding(entry) if entry else None
-                either = after or before
+                before = base[tag][1] if tag in base else None
+                either = entry or before
+                old, new = before.value if before else None, entry.text if entry else None
                 # A key counts as another one: its reference stays the same.
-                if either and (is_key(either) or (before and before.value) != (after and after.value)):
-                    yield Difference(either.section, either.tag, _shown(before), _shown(after))
+                if either is None or (old == new and tag != AUTHENTICATION):
+                    continue
+                if not may_be_shown(either.section, tag):
+                    old, new = old and BLANK, new and BLANK
+                yield Difference(either.section, either.tag, old, new)
 
 
 def _binding(entry: _Entry) -> Binding:
@@ -298,9 +303,3 @@ def _binding(entry: _Entry) -> Binding:
 
 def _blanked(binding: Binding) -> Binding:
     return Binding(binding.span, binding.section, binding.tag, BLANK, binding.section_span, binding.value_span)
-
-
-def _shown(binding: Binding | None) -> str | None:
-    if binding is None:
-        return None
-    return binding.value if may_be_shown(binding.section, binding.tag) else BLANK

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grammar.errors import Diagnostic
+from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
 from policydb.config import resolve
 from policydb.connections import Address, Configuration, Connection, Peer
@@ -33,7 +33,7 @@ def salvage(previous: Configuration, bindings: _Bindings) -> Salvaged:
     One that was not there before, or whose section is gone, is left out. Never raises for what the bindings say.
     """
     found = resolve(bindings)
-    findings = tuple(each for each in found.diagnostics if each in found.errors or each.source == SOURCE)
+    findings = tuple(each for each in found.diagnostics if each.severity is Severity.ERROR or each.source == SOURCE)
     if not found.errors:
         return Salvaged(found.configuration, findings)
     return _Salvage(previous, found.configuration, bindings, found.errors).result(findings)
