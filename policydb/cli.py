@@ -330,10 +330,10 @@ def generations(ctx: click.Context, store: str | None, form: str) -> None:
 @_format_option
 @click.pass_context
 def overlay(ctx: click.Context, state: str | None, path: str | None, form: str) -> None:
-    """Show what FIFO commands have changed on the generation in force.
+    """Show what FIFO commands have changed.
 
-    The daemon keeps these changes until its next reload. Without --state and --file they are looked for beside the
-    store. Exit code 0: there are some; 1: there are none.
+    The daemon lays these changes over the generation in force until its next reload. Without --state and --file they
+    are looked for beside the store. Exit code 0: there are some; 1: there are none.
 
     \b
     Example:

@@ -219,6 +219,16 @@ def test_the_file_tells_what_is_changed_to_its_owner_alone(run: Run, world: Worl
     assert not path.exists()
 
 
+def test_what_a_killed_daemon_has_left_behind_is_no_overlay(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "overlay.json"
+    path.write_text("left behind")
+
+    async def work(_: Live) -> None:
+        assert not path.exists()
+
+    run(work)
+
+
 def test_a_finding_is_logged_once(run: Run, world: World) -> None:
     async def work(live: Live) -> None:
         live.change(Change(Verb.ADD, "main", "Transforms", "no-such"))
