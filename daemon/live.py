@@ -58,10 +58,6 @@ class _Countdown:
         self._act = act
         self._handle: asyncio.TimerHandle | None = None
 
-    @property
-    def runs(self) -> bool:
-        return self._handle is not None
-
     def start(self) -> None:
         self.stop()
         self._handle = asyncio.get_running_loop().call_later(self._seconds, self._due)
@@ -138,7 +134,7 @@ class Live:
         if lists and change.verb is not Verb.RM:
             self._settle.stop()
             self._reinit.start()
-        elif not self._reinit.runs:
+        else:
             self._settle.start()
 
     def command(self, command: Command) -> None:

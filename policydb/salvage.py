@@ -6,8 +6,10 @@ are never refused for what they say, and what does not hang together does not di
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
@@ -73,13 +75,13 @@ class _Salvage:
     def result(self, findings: tuple[Diagnostic, ...]) -> Salvaged:
         before, found = self._previous, self._found
         peers = {name: each for name, each in found.peers.items() if not self._is_touched(name)}
-        kept_peers = {name: each for name, each in before.peers.items() if self._stays(name) and name not in peers}
+        kept_peers = {name: each for name, each in before.peers.items() if self._is_touched(name) and name not in peers}
         peers |= kept_peers
         connections = {name: each for name, each in found.connections.items() if not self._is_touched(name)}
         kept = {
             name: self._as_listed(each)
             for name, each in before.connections.items()
-            if self._stays(name) and name not in connections and each.peer in peers
+            if self._is_touched(name) and name not in connections and each.peer in peers
         }
         connections |= kept
         configuration = Configuration(
@@ -87,17 +89,14 @@ class _Salvage:
             peers,
             self._by_address(peers),
             next((each for each in (found.default_peer, before.default_peer) if each in peers), None),
-            {name: each for name, each in connections.items() if each.peer in peers},
+            connections,
         )
         words = (*(f"peer {name}" for name in kept_peers), *(f"connection {name}" for name in kept))
         return Salvaged(configuration, findings, ("[General]", *words) if "general" in self._wrong else words)
 
     def _is_touched(self, name: str) -> bool:
+        """Whether a section is there and cannot be used as it is: a record of before has to do, if there is one."""
         return name.lower() in self._touched
-
-    def _stays(self, name: str) -> bool:
-        """Whether a record of before has to do: its section is still there, and cannot be used as it is."""
-        return self._is_touched(name) and name.lower() in self._values
 
     def _as_listed(self, connection: Connection) -> Connection:
         """A record of before, which still initiates and answers only where [Phase 2] lists it."""
@@ -113,11 +112,14 @@ class _Salvage:
         )
 
     def _by_address(self, peers: dict[str, Peer]) -> dict[Address, str]:
-        written = self._values.get("phase 1", {})
-        before = {
-            address: name
-            for address, name in self._previous.peers_by_address.items()
-            if "phase 1" in self._touched and str(address) in written
-        }
+        """As found; an address that is written and leads nowhere leads where it did."""
+        written = set(_addresses(self._values.get("phase 1", ())))
+        before = {each: name for each, name in self._previous.peers_by_address.items() if each in written}
         both = before | dict(self._found.peers_by_address)
         return {address: name for address, name in both.items() if name in peers}
+
+
+def _addresses(tags: Iterable[str]) -> Iterator[Address]:
+    for tag in tags:
+        with suppress(ValueError):  # Default, and what is an error
+            yield ip_address(tag)

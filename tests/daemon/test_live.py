@@ -25,7 +25,25 @@ from policydb.request import Request
 from policydb.sealing import secret_reference
 from tests.policydb.confs import WHOLE, bindings, read
 
-SOON = 0.05
+SOON = 1000.0
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """An event loop whose time jumps when a test says so; otherwise it goes too slowly to matter."""
+
+    jumped = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.jumped
+
+
+async def advance(seconds: float) -> None:
+    """Let time pass, and whatever is due then run."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Clock)
+    loop.jumped += seconds
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 class Generation:
@@ -91,10 +109,11 @@ def run(tmp_path: Path, world: World) -> Callable[[Callable[[Live], Awaitable[No
         async def main() -> None:
             uses = Uses(world.configure, world.command, world.defect)
             live = Live(loaded(), tmp_path / "overlay.json", world.log, uses, SOON)
-            await asyncio.wait_for(work(live), 10)
+            await work(live)
             live.close()
 
-        asyncio.run(main())
+        with asyncio.Runner(loop_factory=Clock) as runner:
+            runner.run(main())
 
     return started
 
@@ -111,9 +130,11 @@ def test_changes_come_into_force_together_after_the_last_one(run: Run, world: Wo
         for number in (7, 8, 9):
             live.change(retransmits(number))
             assert live.value("General", "Retransmits") == str(number)
+            await advance(SOON / 2)
         assert world.done == []
+        await advance(SOON)
         await world.until(1)
-        await asyncio.sleep(3 * SOON)
+        await advance(3 * SOON)
         assert world.done == [9]
 
     run(work)
@@ -125,6 +146,7 @@ def test_a_change_of_the_lists_is_followed_by_connection_reinit(run: Run, world:
     async def work(live: Live) -> None:
         live.change(Change(verb, "PHASE 2", tag, "link", force=True))
         live.change(retransmits(9))
+        await advance(SOON)
         await world.until(2)
         assert world.done == [9, Reinitialize()]
 
@@ -135,8 +157,9 @@ def test_a_change_of_the_lists_is_followed_by_connection_reinit(run: Run, world:
 def test_rm_and_rms_never_lead_to_connection_reinit(run: Run, world: World, change: Change) -> None:
     async def work(live: Live) -> None:
         live.change(change)
+        await advance(SOON)
         await world.until(1)
-        await asyncio.sleep(3 * SOON)
+        await advance(3 * SOON)
         assert world.done == [5]
 
     run(work)
@@ -146,8 +169,9 @@ def test_each_further_change_of_the_lists_starts_the_seconds_anew(run: Run, worl
     async def work(live: Live) -> None:
         for number in range(6):
             live.change(Change(Verb.ADD, "Phase 2", "Connections", f"link{number}"))
-            await asyncio.sleep(SOON / 2)
+            await advance(SOON / 2)
             assert world.done == [], number
+        await advance(SOON)
         await world.until(2)
         assert world.done.count(Reinitialize()) == 1
 
@@ -157,9 +181,26 @@ def test_each_further_change_of_the_lists_starts_the_seconds_anew(run: Run, worl
 def test_another_change_does_not_put_connection_reinit_off(run: Run, world: World) -> None:
     async def work(live: Live) -> None:
         live.change(Change(Verb.ADD, "Phase 2", "Connections", "link"))
-        while Reinitialize() not in world.done:
+        for _ in range(6):
             live.change(retransmits(9))
-            await asyncio.sleep(SOON / 5)
+            await advance(SOON / 5)
+        await world.until(2)
+        assert Reinitialize() in world.done
+
+    run(work)
+
+
+def test_a_change_before_one_of_the_lists_waits_with_it(run: Run, world: World) -> None:
+    async def work(live: Live) -> None:
+        live.change(retransmits(9))
+        await advance(SOON * 0.7)
+        live.change(Change(Verb.ADD, "Phase 2", "Connections", "link"))
+        await advance(SOON * 0.7)
+        await asyncio.sleep(0.05)
+        assert world.done == []
+        await advance(SOON)
+        await world.until(2)
+        assert world.done == [9, Reinitialize()]
 
     run(work)
 
@@ -185,14 +226,27 @@ def test_c_applies_what_came_before_it_and_commands_keep_their_order(run: Run, w
 def test_a_reload_takes_changes_countdowns_and_the_file_with_it(run: Run, world: World, tmp_path: Path) -> None:
     async def work(live: Live) -> None:
         live.change(retransmits(9))
+        await advance(SOON)
         await world.until(1)
         assert (tmp_path / "overlay.json").exists()
         live.change(Change(Verb.ADD, "Phase 2", "Connections", "new"))
         live.replace(loaded(2))
-        await asyncio.sleep(3 * SOON)
+        await advance(3 * SOON)
         assert world.done == [9]
         assert live.value("General", "Retransmits") == "5"
         assert not (tmp_path / "overlay.json").exists()
+
+    run(work)
+
+
+def test_what_was_being_applied_when_a_reload_came_is_not_taken_into_use(run: Run, world: World) -> None:
+    async def work(live: Live) -> None:
+        live.change(retransmits(9))
+        live.command(Connect("x"))
+        await asyncio.sleep(0)
+        live.replace(loaded(2))
+        await world.until(1)
+        assert world.done == [Connect("x")]
 
     run(work)
 
@@ -204,6 +258,7 @@ def test_the_file_tells_what_is_changed_to_its_owner_alone(run: Run, world: Worl
         live.change(retransmits(9))
         live.change(Change(Verb.SET, "east", "Authentication", "planted", force=True))
         live.change(Change(Verb.ADD, "main", "Transforms", "no-such"))
+        await advance(SOON)
         await world.until(1)
         told = json.loads(path.read_text())
         assert (told["generation"], told["in_force"]) == (1, True)
@@ -232,8 +287,10 @@ def test_what_a_killed_daemon_has_left_behind_is_no_overlay(run: Run, tmp_path: 
 def test_a_finding_is_logged_once(run: Run, world: World) -> None:
     async def work(live: Live) -> None:
         live.change(Change(Verb.ADD, "main", "Transforms", "no-such"))
+        await advance(SOON)
         await world.until(1)
         live.change(retransmits(9))
+        await advance(SOON)
         await world.until(2)
         assert world.written.getvalue().count("no such section") == 1
 
@@ -243,7 +300,7 @@ def test_a_finding_is_logged_once(run: Run, world: World) -> None:
 def test_what_is_refused_is_said_and_changes_nothing(run: Run, world: World) -> None:
     async def work(live: Live) -> None:
         live.change(Change(Verb.SET, "General", "Retransmits", "9"))
-        await asyncio.sleep(2 * SOON)
+        await advance(2 * SOON)
         assert world.done == []
         assert "duplicate tag [General]:Retransmits, ignoring..." in world.written.getvalue()
 

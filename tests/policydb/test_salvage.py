@@ -86,6 +86,17 @@ def test_what_is_removed_is_gone_even_where_something_else_names_it() -> None:
     assert "east" not in found.configuration.peers
     assert found.configuration.connections == {}
     assert found.configuration.peers_by_address == {}
+    assert found.kept == ()
+
+
+def test_an_address_leads_where_it_did_while_what_it_names_is_missing_and_nowhere_once_it_is_removed() -> None:
+    before = read(WHOLE).peers_by_address
+    assert after(put("Phase 1", "192.0.2.1", "no-such")).configuration.peers_by_address == before
+    found = after(put("Phase 1", "192.0.2.2", "no-such"), Change(Verb.RM, "Phase 1", "192.0.2.1"))
+    assert found.configuration.peers_by_address == {}
+    text = WHOLE.replace("192.0.2.1=east", "2001:DB8:0::1=east")
+    found = after(put("Phase 1", "2001:db8:0::1", "no-such"), text=text)
+    assert found.configuration.peers_by_address == {ip_address("2001:db8::1"): "east"}
 
 
 def test_a_connection_that_is_kept_and_listed_no_more_is_not_brought_up() -> None:
