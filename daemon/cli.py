@@ -54,6 +54,9 @@ _OPTIONS = (
     click.option("-N", "nat_port", type=_PORT, default=4500, show_default=True, help="UDP port of NAT traversal."),
     click.option("-p", "ike_port", type=_PORT, default=500, show_default=True, help="UDP port of IKE."),
     click.option("-R", "report", type=_FILE, help="Report file of SIGUSR1.  [RUNDIR/isakmpd.report]"),
+    click.option(
+        "-S", "passive", is_flag=True, help="Start passive: answer, initiate nothing until M active; no DELETE."
+    ),
     click.option("-T", "no_nat_traversal", is_flag=True, help="Switch NAT traversal off."),
     click.option("-v", "verbose", is_flag=True, help="Log every completed phase 1 and quick mode."),
     click.option("--confdir", type=_DIRECTORY, default=Path("/etc/isakmpd"), show_default=True, help="Configuration."),
@@ -82,7 +85,7 @@ def _all_options(function: _Function) -> _Function:
 def command(**given: Any) -> int:  # noqa: ANN401 - click's values, each of its option's type
     """IKE daemon: negotiates IPsec security associations and asks policy about each of them.
 
-    Commands are read from the FIFO: c t T S C D R r Q, see isakmpd(8).
+    Commands are read from the FIFO: C D M Q R S T c d p r t, see isakmpd(8).
     """
     return serve(_options(given))
 
@@ -99,7 +102,7 @@ def _options(given: dict[str, Any]) -> Options:
     if options.nat_traversal and options.ike_port == options.nat_port:
         raise click.UsageError("-p and -N must be different ports")
     if capturing and options.capture is None:
-        options = replace(options, capture=options.rundir / "isakmpd.pcap")
+        options = replace(options, capture=options.capture_path)
     return replace(options, kernel="memory") if no_kernel else options
 
 

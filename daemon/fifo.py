@@ -13,7 +13,9 @@ from pathlib import Path
 LINE_LIMIT = 8192
 """Octets; a longer line is no command and is dropped."""
 
-_READ_SIZE = 65536
+_READ_SIZE = 16384
+"""Octets read in one turn, some hundred lines: between them, negotiations have theirs."""
+
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 
 

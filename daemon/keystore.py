@@ -22,6 +22,10 @@ class KeyStore:
         """The key's octets, or None where there is none."""
         return self._keys.get(reference)
 
+    def with_keys(self, keys: Mapping[str, bytes]) -> KeyStore:
+        """The same with these besides, or in the place of those with the same reference."""
+        return KeyStore(self._keys | dict(keys)) if keys else self
+
 
 def keys_of(bindings: Iterable[Binding]) -> KeyStore:
     """The keys of a file; the first value of a section counts. What is no key is left out, and the compiler says so."""

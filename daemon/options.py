@@ -27,6 +27,7 @@ class Options:
     nat_port: int = 4500
     nat_traversal: bool = True
     foreground: bool = False
+    passive: bool = False
     verbose: bool = False
     check_policy: bool = True
     kernel: str = "auto"
@@ -46,6 +47,16 @@ class Options:
     def decision_log_path(self) -> Path:
         """Beside the store, where `policydb log` looks for it."""
         return self.statedir / "decisions.db"
+
+    @property
+    def overlay_path(self) -> Path:
+        """Beside the store, where `policydb overlay` looks for it."""
+        return self.statedir / "overlay.json"
+
+    @property
+    def capture_path(self) -> Path:
+        """-l, or where -L and FIFO `p on` write."""
+        return self.capture or self.rundir / "isakmpd.pcap"
 
     @property
     def fifo_path(self) -> Path | None:

@@ -19,7 +19,6 @@ from grammar.errors import render
 from grammar.nodes import Binding
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
-from policydb.predefined import built_in_sections, predefined_section
 from policydb.request import Request
 
 UNCHECKED = "policy checks are off (-K or Use-Keynote): everything that passes the other checks is accepted"
@@ -58,28 +57,15 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An oracle and what the daemon needs beside it; `bindings` hold no key; `checked` False: it accepts all."""
+    """An oracle and what the daemon needs beside it.
+
+    `bindings`, each with its source's name, hold no key; `checked` False: the oracle accepts all.
+    """
 
     oracle: Oracle
     secrets: KeyStore
-    bindings: tuple[Binding, ...] = ()
+    bindings: tuple[tuple[str, Binding], ...] = ()
     checked: bool = True
-
-    def value(self, section: str, tag: str) -> str | None:
-        """What a tag of a section stands for: the first value set, else isakmpd's default. Case is ignored."""
-        tables = ({name.lower(): value for name, value in predefined_section(section)}, self._built_in(section))
-        ours = {each.tag.lower(): each.value for each in reversed(self._section(section))}
-        for table in (ours, *tables):
-            if tag.lower() in table:
-                return table[tag.lower()]
-        return None
-
-    def _section(self, name: str) -> list[Binding]:
-        return [each for each in self.bindings if each.section.lower() == name.lower()]
-
-    def _built_in(self, section: str) -> dict[str, str]:
-        general = {each.tag.lower(): each.value for each in reversed(self._section("General"))}
-        return built_in_sections(general).get(section.lower(), {})
 
 
 class AcceptAll:
@@ -113,6 +99,32 @@ class AcceptAll:
         )
 
 
+class Overlaid:
+    """An oracle whose policy is its generation's, and whose configuration is that with FIFO changes on it."""
+
+    def __init__(self, oracle: Oracle, configuration: Configuration) -> None:
+        self._oracle = oracle
+        self._configuration = configuration
+
+    @property
+    def generation(self) -> int:
+        """The generation below the changes."""
+        return self._oracle.generation
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the changes have made of it."""
+        return self._configuration
+
+    def allows(self, request: Request) -> bool:
+        """As the generation says."""
+        return self._oracle.allows(request)
+
+    def explain(self, request: Request) -> Decision:
+        """As the generation says."""
+        return self._oracle.explain(request)
+
+
 def compile_sources(sources: Sources, now: datetime) -> Compiled:
     """Check the files, read the keys and publish a generation, unless nothing has changed.
 
@@ -136,7 +148,7 @@ def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
     try:
         snapshot = open_snapshot(sources.store)
         checked = sources.check_policy and snapshot.configuration.general.use_keynote
-        bindings = tuple(binding for _, binding in snapshot.bindings())
+        bindings = tuple(snapshot.bindings())
     except StoreError as error:
         raise LoadError([str(error)]) from error
     return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings, checked)

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from daemon.capture import Capture
-from daemon.commands import execute
+from daemon.commands import CommandError, execute, without_keys
 from daemon.fifo import CommandInput
 from daemon.files import FileRefusedError, make_directory, write_private
 from daemon.ike.engine import Engine
-from daemon.ike.events import Command, Shutdown
+from daemon.ike.events import Command, SetCapture, Shutdown
 from daemon.ike.surroundings import Settings, Surroundings
 from daemon.kernel import MemoryKernel
 from daemon.keylog import KeyLog
+from daemon.live import Live, Uses
 from daemon.log import Levels, Log
 from daemon.loop import Loop, Surface
 from daemon.options import Options
@@ -30,6 +31,7 @@ from daemon.process import PidFile
 from daemon.report import report_lines, sa_text
 from daemon.udp import Ports, Transports, wildcards
 from policydb.decisionlog import DecisionLog
+from policydb.overlay import Change
 
 SETTLE_SECONDS = 1.0
 """How long a shutdown waits for outputs, and then again half of it for full sockets."""
@@ -53,6 +55,9 @@ class Service:
         self._reload_wanted = asyncio.Event()
         self._loaded: Loaded
         self._loop: Loop
+        self._live: Live
+        self._surface: Surface
+        self._capture: Capture | None = None
 
     async def run(self) -> None:
         """Start, serve until a signal or `Q`, shut down.
@@ -82,8 +87,11 @@ class Service:
         commands = CommandInput(options.fifo_path, self._execute, self._log.notice)
         held.callback(commands.close)
         held.callback(PidFile(options.pid_path).remove)
-        self._loop = Loop(self._core(), self._surface(held))
+        self._loop = Loop(self._core(), self._make_surface(held))
         held.callback(self._loop.stop)
+        uses = Uses(self._loop.reconfigure, self._loop.command, self._loop.defect)
+        self._live = Live(self._loaded, options.overlay_path, self._log, uses)
+        held.callback(self._live.close)
         self._loop.reconfigure(self._loaded.oracle, self._loaded.secrets)
         self._transports.start(self._loop.receive)
         commands.start()
@@ -98,20 +106,21 @@ class Service:
             nat_traversal=options.nat_traversal,
             key_log=options.key_log is not None,
             capture=options.capture is not None,
+            passive=options.passive,
         )
         surroundings = Surroundings(os.urandom, lambda: datetime.now(UTC), self._transports.local_address)
         return Engine(self._loaded.oracle, self._loaded.secrets, settings, surroundings)
 
-    def _surface(self, held: ExitStack) -> Surface:
+    def _make_surface(self, held: ExitStack) -> Surface:
         options = self._options
         kernel = MemoryKernel(os.urandom, time.monotonic)
         held.callback(kernel.close)
         decisions = held.enter_context(DecisionLog(options.decision_log_path))
-        surface = Surface(self._log, self._transports, kernel, decisions)
+        surface = self._surface = Surface(self._log, self._transports, kernel, decisions)
+        held.callback(self._close_capture)
         if options.capture is not None:
-            capture = Capture(options.capture, time.time)
-            held.callback(capture.close)
-            surface.capture = capture.add
+            self._capture = Capture(options.capture, time.time)
+            surface.capture = self._capture.add
         if options.key_log is not None:
             key_log = KeyLog(options.key_log)
             held.callback(key_log.close)
@@ -195,6 +204,7 @@ class Service:
         for line in compiled.lines:
             self._log.warning(line)
         self._loaded = loaded
+        self._live.replace(loaded)
         self._apply()
         self._loop.reconfigure(loaded.oracle, loaded.secrets)
         self._log.notice(f"isakmpd: generation {loaded.oracle.generation} is in force")
@@ -221,8 +231,37 @@ class Service:
         self._log.notice(text)
 
     def command(self, command: Command) -> None:
-        """Hand a command to the protocol core."""
-        self._loop.command(command)
+        """Hand a command to the protocol core, after the changes that it needs."""
+        self._live.command(command)
+
+    def change(self, change: Change) -> None:
+        """FIFO `C set`, `add`, `rmv`, `rm`, `rms`."""
+        self._live.change(change)
+
+    def start_capture(self, path: str | None) -> None:
+        """FIFO `p on`; a path must lie below the run directory, as isakmpd(8) says."""
+        chosen = Path(path) if path else self._options.capture_path
+        if path and self._options.rundir.resolve() not in chosen.resolve().parents:
+            raise CommandError(f"ui_packetlog: {path} does not lie below {self._options.rundir}")
+        try:
+            capture = Capture(chosen, time.time)
+        except FileRefusedError as error:
+            raise CommandError(f"ui_packetlog: {error}") from error
+        self._close_capture()
+        self._capture = capture
+        self._surface.capture = capture.add
+        self._loop.command(SetCapture(wanted=True))
+
+    def stop_capture(self) -> None:
+        """FIFO `p off`."""
+        self._loop.command(SetCapture(wanted=False))
+        self._close_capture()
+
+    def _close_capture(self) -> None:
+        self._surface.capture = None
+        if self._capture is not None:
+            self._capture.close()
+            self._capture = None
 
     def shut_down(self) -> None:
         """Begin to end; a second time changes nothing."""
@@ -243,24 +282,25 @@ class Service:
 
     def write_value(self, section: str, tag: str) -> None:
         """FIFO `C get`."""
-        value = self._loaded.value(section, tag)
+        value = self._live.value(section, tag)
         self._write(self._options.result_path, "" if value is None else f"{value}\n")
 
     def _execute(self, line: str) -> None:
-        self._log.debug("UI", 10, f'ui_handle_command: "{line}"')
+        if self._log.levels.of("UI"):
+            self._log.debug("UI", 10, f'ui_handle_command: "{without_keys(line)}"')
         execute(line, self)
 
     def _write_report(self) -> None:
         self._write(self._options.report_path, "".join(f"{line}\n" for line in self._report()))
 
     def _report(self) -> list[str]:
-        configuration = self._loaded.oracle.configuration
+        configuration = self._live.oracle.configuration
         return list(
             report_lines(
                 self._loop.report(),
                 self._transports.endpoints(),
                 configuration.connections.values(),
-                self._loaded.bindings,
+                self._live.bindings(),
             )
         )
 

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -363,6 +364,29 @@ def generations(ctx: click.Context, store: str | None, form: str) -> None:
     from policydb import cli_log
 
     ctx.exit(cli_log.generations(default_store(store), form))
+
+
+@commands.command()
+@click.option("--state", type=click.Path(file_okay=False), metavar="DIR", help="The daemon's state directory.")
+@click.option("--file", "path", type=click.Path(dir_okay=False), metavar="FILE", help="The file itself.")
+@_format_option
+@click.pass_context
+def overlay(ctx: click.Context, state: str | None, path: str | None, form: str) -> None:
+    """Show what FIFO commands have changed.
+
+    The daemon lays these changes over the generation in force until its next reload. Without --state and --file they
+    are looked for beside the store. Exit code 0: there are some; 1: there are none.
+
+    \b
+    Example:
+      policydb overlay --state /var/lib/isakmpd
+    """
+    from policydb import cli_overlay
+
+    if state and path:
+        raise click.UsageError("give --state or --file, not both")
+    folder = Path(state) if state else Path(default_store(None)).parent
+    ctx.exit(cli_overlay.show(Path(path) if path else folder / "overlay.json", form))
 
 
 commands.add_command(keynote)

@@ -60,7 +60,7 @@ class Book:
 
     def __init__(self, bindings: Iterable[tuple[str, Binding]]) -> None:
         self.written: dict[str, _Written] = {}
-        self.findings: list[Diagnostic] = []
+        self.findings: dict[Diagnostic, None] = {}
         self.kinds: dict[str, set[Kind]] = {}
         for source, binding in bindings:
             self._add(source, binding)
@@ -103,8 +103,7 @@ class Book:
             return
         place = mark or self._fallback
         finding = Diagnostic(code, message, place.source, place.span, hint, severity)
-        if finding not in self.findings:
-            self.findings.append(finding)
+        self.findings[finding] = None
 
 
 @dataclass(frozen=True, slots=True)

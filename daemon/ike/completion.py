@@ -85,6 +85,7 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
         flags=SaFlag.READY,
         soft_at=core.now + first.soft_seconds if first.soft_seconds else None,
         hard_at=core.now + first.hard_seconds if first.hard_seconds else None,
+        exchange=(state.isakmp.cookies, exchange.message_id),
     )
     replaced = [each for each in core.sas.named(sa.name) if (each.selectors, each.owner) == (sa.selectors, sa.owner)]
     # Who negotiated an SA renews it, and whoever replaces one of those has taken that on with it.

@@ -40,6 +40,7 @@ class Core:
         self.awaited: dict[int, Awaited] = {}
         self.contacted: set[str] = set()
         self.stopped: set[str] = set()
+        self.passive = settings.passive
         self.complaints = Allowance(_COMPLAINTS_PER_SECOND, _COMPLAINTS_AT_ONCE)
         self.closed = False
         self.now = 0.0
@@ -55,6 +56,10 @@ class Core:
         """Begin new exchanges with these from now on."""
         self.oracle = oracle
         self.tools = replace(self.tools, secrets=secrets)
+
+    def capture(self, wanted: bool) -> None:
+        """Begin or end to give out messages in the clear."""
+        self.tools = replace(self.tools, settings=replace(self.settings, capture=wanted))
 
     def next_number(self) -> int:
         """A number for an exchange, an SA or a token; never used twice."""

@@ -13,10 +13,14 @@ from daemon.ike.errors import LocalError, ProtocolError
 from daemon.ike.events import (
     Command,
     Connect,
+    DeleteSa,
     EngineReport,
     Outcome,
     Output,
     Path,
+    Reinitialize,
+    SetCapture,
+    SetMode,
     Shutdown,
     TearDown,
     Upcall,
@@ -101,6 +105,14 @@ class Engine:
                 lifecycle.connect(core, name)
             case TearDown(name, phase):
                 lifecycle.tear_down(core, name, phase)
+            case SetMode(passive):
+                core.passive = passive
+            case SetCapture(wanted):
+                core.capture(wanted)
+            case DeleteSa(cookies, message_id, line):
+                lifecycle.delete_named(core, cookies, message_id, line)
+            case Reinitialize():
+                lifecycle.reinitialize(core)
             case Shutdown():
                 lifecycle.shut_down(core)
         return core.take_outputs()

@@ -215,7 +215,35 @@ class Shutdown:
     """SIGTERM, FIFO `Q`: DELETE for all phase 2, then all phase 1 SAs, unless [General]:Delete-SAs says no."""
 
 
-Command: TypeAlias = Connect | TearDown | Shutdown
+@dataclass(frozen=True, slots=True)
+class SetMode:
+    """FIFO `M`: passive, nothing is initiated; active, the next check of the connections brings them up."""
+
+    passive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSa:
+    """FIFO `d`: the SA with both cookies and this message ID; None is the phase 1 SA itself. `line` is as typed."""
+
+    cookies: bytes
+    message_id: int | None
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reinitialize:
+    """connection_reinit: connections that `t` has stopped may come up again, and all are checked now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetCapture:
+    """FIFO `p`: whether Captured outputs are wanted from now on."""
+
+    wanted: bool
+
+
+Command: TypeAlias = Connect | TearDown | Shutdown | SetMode | DeleteSa | Reinitialize | SetCapture
 
 
 # --- the engine's report, for FIFO `S`, isakmpd.report and the demo -----------------------------------------------

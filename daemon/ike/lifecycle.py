@@ -16,7 +16,12 @@ from daemon.ike.timers import TimerKey, TimerKind
 
 
 def establish(core: Core, name: str) -> None:
-    """Bring a connection up: a quick mode under the peer's ISAKMP SA, or behind the phase 1 that makes one."""
+    """Bring a connection up: a quick mode under the peer's ISAKMP SA, or behind the phase 1 that makes one.
+
+    In passive mode nothing is initiated; whoever asks is answered all the same.
+    """
+    if core.passive:
+        return
     configuration = core.oracle.configuration
     connection = configuration.connections.get(name)
     peer = configuration.peers.get(connection.peer) if connection else None
@@ -63,6 +68,8 @@ def soften(core: Core, sa: IsakmpSa | IpsecSa) -> None:
         return
     peer = core.oracle.configuration.peers.get(sa.name)
     in_use = any(each.owner == sa.owner for each in core.sas.ipsec)
+    if core.passive:
+        return
     if sa.role is Role.INITIATOR and peer is not None and in_use and _phase1_under_way(core, sa.name) is None:
         start_phase1(core, peer, ())
 
@@ -91,6 +98,9 @@ def keep_alive(core: Core, isakmp: IsakmpSa) -> None:
 
 def connect(core: Core, name: str) -> None:
     """FIFO `c name`."""
+    if core.passive:
+        core.log(f'ui_connect: "{name}" is not started: only `M active` lets negotiations be initiated')
+        return
     core.stopped.discard(name)
     establish(core, name)
 
@@ -114,14 +124,34 @@ def tear_down(core: Core, name: str | None, phase: int) -> None:
             delete(core, sa)
 
 
+def reinitialize(core: Core) -> None:
+    """connection_reinit: every connection of [Phase 2] is wanted again."""
+    core.stopped.clear()
+    check(core)
+
+
+def delete_named(core: Core, cookies: bytes, message_id: int | None, line: str) -> None:
+    """FIFO `d cookies msgid`: one SA, with a DELETE to the peer."""
+    sa: IsakmpSa | IpsecSa | None = core.sas.by_cookies(cookies)
+    if message_id is not None:
+        sa = next((each for each in core.sas.ipsec if each.exchange == (cookies, message_id)), None)
+    if sa is None:
+        core.log(f'ui_delete: command "{line}" found no SA')
+        return
+    delete(core, sa)
+
+
 def shut_down(core: Core) -> None:
-    """SIGTERM, FIFO `Q`: DELETE for all phase 2, then all phase 1 SAs, before anything else that is queued."""
+    """SIGTERM, FIFO `Q`: DELETE for all phase 2, then all phase 1 SAs, before anything else that is queued.
+
+    With -S the SAs are left to the peer and to whoever takes over from us.
+    """
     core.log("isakmpd: shutting down...")
     for exchange in core.exchanges:
         abandon(core, exchange)
     everything: tuple[IsakmpSa | IpsecSa, ...] = (*core.sas.ipsec, *core.sas.isakmp)
     for sa in everything:
-        if core.oracle.configuration.general.delete_sas:
+        if core.oracle.configuration.general.delete_sas and not core.settings.passive:
             delete(core, sa, priority=True)
         else:
             remove(core, sa)

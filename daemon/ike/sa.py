@@ -111,7 +111,8 @@ class IsakmpSa:
 class IpsecSa:
     """What one quick mode made: the SAs of all its protocols in both directions; `name` is the connection, "" if none.
 
-    `owner` is who may delete it: the peer section and phase 1 identity under which it was negotiated.
+    `owner` is who may delete it: the peer section and phase 1 identity under which it was negotiated. `exchange`: the
+    cookies of that phase 1 and the message ID of the quick mode.
     """
 
     number: int
@@ -129,6 +130,7 @@ class IpsecSa:
     flags: SaFlag = SaFlag.NONE
     soft_at: float | None = None
     hard_at: float | None = None
+    exchange: tuple[bytes, int] = (b"", 0)
 
     @property
     def keys(self) -> tuple[SaKey, ...]:

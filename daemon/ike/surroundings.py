@@ -44,13 +44,17 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line decides. `key_log` and `capture` ask for KeyMaterial and Captured outputs."""
+    """What the command line decides. `key_log` and `capture` ask for KeyMaterial and Captured outputs.
+
+    `passive` is -S: nothing is initiated until FIFO `M active`, and no DELETE is sent at shutdown.
+    """
 
     ike_port: int = 500
     nat_port: int = 4500
     nat_traversal: bool = True
     key_log: bool = False
     capture: bool = False
+    passive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

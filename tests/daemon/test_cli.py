@@ -54,10 +54,11 @@ def test_three_folders_move_everything(asked: list[Options]) -> None:
 
 
 def test_short_options_can_be_joined_as_getopt_allows(asked: list[Options]) -> None:
-    run("-dvKTn", "-D9=80", "-DA=1", "-p5500", "-N", "5501", "-f", "-", "--listen", "::1", "--listen", "127.0.0.1")
+    run("-dvKSTn", "-D9=80", "-DA=1", "-p5500", "-N", "5501", "-f", "-", "--listen", "::1", "--listen", "127.0.0.1")
     (options,) = asked
     assert options.foreground
     assert options.verbose
+    assert options.passive
     assert not options.check_policy
     assert not options.nat_traversal
     assert options.kernel == "memory"
@@ -98,6 +99,6 @@ def test_wrong_usage_is_exit_code_1_and_nothing_starts(
 def test_help_names_every_option(asked: list[Options], capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     shown = capsys.readouterr().out
-    for option in "46cdDfiKLlnNpRTv":
+    for option in "46cdDfiKLlnNpRSTv":
         assert f"  -{option}" in shown
     assert asked == []

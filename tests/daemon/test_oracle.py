@@ -1,4 +1,4 @@
-"""daemon/oracle.py: files to an oracle, the oracle of -K, and what `C get` finds."""
+"""daemon/oracle.py: files to an oracle, the oracle of -K, and the one with FIFO changes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.oracle import AcceptAll, Loaded, LoadError, Sources, compile_sources, open_loaded
-from grammar.nodes import Binding, Span
+from daemon.oracle import AcceptAll, Loaded, LoadError, Overlaid, Sources, compile_sources, open_loaded
+from policydb.connections import Configuration
 from policydb.decision import to_json
 from policydb.request import Request
 from policydb.sealing import secret_reference
@@ -105,20 +105,18 @@ def test_a_store_that_is_none_is_said(sources: Sources) -> None:
         compile_sources(sources, NOW)
 
 
-def test_values_are_found_whatever_their_case_and_the_first_counts(sources: Sources) -> None:
-    span = Span(0, 0, 1, 1)
-    bindings = tuple(
-        Binding(span, section, tag, value, span, span)
-        for section, tag, value in (
-            ("General", "Default-phase-1-lifetime", "100,1:200"),
-            ("East", "Address", "192.0.2.1"),
-            ("east", "ADDRESS", "192.0.2.2"),
-            ("LIFE_QUICK_MODE", "LIFE_DURATION", ""),
-        )
-    )
-    loaded = Loaded(load(sources).oracle, load(sources).secrets, bindings)
-    assert loaded.value("EAST", "address") == "192.0.2.1"
-    assert loaded.value("life_main_mode", "life_duration") == "100,1:200"
-    assert loaded.value("LIFE_QUICK_MODE", "LIFE_DURATION") == ""
-    assert loaded.value("3DES-SHA", "ENCRYPTION_ALGORITHM") == "3DES_CBC"
-    assert loaded.value("East", "Port") is None
+def test_keys_that_came_otherwise_are_laid_over_those_of_the_file(sources: Sources) -> None:
+    secrets = load(sources).secrets
+    both = secrets.with_keys({secret_reference("east"): b"other", secret_reference("west"): b"new"})
+    assert both.preshared_key(secret_reference("east")) == b"other"
+    assert both.preshared_key(secret_reference("west")) == b"new"
+    assert secrets.preshared_key(secret_reference("east")) == b"mekmitasdigoat"
+
+
+def test_an_overlaid_oracle_keeps_its_policy_and_has_another_configuration(sources: Sources) -> None:
+    oracle = load(sources).oracle
+    overlaid = Overlaid(oracle, Configuration())
+    assert overlaid.configuration == Configuration()
+    assert overlaid.generation == oracle.generation
+    assert overlaid.allows(QUESTION) is oracle.allows(QUESTION) is False
+    assert overlaid.explain(QUESTION).value == oracle.explain(QUESTION).value

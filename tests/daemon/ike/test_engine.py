@@ -17,7 +17,9 @@ from daemon.ike.events import (
     InstallSas,
     KernelFailed,
     KeyMaterial,
+    Reinitialize,
     Send,
+    SetMode,
     Shutdown,
     SpiAllocated,
     TearDown,
@@ -496,7 +498,10 @@ ACTIONS = st.one_of(
         st.just("command"),
         st.integers(0, 1),
         st.sampled_from(
-            [Connect("net"), TearDown("net"), TearDown(None), TearDown("gateway", 1), TearDown(EAST), TearDown(WEST, 1)]
+            [
+                *(Connect("net"), TearDown("net"), TearDown(None), TearDown("gateway", 1)),
+                *(TearDown(EAST), TearDown(WEST, 1), SetMode(passive=True), SetMode(passive=False), Reinitialize()),
+            ]
         ),
     ),
     st.tuples(st.just("weather"), st.sampled_from([Weather(), Weather(0.3, 0.2, 0.05), Weather(loss=1.0)])),

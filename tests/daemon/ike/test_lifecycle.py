@@ -8,7 +8,18 @@ import pytest
 
 from daemon.ike.engine import Engine
 from daemon.ike.errors import LocalError
-from daemon.ike.events import Connect, LogLine, Send, Shutdown, TearDown
+from daemon.ike.events import (
+    Captured,
+    Connect,
+    DeleteSa,
+    LogLine,
+    Reinitialize,
+    Send,
+    SetCapture,
+    SetMode,
+    Shutdown,
+    TearDown,
+)
 from daemon.ike.surroundings import Settings, Surroundings
 from policydb.connections import General, IpsecProtocol, Suite
 from policydb.negotiation import Reason
@@ -110,3 +121,72 @@ def test_a_shut_down_engine_sends_its_deletes_with_priority_only() -> None:
     sends = [each for each in outputs if isinstance(each, Send)]
     assert sends
     assert all(each.priority for each in sends)
+
+
+# --- M, d, p and connection_reinit --------------------------------------------------------------------------------
+
+
+def test_in_passive_mode_nothing_is_initiated_and_the_next_check_after_it_starts_what_is_due() -> None:
+    pair = connected()
+    pair.do(pair.east, pair.east.engine.command(SetMode(passive=True), pair.now))
+    pair.do(pair.east, pair.east.engine.command(TearDown(None), pair.now))
+    pair.run(pair.now + 200.0)
+    assert pair.east.phase(2) == []
+    refused = pair.east.engine.command(Connect("net"), pair.now)
+    assert [type(each) for each in refused] == [LogLine]
+    assert pair.east.engine.command(SetMode(passive=False), pair.now) == []
+    assert pair.east.phase(2) == []
+    pair.run(pair.now + 61.0)  # Check-interval
+    assert pair.east.phase(2) == ["net"]
+
+
+def test_in_passive_mode_it_answers() -> None:
+    pair = Pair(configuration(EAST, WEST, initiates=True), None)
+    pair.do(pair.west, pair.west.engine.command(SetMode(passive=True), pair.now))
+    pair.start().run(1.0)
+    assert pair.west.phase(2) == ["net"]
+
+
+def test_what_t_has_stopped_comes_up_again_at_connection_reinit() -> None:
+    pair = connected()
+    pair.do(pair.east, pair.east.engine.command(TearDown("net"), pair.now))
+    pair.run(pair.now + 200.0)
+    assert pair.east.phase(2) == []
+    pair.do(pair.east, pair.east.engine.command(Reinitialize(), pair.now))
+    pair.run(pair.now + 1.0)
+    assert pair.east.phase(2) == ["net"]
+
+
+def cookies_of(pair: Pair) -> bytes:
+    (isakmp,) = (each for each in pair.east.engine.report(pair.now).sas if each.phase == 1)
+    return bytes.fromhex(isakmp.initiator_cookie + isakmp.responder_cookie)
+
+
+def test_one_sa_is_deleted_by_its_cookies_and_message_id_and_the_peer_is_told() -> None:
+    pair = connected()
+    cookies = cookies_of(pair)
+    (message_id,) = {
+        int.from_bytes(each.data[20:24])  # RFC 2408 section 3.1; quick mode is exchange type 32
+        for _, each in pair.east.sent
+        if isinstance(each, Send) and each.data[18] == 32
+    }
+    for wrong in (DeleteSa(cookies, message_id ^ 1, "d x"), DeleteSa(bytes(16), message_id, "d x")):
+        (line,) = pair.east.engine.command(wrong, pair.now)
+        assert isinstance(line, LogLine)
+        assert line.text == 'ui_delete: command "d x" found no SA'
+    pair.do(pair.east, pair.east.engine.command(DeleteSa(cookies, message_id, "d x"), pair.now))
+    pair.run(pair.now + 1.0)
+    assert pair.east.phase(2) == pair.west.phase(2) == []
+    assert pair.east.phase(1) == pair.west.phase(1) == ["gateway"]
+    pair.do(pair.east, pair.east.engine.command(DeleteSa(cookies, None, "d x"), pair.now))
+    pair.run(pair.now + 1.0)
+    assert pair.east.phase(1) == pair.west.phase(1) == []
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_messages_in_the_clear_are_given_out_while_they_are_wanted(wanted: bool) -> None:
+    pair = connected()
+    assert pair.east.engine.command(SetCapture(wanted=not wanted), pair.now) == []
+    assert pair.east.engine.command(SetCapture(wanted=wanted), pair.now) == []
+    outputs = pair.east.engine.command(TearDown("net"), pair.now)
+    assert any(isinstance(each, Captured) for each in outputs) is wanted
