@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from typing import cast
 
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
@@ -135,7 +136,7 @@ def _in_sections(lines: tuple[Statement, ...]) -> tuple[Statement, ...]:
 def _mistake(problem: UnexpectedInput, text: str, source: str, language: Language) -> Diagnostic:
     """What to say of a text that is no sentence; nothing of the text is in it."""
     index = LineIndex(text)
-    place = min(problem.pos_in_stream if isinstance(problem.pos_in_stream, int) else len(text), len(text))
+    place = min(cast("int", problem.pos_in_stream), len(text))
     if isinstance(problem, UnexpectedToken):
         token = problem.token
         if token.type == "$END":
@@ -158,7 +159,6 @@ def _mistake(problem: UnexpectedInput, text: str, source: str, language: Languag
 
 def _opened(problem: UnexpectedToken) -> int | None:
     """Where the innermost brace stands that is still open, None where none is."""
-    parser = problem.interactive_parser
-    stack = [] if parser is None else parser.parser_state.value_stack
+    stack = problem.interactive_parser.parser_state.value_stack
     opened = [each for each in stack if isinstance(each, Token) and each.type == "LBRACE"]
     return opened[-1].start_pos if opened else None

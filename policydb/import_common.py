@@ -20,7 +20,7 @@ class Draft:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._names: set[str] = set()
+        self._names: set[tuple[str, str]] = set()
         self._peers: list[Peer] = []
         self._places: dict[str, Statement] = {}
         self._tunnels: list[Tunnel] = []
@@ -31,27 +31,27 @@ class Draft:
         for each in self._peers:
             if replace(each, name=peer.name) == peer:
                 return each
-        found = replace(peer, name=self._free(peer.name))
+        found = replace(peer, name=self._free("peer", peer.name))
         self._peers.append(found)
         self._places[found.name] = place
         return found
 
     def tunnel(self, tunnel: Tunnel) -> None:
         """Add a tunnel; its name is made unique."""
-        self._tunnels.append(replace(tunnel, name=self._free(tunnel.name)))
+        self._tunnels.append(replace(tunnel, name=self._free("tunnel", tunnel.name)))
 
     def general(self, tag: str, value: str, place: Statement) -> None:
         """Set a tag of [General], which counts for all peers."""
         if self._general.setdefault(tag, value) != value:
             self._ledger.left(place, f"isakmpd has one {tag} for all peers, and it is {self._general[tag]} already")
 
-    def _free(self, name: str) -> str:
+    def _free(self, kind: str, name: str) -> str:
         """The name, or one with a number behind it: section names know no case."""
         found, number = name, 1
-        while found.lower() in self._names:
+        while (kind, found.lower()) in self._names:
             number += 1
             found = f"{name}+{number}"
-        self._names.add(found.lower())
+        self._names.add((kind, found.lower()))
         return found
 
     def plan(self) -> Plan:

@@ -64,11 +64,11 @@ class Ledger:
 
     def needless(self, statement: Statement, why: str) -> None:
         """It means nothing here, unless somebody else carries it."""
-        self._note(statement, 0, Outcome.NEEDLESS, why)
+        self._note(statement, 1, Outcome.NEEDLESS, why)
 
     def unused(self, statement: Statement, why: str) -> None:
-        """It is left, unless somebody else carries it."""
-        self._note(statement, 1, Outcome.LEFT, why)
+        """It is left, unless somebody else has a use for it."""
+        self._note(statement, 0, Outcome.LEFT, why)
 
     def carried(self, statement: Statement) -> None:
         """It stands in the files that are written, unless a part of it is left."""

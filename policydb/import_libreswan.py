@@ -211,7 +211,7 @@ def _connection(view: View, secrets: Sequence[Secret], draft: Draft, local: str 
     if view.take("ah") or "ah" in (view.take("phase2") + view.take("auth")):
         raise NotCarriedError("AH is not carried")
     suites = _suites(view, peer, transport=mode == "transport")
-    ends = (_subnets(view, ours), _subnets(view, theirs))
+    ends = (_subnets(view, ours, peer.local_address), _subnets(view, theirs, peer.address))
     if ends != ([None], [None]):
         addresses = (peer.local_address, peer.address)
         ends = (_fixed(ends[0], ours, addresses[0]), _fixed(ends[1], theirs, addresses[1]))
@@ -303,18 +303,20 @@ def _suites(view: View, peer: Peer, *, transport: bool) -> tuple[Suite, ...]:
     return tuple(dict.fromkeys(grouped(each) for each in found))
 
 
-def _subnets(view: View, side: str) -> list[Selector | None]:
+def _subnets(view: View, side: str, address: Address | None) -> list[Selector | None]:
     """The traffic of a side; None is the side itself. Raises NotCarriedError."""
     proto, _, port = view.take(f"{side}protoport").partition("/")
     names = [
         each for each in re.split(r"[\s,{}]+", f"{view.take(f'{side}subnets')} {view.take(f'{side}subnet')}") if each
     ]
+    if not names and proto:
+        if address is None:
+            raise NotCarriedError(f"{side}protoport: the address of this side has to be known")
+        names = [str(address)]
     try:
         found: list[Selector | None] = [words.selector(each, proto, port) for each in names]
-        if not found and proto:
-            found = [words.selector(str(need(view, side, words.address, None)), proto, port)]
     except NotCarriedError as problem:
-        raise NotCarriedError(f"{side}subnet: {problem}") from None
+        raise NotCarriedError(f"{side}subnet, {side}protoport: {problem}") from None
     return found or [None]
 
 

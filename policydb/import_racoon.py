@@ -62,6 +62,8 @@ class _Remote:
     peer: Peer
     number: str
     initiates: bool
+    section: Statement
+    inherited: tuple[Statement, ...]
 
 
 def convert(statements: Sequence[Statement], ledger: Ledger, secrets: Sequence[Statement]) -> Plan:
@@ -84,17 +86,17 @@ def convert(statements: Sequence[Statement], ledger: Ledger, secrets: Sequence[S
             _try_sainfo(View(ledger, (each,)), remotes, draft, used)
         elif each not in sections:
             _top(each, ledger, draft, with_secrets=bool(secrets))
-    for remote in remotes:
-        if remote.peer.name not in used:
-            _unused(remote, sections, ledger)
+    _leave_unused(remotes, used, ledger)
     return draft.plan()
 
 
-def _unused(remote: _Remote, sections: Sequence[Statement], ledger: Ledger) -> None:
-    """A peer without a tunnel is not written, so its remote is left after all."""
-    for each in sections:
-        if each is remote.peer.origin:
-            ledger.left_whole(each, "no sainfo that was carried belongs to it, so there is no tunnel")
+def _leave_unused(remotes: Sequence[_Remote], used: set[str], ledger: Ledger) -> None:
+    """A peer without a tunnel is not written: its remote is left, but for what others inherit."""
+    served = {id(each) for one in remotes if one.peer.name in used for each in walk((one.section, *one.inherited))}
+    for remote in remotes:
+        for each in walk((remote.section,)):
+            if id(each) not in served:
+                ledger.left(each, "no sainfo that was carried belongs to it, so there is no tunnel")
 
 
 def _secret(entry: Statement, ledger: Ledger) -> list[Secret]:
@@ -199,7 +201,6 @@ def _remote(view: View, secrets: Sequence[Secret], draft: Draft) -> _Remote:
         subject=subject,
         aggressive=_aggressive(view),
         lifetime=lifetime,
-        origin=view.first,
     )
     peer = draft.peer(peer, view.first)
     passive = need(view, "passive", lambda text: text == "on", default=False)
@@ -207,7 +208,8 @@ def _remote(view: View, secrets: Sequence[Secret], draft: Draft) -> _Remote:
         draft.general("DPD-check-interval", str(seconds), view.statement("dpd_delay") or view.first)
     number = view.take("ph1id")
     view.finish(_REMOTE)
-    return _Remote(peer, number, not passive and address is not None)
+    initiates = not passive and address is not None
+    return _Remote(peer, number, initiates, view.first, tuple(view.inherited))
 
 
 def _where(view: View) -> tuple[Address | None, int]:
@@ -325,21 +327,27 @@ def _sainfo(view: View, remotes: Sequence[_Remote], draft: Draft) -> _Remote:
 
 def _suites(view: View, group: int | None) -> tuple[Suite, ...]:
     """Every cipher with every hash, as racoon offers them. Raises NotCarriedError."""
-    ciphers = [each.replace(" ", "") for each in view.take("encryption_algorithm").split(",")]
-    hashes = [each.strip() for each in view.take("authentication_algorithm").split(",")]
     found: list[Suite] = []
-    for cipher, hashed in product(ciphers, hashes):
+    for cipher, hashed in product(_known(view, "encryption_algorithm"), _known(view, "authentication_algorithm")):
         try:
             one = words.suite(f"{cipher}-{hashed}")
             suite = Suite(one.cipher, one.hash, group)
             suite.quick_mode(transport=False)
             found.append(suite)
         except NotCarriedError as problem:
-            known = words.knows(hashed)
-            view.leave("encryption_algorithm" if known else "authentication_algorithm", str(problem))
+            view.leave("encryption_algorithm", f"{cipher} with {hashed}: {problem}")
     if not found:
         raise NotCarriedError("none of its algorithms can be carried")
     return tuple(dict.fromkeys(found))
+
+
+def _known(view: View, key: str) -> list[str]:
+    """The algorithms of a list that isakmpd has; the others are left."""
+    named = [each.replace(" ", "") for each in view.take(key).split(",")]
+    for each in named:
+        if not words.knows(each):
+            view.leave(key, f"isakmpd knows no algorithm {words.printable(each)}")
+    return [each for each in named if words.knows(each)]
 
 
 def _ends(given: Sequence[str]) -> tuple[Selector, Selector]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from grammar.nodes import Statement
 from policydb.connections import Address
 from policydb.predefined import predefined_section
 
@@ -66,7 +65,7 @@ class Suite:
 class Peer:
     """An ISAKMP peer. `secret` the pre-shared key's octets, `subject` the certificate's one-line DN: one of both.
 
-    `lifetime` in seconds, None for the default. `origin` is where it was said at which address the peer is.
+    `lifetime` in seconds, None for the default.
     """
 
     name: str
@@ -80,7 +79,6 @@ class Peer:
     subject: str | None = None
     aggressive: bool = False
     lifetime: int | None = None
-    origin: Statement | None = field(default=None, compare=False)
 
     @property
     def authentication(self) -> str:
