@@ -69,7 +69,7 @@ DEFAULT_MAIN = (Suite("AES-256", "SHA2-256", 14), Suite("AES-128", "SHA2-256", 1
 DEFAULT_QUICK = (Suite("AES-256", "SHA2-256", None), Suite("AES-128", "SHA2-256", None))
 """Phase 2 where the input leaves it to its daemon."""
 
-_DURATION = re.compile(r"(\d{1,9})\s*([a-z]*)", re.IGNORECASE)
+_DURATION = re.compile(r"([0-9]{1,9})\s*([a-z]*)", re.IGNORECASE)
 _UNITS = {
     **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
@@ -148,7 +148,7 @@ def port(text: str) -> int:
     word = text.strip().lower()
     if word in {"any", "%any", ""}:
         return 0
-    number = SERVICES.get(word, -1) if not word.isdecimal() else int(word[:6])
+    number = int(word[:6]) if word.isascii() and word.isdecimal() else SERVICES.get(word, -1)
     if not 0 <= number <= _LARGEST_PORT:
         raise NotCarriedError(f"there is no one port {printable(text)}")
     return number
@@ -188,7 +188,7 @@ def selector(network: str, protocol_name: str = "", port_name: str = "") -> Sele
 
 def identity(text: str) -> Identity:
     """An identity as strongSwan and libreswan write it; what it is shows in how it looks. Raises NotCarriedError."""
-    value = text.strip()
+    value = checked(text)
     lower = value.lower()
     for prefix, kind in _PREFIXES.items():
         if lower.startswith(prefix):
@@ -226,8 +226,8 @@ def _named(kind: str, value: str) -> Identity:
 
 def distinguished_name(text: str) -> str:
     """A DN in the one-line form of policies, `/C=SE/O=Org/CN=host`. Raises NotCarriedError."""
-    separator = "/" if text.strip().startswith("/") else ","
-    parts = [each.strip() for each in text.strip().strip(separator).split(separator)]
+    separator = "/" if checked(text).startswith("/") else ","
+    parts = [each.strip() for each in text.strip(separator).split(separator)]
     found = []
     for part in parts:
         name, equals, value = (each.strip() for each in part.partition("="))
