@@ -181,8 +181,10 @@ class View:
         value = " ".join(found.words[1:])
         if value:
             self.ledger.carried(found)
-        else:
+        elif found.words[1:]:
             self.ledger.needless(found, "it is empty")
+        else:
+            self.ledger.left(found, "it has no value")
         return value
 
     def leave(self, key: str, why: str) -> None:
@@ -212,8 +214,9 @@ class View:
             if key in self._taken:
                 continue
             value = " ".join(each.words[1:])
-            if not value or value in fates.harmless.get(key, ()):
-                self.ledger.needless(each, "it asks for nothing" if value else "it is empty")
+            is_empty = each.words[1:] == ("",)
+            if is_empty or value in fates.harmless.get(key, ()):
+                self.ledger.needless(each, "it is empty" if is_empty else "it asks for nothing")
             elif key in fates.needless:
                 self.ledger.needless(each, fates.needless[key])
             else:
