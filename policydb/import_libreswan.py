@@ -168,7 +168,8 @@ def _inherited(section: Statement, named: Mapping[str, Statement], ledger: Ledge
 
 def _secret(entry: Statement, ledger: Ledger) -> list[Secret]:
     """A pre-shared key of ipsec.secrets; of other lines nothing, and they are left."""
-    selectors, _, rest = _split(entry.words)
+    at = entry.words.index(":") if ":" in entry.words else len(entry.words)
+    selectors, rest = entry.words[:at], entry.words[at + 1 :]
     if len(rest) != 2 or rest[0].upper() != "PSK":
         why = (
             "included files are not read" if entry.words[0] == "include" else f"only pre-shared keys are read: {_CERT}"
@@ -183,11 +184,6 @@ def _secret(entry: Statement, ledger: Ledger) -> list[Secret]:
         return []
     ledger.unused(entry, "no connection that was carried uses this secret")
     return [Secret(octets, tuple(each.strip("\"'") for each in selectors), partial(ledger.carried, entry))]
-
-
-def _split(entry: tuple[str, ...]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
-    at = entry.index(":") if ":" in entry else len(entry)
-    return entry[:at], ":", entry[at + 1 :]
 
 
 # --- connections --------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def test_deep_nesting_is_read() -> None:
 
 
 _PIECES = st.sampled_from(
-    [*'abc={}",;:#\\\'[]%@. \t\n\r\0', "conn ", "include ", "version ", "remote ", "0x1", ": PSK ", "é", "\x85"]
+    [*"abc={}\",;:#\\'[]%@. \t\n\r\0", "conn ", "include ", "version ", "remote ", "0x1", ": PSK ", "é", "\x85"]
 )
 
 
