@@ -1,4 +1,7 @@
-"""The stable codes of diagnostics and their meanings: KN for KeyNote, CF for isakmpd.conf (docs/diagnostics.md)."""
+"""The stable codes of diagnostics and their meanings: KN for KeyNote, CF for isakmpd.conf, IM for what is imported.
+
+docs/diagnostics.md lists them.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,10 @@ class Code(StrEnum):
     CONF_DUPLICATE_TAG = "CF012"
     CONF_WORDS_BEFORE_EQUALS = "CF013"
     CONF_CARRIAGE_RETURN = "CF014"
+    FOREIGN_SYNTAX = "IM001"
+    FOREIGN_UNCLOSED = "IM002"
+    FOREIGN_STRING = "IM003"
+    FOREIGN_NUL = "IM004"
 
 
 MEANINGS: Mapping[Code, str] = {
@@ -106,4 +113,8 @@ MEANINGS: Mapping[Code, str] = {
     Code.CONF_DUPLICATE_TAG: "warning: a tag is set twice in a section; the first value counts",
     Code.CONF_WORDS_BEFORE_EQUALS: "warning: words between the tag and the =; only the first word is the tag",
     Code.CONF_CARRIAGE_RETURN: "warning: a line ends with a carriage return; it is dropped",
+    Code.FOREIGN_SYNTAX: "a text of another daemon that does not follow its grammar",
+    Code.FOREIGN_UNCLOSED: "a block of another daemon's configuration is opened and never closed",
+    Code.FOREIGN_STRING: "a quotation mark that begins no string",
+    Code.FOREIGN_NUL: "a NUL octet in a configuration of another daemon",
 }

@@ -273,3 +273,20 @@ class Binding:
     value: str
     section_span: Span
     value_span: Span
+
+
+# --- configurations of other IKE daemons --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One setting, or one section with its `body`, of another daemon's configuration.
+
+    `words`: key and value of a setting (the value "" where there is none), a section's name and the sections it refers
+    to, all the words of a racoon.conf statement. Strings stand without their quotes, except in
+    ipsec.secrets, where they change the meaning. `body` None: no block follows.
+    """
+
+    span: Span
+    words: tuple[str, ...]
+    body: tuple[Statement, ...] | None = None

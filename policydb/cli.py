@@ -183,6 +183,44 @@ def check(ctx: click.Context, paths: tuple[str, ...], form: str) -> None:
     ctx.exit(cli_compile.check(paths, form))
 
 
+@commands.command(name="import")
+@click.argument("kind", type=click.Choice(["swanctl", "libreswan", "racoon"]), metavar="swanctl|libreswan|racoon")
+@click.argument("path", type=_FILE, metavar="FILE")
+@click.option("--secrets", type=_FILE, metavar="FILE", help="Its secrets: ipsec.secrets, psk.txt, or a swanctl.conf.")
+@click.option("-o", "--output", "folder", type=click.Path(file_okay=False), metavar="DIR", help="Write them there.")
+@click.option("--force", is_flag=True, help="Overwrite files of DIR.")
+@click.option("--local", type=click.Choice(["left", "right"]), help="libreswan: the side that is this machine.")
+@_format_option
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    *,
+    kind: str,
+    path: str,
+    secrets: str | None,
+    folder: str | None,
+    force: bool,
+    local: str | None,
+    form: str,
+) -> None:
+    """Convert another IKE daemon's configuration.
+
+    Makes isakmpd.conf, and an isakmpd.policy that allows exactly its connections; prints them, or writes them to DIR
+    with mode 0600. Lists every setting that could not be carried, with its line and the reason. Exit code 0: all was
+    carried. 1: something was left. 2: the file cannot be read.
+
+    \b
+    Examples:
+      policydb import swanctl /etc/swanctl/swanctl.conf -o converted
+      policydb import libreswan /etc/ipsec.conf --secrets /etc/ipsec.secrets -o converted
+    """
+    if local is not None and kind != "libreswan":
+        raise click.UsageError("--local is for libreswan, whose connections have a left and a right side")
+    from policydb import cli_import  # loads the parser
+
+    ctx.exit(cli_import.run_import(kind, path, secrets, folder, force=force, local=local, form=form))
+
+
 @commands.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE...")
 @_format_option
