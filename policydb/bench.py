@@ -90,6 +90,19 @@ def measure(scenario: Scenario, size: int, folder: Path, clock: Clock) -> Row:
     return Row(scenario.name, size, compiled, median(firsts), repeated, explained)
 
 
+def measure_change(size: int, folder: Path, clock: Clock) -> float | None:
+    """Seconds from one changed assertion of `flat` to a published generation; None where that was not measured."""
+    policy, store = folder / f"flat-{size}.policy", folder / f"flat-{size}.db"
+    if not policy.exists():
+        return None
+    text = policy.read_text(encoding="latin-1")
+    found = []
+    for number in range(_ROUNDS):
+        policy.write_text(text.replace(f'"k{size // 2}"', f'"another{number}"', 1), encoding="latin-1")
+        found.append(_once(lambda: _compile([str(policy)], store), clock))
+    return median(found)
+
+
 def repeat(call: Callable[[], object], clock: Clock, rounds: int = _ROUNDS) -> float:
     """Seconds of one call among many: the median of rounds, each long enough for the clock."""
     call()

@@ -14,18 +14,21 @@ from statistics import median
 
 import click
 
-from policydb.bench import BenchError, Row, Step, measure, measure_question, measure_store, of_c_library
+from policydb.bench import BenchError, Row, Step, measure, measure_change, measure_question, measure_store, of_c_library
 from policydb.cli_support import NO, YES, Ask, Unusable, default_store, octets, unreadable
 from policydb.request import Request, RequestError
 from policydb.scenarios import SCENARIOS
 from policydb.storefile import StoreError
 
 _REPEATED = ("flat", "creds3")
+_MANY = ("flat", "creds3", "chain")  # of N assertions, each compiled for the first time
 _LINEAR = ("chain", "kofn", "flat1")
 _MOST_REPEATED = 6e-6  # seconds; this and the following: issue 3
 _MOST_EACH = 1e-6
 _MOST_FIRST = 20e-3
 _MOST_EXPLAINED = 150e-3
+_MOST_COMPILED = ((10_000, 2.0), (100_000, 20.0))
+_MOST_CHANGED = 60e-3
 _LARGEST, _EXPLAINED = 100_000, 10_000
 _FROM = 100  # below, what every decision costs is more than what its assertions cost
 _STARTS = 5
@@ -73,8 +76,8 @@ def scenarios(sizes: Sequence[int], names: Sequence[str], form: str) -> int:
             rows = list(_rows(sizes, names, Path(folder), quiet=form == "json"))
         except BenchError as problem:
             raise Unusable(str(problem)) from None
-        found = list(figures(rows))
         command = _command_time(Path(folder), max(sizes))
+        found = list(figures(rows, measure_change(_EXPLAINED, Path(folder), time.process_time)))
     if form == "json":
         click.echo(json.dumps({"rows": [asdict(each) for each in rows], "figures": [asdict(each) for each in found]}))
     else:
@@ -86,8 +89,8 @@ def scenarios(sizes: Sequence[int], names: Sequence[str], form: str) -> int:
     return YES if all(each.reached for each in found) else NO
 
 
-def figures(rows: Sequence[Row]) -> Iterator[Figure]:
-    """What is to be reached, as far as the rows tell."""
+def figures(rows: Sequence[Row], changed: float | None = None) -> Iterator[Figure]:
+    """What is to be reached, as far as the rows tell; `changed`: seconds of a recompilation."""
     repeated = [each.repeated for each in rows if each.scenario in _REPEATED]
     if repeated:
         yield Figure("repeated decision, creds3 and flat, loaded snapshot, the slowest", _MOST_REPEATED, max(repeated))
@@ -98,6 +101,12 @@ def figures(rows: Sequence[Row]) -> Iterator[Figure]:
     first = [each.first for each in rows if each.size == _LARGEST and each.scenario in ("flat", "miss", "creds3")]
     if first:
         yield Figure(f"first decision, cold store of {_LARGEST:,} assertions, the slowest", _MOST_FIRST, max(first))
+    for size, most in _MOST_COMPILED:
+        compiled = [each.compiled for each in rows if each.size == size and each.scenario in _MANY]
+        if any(compiled):
+            yield Figure(f"compile {size:,} distinct assertions, the slowest", most, max(compiled))
+    if changed is not None:
+        yield Figure(f"one changed assertion of {_EXPLAINED:,}, recompiled and published", _MOST_CHANGED, changed)
     explained = [each.explained for each in rows if each.size == _EXPLAINED and each.explained is not None]
     if explained:
         name = f"explain of a refusal among {_EXPLAINED:,}, nearest changes included, the slowest"

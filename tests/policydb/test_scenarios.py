@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from policydb.assemble import Text, assemble
-from policydb.bench import Row, measure, of_c_library, repeat
+from policydb.bench import Row, measure, measure_change, of_c_library, repeat
 from policydb.checker import Checker
 from policydb.cli_bench import figures
 from policydb.explain import explain
 from policydb.scenarios import SCENARIOS
+from policydb.snapshot import list_generations
 from tests.policydb.command_line import Run
 
 ASSERTIONS = {"flat": 20, "miss": 20, "flat1": 1, "creds3": 20, "chain": 20, "kofn": 1}
@@ -58,6 +59,21 @@ def test_a_figure_is_reached_by_the_slowest_row_or_not_at_all() -> None:
     assert [each.reached for each in figures([*fast, slow])] == [False, True, True]
     explained = Row("miss", 10_000, 0, 0, 1e-6, 0.2)
     assert [each.reached for each in figures([explained])] == [False]
+
+
+def test_compiling_is_held_against_its_own_figures() -> None:
+    rows = [Row("flat", 10_000, 1.9, 0, 0, None), Row("chain", 10_000, 2.1, 0, 0, None)]
+    told = {each.name: each.reached for each in figures(rows, changed=0.05)}
+    assert told["compile 10,000 distinct assertions, the slowest"] is False
+    assert told["one changed assertion of 10,000, recompiled and published"] is True
+
+
+def test_one_changed_assertion_is_compiled_and_published(tmp_path: Path) -> None:
+    ticks = count(0.0, 1.0)
+    assert measure_change(10, tmp_path, lambda: next(ticks)) is None
+    measure(SCENARIOS["flat"], 10, tmp_path, lambda: next(ticks))
+    assert measure_change(10, tmp_path, lambda: next(ticks)) == 1.0
+    assert len(list_generations(tmp_path / "flat-10.db")) == 6
 
 
 # --- the command --------------------------------------------------------------------------------------------------
