@@ -1,14 +1,83 @@
 """The policy engine: nodes to a store, the store to decisions, decisions to reasons.
 
-As a library (each name from the module that has it, so that importing stays cheap):
+    from policydb import Request, open_snapshot
 
-    policydb.compiler   compile_paths(paths, store, now), check_paths(paths)      files -> a generation, or findings
-    policydb.snapshot   open_snapshot(store, generation=None), list_generations   a generation -> decide, explain
-    policydb.request    Request(authorizers, attributes, values)                  what is asked
-    policydb.assemble   assemble(policies, files, credentials)                    texts -> a graph, without a store
-    policydb.checker    decide(graph, request)                                    the compliance value
-    policydb.explain    explain(graph, request)                                   the value and why, a Decision
-    policydb.decision   Decision, to_json(decision)                               its JSON form
-    policydb.batch      answers(lines, store)                                     many queries, one JSON object a line
-    policydb.decisionlog  DecisionLog(path)                                       what a daemon negotiated
+    with open_snapshot("policy.db") as policy:
+        policy.allows(Request(("alice",), {"esp_enc_alg": "aes"}))
+
+These names are the library (docs/library.md). Each is loaded from its module when it is first asked for, so that what
+asks a store loads no parser.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from policydb.checker import Checker
+    from policydb.compiler import Compilation, Findings, check_paths, compile_paths
+    from policydb.decision import (
+        AssertionReport,
+        AssertionStatus,
+        Atom,
+        Change,
+        Decision,
+        Nearest,
+        Place,
+        Step,
+        to_json,
+    )
+    from policydb.library import Policy, read_policy, with_credentials
+    from policydb.request import DEFAULT_VALUES, Request, RequestError
+    from policydb.snapshot import Snapshot, list_generations, open_snapshot
+    from policydb.storefile import StoreError
+
+__all__ = [
+    "DEFAULT_VALUES",
+    "AssertionReport",
+    "AssertionStatus",
+    "Atom",
+    "Change",
+    "Checker",
+    "Compilation",
+    "Decision",
+    "Findings",
+    "Nearest",
+    "Place",
+    "Policy",
+    "Request",
+    "RequestError",
+    "Snapshot",
+    "Step",
+    "StoreError",
+    "check_paths",
+    "compile_paths",
+    "list_generations",
+    "open_snapshot",
+    "read_policy",
+    "to_json",
+    "with_credentials",
+]
+
+_HOMES = {
+    "checker": ("Checker",),
+    "compiler": ("Compilation", "Findings", "check_paths", "compile_paths"),
+    "decision": (
+        *("AssertionReport", "AssertionStatus", "Atom", "Change", "Decision", "Nearest", "Place", "Step"),
+        "to_json",
+    ),
+    "library": ("Policy", "read_policy", "with_credentials"),
+    "request": ("DEFAULT_VALUES", "Request", "RequestError"),
+    "snapshot": ("Snapshot", "list_generations", "open_snapshot"),
+    "storefile": ("StoreError",),
+}
+
+if not TYPE_CHECKING:  # a checker of types is to see the names above, and no others
+
+    def __getattr__(name: str) -> object:
+        """A name of the library, from its module (PEP 562)."""
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{home}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

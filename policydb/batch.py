@@ -4,8 +4,9 @@ In:  any of `id, policies, files, credentials, attributes, authorizers, values, 
      octets as latin-1.
 Out: `{"id", "value", "assertions": [{"source", "line", "status", "reason"}], "errors": [...]}`.
 
-A query without policies and files is answered by the store. A query that is itself in error, and a line that cannot be
-read, have the value null and say why in `errors`; the next line is answered all the same. Empty lines are skipped.
+A query without policies and files is answered by the store, or by an empty policy where there is no store: then
+`errors` says so. A query that is itself in error, and a line that cannot be read, have the value null and say why in
+`errors`; the next line is answered all the same. Empty lines are skipped.
 
 Weak signatures of credentials (policydb.credentials) count in a query that brings its own policy along, which is its
 caller's test data; in one that the store answers, only where caller or configuration accepts them; and where
@@ -20,10 +21,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from policydb.assemble import Text, assemble
-from policydb.decision import Decision
-from policydb.explain import explain
+from policydb.decision import AssertionReport
+from policydb.explain import assess
 from policydb.request import DEFAULT_VALUES, Request, RequestError
-from policydb.snapshot import Snapshot, sealed
+from policydb.snapshot import Snapshot
 from policydb.storefile import StoreError
 
 
@@ -42,55 +43,70 @@ class Query:
     accept_weak: bool | None = None
 
 
-def answers(
-    lines: Iterable[bytes], store: Callable[[], Snapshot], *, accept_weak: bool = False
-) -> Iterator[dict[str, Any]]:
+Source = Callable[[], Snapshot | None]
+"""The store; None: there is none. It may raise StoreError."""
+
+
+def answers(lines: Iterable[bytes], store: Source, *, accept_weak: bool = False) -> Iterator[dict[str, Any]]:
     """The answers, each made when it is asked for. `store` is called for queries that bring no policy along.
 
-    It may raise StoreError, which then is the answer to that query. `accept_weak` is for those queries too.
+    What it raises is the answer to that query. `accept_weak` is for those queries too.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield _answer(line, number, store, accept_weak)
 
 
-def _answer(line: bytes, number: int, store: Callable[[], Snapshot], accept_weak: bool) -> dict[str, Any]:
+def _answer(line: bytes, number: int, store: Source, accept_weak: bool) -> dict[str, Any]:
     identity: Any = None
     try:
         given = _object(line)
         identity = given.get("id")
         query = _query(given)
-        return _told(identity, _asked(query, store, accept_weak))
+        if query.policies or query.files:
+            return {"id": identity, **_told(*_of_its_own(query), [])}
+        snapshot = store()
+        if snapshot is None:
+            missing = f"line {number}: neither policies nor files, and no store: asked of an empty policy"
+            return {"id": identity, **_told(*_of_its_own(query), [missing])}
+        return {"id": identity, **_told(*_of_store(query, snapshot, accept_weak), [])}
     except (BatchError, RequestError, StoreError) as problem:
-        return {"id": identity, "value": None, "assertions": [], "errors": [f"line {number}: {problem}"]}
+        return {"id": identity, **_told(None, (), [f"line {number}: {problem}"])}
 
 
-def _asked(query: Query, store: Callable[[], Snapshot], accept_weak: bool) -> Decision:
+def _of_its_own(query: Query) -> tuple[str, Sequence[AssertionReport]]:
+    """The value and each assertion's part, of what the query brings along."""
+    assembly = assemble(
+        _named("policies", query.policies),
+        _named("files", query.files),
+        _named("credentials", query.credentials),
+        accept_weak=query.accept_weak is not False,
+    )
+    return assess(assembly.graph(), query.request)
+
+
+def _of_store(query: Query, snapshot: Snapshot, accept_weak: bool) -> tuple[str, Sequence[AssertionReport]]:
+    """The same of a store and the query's credentials."""
     credentials = _named("credentials", query.credentials)
-    if query.policies or query.files:
-        policies, files = _named("policies", query.policies), _named("files", query.files)
-        assembly = assemble(policies, files, credentials, accept_weak=query.accept_weak is not False)
-        return explain(assembly.graph(), query.request)
-    snapshot = store()
     if not credentials:
-        return snapshot.explain(query.request)
+        return assess(snapshot, query.request, snapshot.checker)
     if query.accept_weak is not None:
         accept_weak = query.accept_weak
     elif not accept_weak:
         accept_weak = snapshot.configuration.general.accept_weak_signatures
-    return explain(assemble(credentials=credentials, accept_weak=accept_weak).over(snapshot), sealed(query.request))
+    return assess(assemble(credentials=credentials, accept_weak=accept_weak).over(snapshot), query.request)
 
 
 def _named(key: str, texts: Sequence[str]) -> list[Text]:
     return [Text(f"{key}[{index}]", text) for index, text in enumerate(texts)]
 
 
-def _told(identity: Any, decision: Decision) -> dict[str, Any]:  # noqa: ANN401 - any JSON value names a query
+def _told(value: str | None, assertions: Sequence[AssertionReport], errors: list[str]) -> dict[str, Any]:
     reports = [
         {"source": each.place.source, "line": each.place.line, "status": each.status.value, "reason": each.reason}
-        for each in decision.assertions
+        for each in assertions
     ]
-    return {"id": identity, "value": decision.value, "assertions": reports, "errors": []}
+    return {"value": value, "assertions": reports, "errors": errors}
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -80,6 +80,12 @@ def _format_option(command: _Command) -> _Command:
     )(command)
 
 
+def _drawn_format_option(command: _Command) -> _Command:
+    choice = click.Choice(["text", "json", "dot", "mermaid"])
+    text = "For people, for programs, or the delegations as a drawing for Graphviz or Mermaid."
+    return click.option("--format", "form", type=choice, default="text", show_default=True, help=text)(command)
+
+
 def _ask_options(command: _Command) -> _Command:
     """ASK: what is asked, and of which policy."""
     options = (
@@ -306,7 +312,7 @@ def query(
     if policies or credentials or authorizers or attributes:
         message = "only --store and --accept-weak-signatures may stand beside it"
         raise click.UsageError(f"--batch takes its questions from the file: {message}")
-    ctx.exit(cli_ask.query_batch(batch, default_store(store), accept_weak))
+    ctx.exit(cli_ask.query_batch(batch, store, accept_weak))
 
 
 @commands.command()
@@ -314,7 +320,7 @@ def query(
 @click.option("--record", "number", type=click.IntRange(1), help="Ask again what record NUMBER of the log asked.")
 @peer_options
 @_log_option
-@_format_option
+@_drawn_format_option
 @click.pass_context
 def explain(
     ctx: click.Context,
@@ -343,9 +349,12 @@ def explain(
     \b
     Examples:
       policydb explain --authorizer alice --attribute esp_enc_alg=3des
+      policydb explain --authorizer alice --format dot | dot -Tsvg > why.svg
       policydb explain --record 12
       policydb explain --peer 203.0.113.9 --local-id 10.2.0.0/16 --remote-id 10.1.0.0/16 --offer AES-SHA2-256-GRP14
     """
+    if form not in {"text", "json"} and (number is not None or peer is not None):
+        raise click.UsageError("a record or a peer is shown as text or json, not as a drawing")
     if peer is not None:
         if policies or credentials or authorizers or attributes or number is not None:
             raise click.UsageError("--peer asks the configuration: it takes no policy, authorizer, attribute or record")
@@ -441,6 +450,64 @@ def overlay(ctx: click.Context, state: str | None, path: str | None, form: str) 
 
 
 commands.add_command(keynote)
+
+
+def _sizes(ctx: click.Context, option: click.Parameter, given: str) -> tuple[int, ...]:
+    sizes = tuple(int(each) if each.isdecimal() and each.isascii() else 0 for each in given.split(","))
+    if min(sizes) < 10:
+        raise click.BadParameter("sizes are numbers from 10 on, written as 10,100,1000", ctx=ctx, param=option)
+    return sizes
+
+
+@commands.command()
+@_ask_options
+@click.option("-n", "rounds", default=5, show_default=True, type=click.IntRange(1), help="Repeat so many rounds.")
+@click.option("--scenarios", is_flag=True, help="Measure policies of growing size instead of a question.")
+@click.option(
+    "--sizes", default="10,100,1000,10000,100000", show_default=True, callback=_sizes, help="How large they are."
+)
+@click.option("--scenario", "names", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
+@_format_option
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    *,
+    policies: tuple[str, ...],
+    credentials: tuple[str, ...],
+    store: str | None,
+    authorizers: tuple[str, ...],
+    attributes: dict[str, str],
+    values: tuple[str, ...],
+    accept_weak: bool,  # noqa: ARG001 - an option of every question
+    rounds: int,
+    scenarios: bool,
+    sizes: tuple[int, ...],
+    names: tuple[str, ...],
+    form: str,
+) -> None:
+    r"""Measure what a question costs.
+
+    Times are CPU seconds, medians. With --scenarios six policies of growing size are measured instead, and held against
+    what is to be reached; docs/performance.md explains the table. Exit code 0: all of it is reached.
+
+    \b
+    Examples:
+      policydb bench --policy site.policy --authorizer alice --attribute esp_enc_alg=aes
+      policydb bench --scenarios --sizes 10,1000
+    """
+    from policydb import cli_bench
+    from policydb.scenarios import SCENARIOS
+
+    if credentials:
+        raise click.UsageError("credentials are not measured: give --policy or a store")
+    unknown = [each for each in names if each not in SCENARIOS]
+    if unknown:
+        raise click.UsageError(f"no scenario {unknown[0]}: there are {', '.join(SCENARIOS)}")
+    if scenarios:
+        if policies or authorizers or attributes or store:
+            raise click.UsageError("--scenarios brings its policies and questions along")
+        ctx.exit(cli_bench.scenarios(sizes, names or tuple(SCENARIOS), form))
+    ctx.exit(cli_bench.question(Ask(policies, credentials, store, authorizers, attributes, values), rounds, form))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

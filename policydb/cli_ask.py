@@ -23,6 +23,7 @@ from policydb.cli_support import (
     Ask,
     Unusable,
     default_store,
+    names_store,
     octets,
     read_text,
     show_findings,
@@ -65,21 +66,31 @@ def explain(ask: Ask, form: str) -> int:
         decision = replace(decision, elapsed_us=(perf_counter_ns() - begun) // 1000)
     if form == "json":
         click.echo(json.dumps(to_json(decision), indent=2))
+    elif form != "text":
+        from policydb import delegation_graph
+
+        click.echo(shown(delegation_graph.render(decision, "dot" if form == "dot" else "mermaid")))
     else:
         click.echo(shown(decision_text.render(decision, VOCABULARY, colour=True)))
     return YES if decision.allowed else NO
 
 
-def query_batch(path: str, store: str, accept_weak: bool) -> int:
-    """Answer a file of queries, a line at a time, so that a program can write one and read its answer."""
+def query_batch(path: str, store: str | None, accept_weak: bool) -> int:
+    """Answer a file of queries, a line at a time, so that a program can write one and read its answer.
+
+    A `store` that is named has to be there.
+    """
     from policydb.batch import answers
 
     with ExitStack() as closing:
         opened: list[Snapshot] = []
 
-        def snapshot() -> Snapshot:
+        def snapshot() -> Snapshot | None:
             if not opened:
-                opened.append(closing.enter_context(open_snapshot(store)))
+                place = default_store(store)
+                if store is None and not names_store() and not Path(place).exists():
+                    return None
+                opened.append(closing.enter_context(open_snapshot(place)))
             return opened[0]
 
         for answer in answers(_lines(path), snapshot, accept_weak=accept_weak):

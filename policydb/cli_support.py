@@ -56,6 +56,11 @@ def default_store(given: str | None) -> str:
     return given or os.environ.get("POLICYDB_STORE") or "policy.db"
 
 
+def names_store() -> bool:
+    """Whether the environment names a store."""
+    return bool(os.environ.get("POLICYDB_STORE"))
+
+
 def default_log(given: str | None, store: str | None) -> str:
     """The decision log to read: as given, else $POLICYDB_LOG, else decisions.db beside the store."""
     return given or os.environ.get("POLICYDB_LOG") or str(Path(default_store(store)).with_name("decisions.db"))

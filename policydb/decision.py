@@ -25,7 +25,7 @@ class Atom:
 
     `missing` names the attributes that it read and nobody set. `result` is None where it ended in a runtime error
     (RFC 2704 section 5.2), which `error` then says. `source_line` is the line of the source in which it begins, or of a
-    very long line the atom alone.
+    very long line the atom alone. `assertion` is the line at which its assertion begins.
     """
 
     place: Place
@@ -37,6 +37,7 @@ class Atom:
     missing: tuple[str, ...] = ()
     error: str = ""
     source_line: str = ""
+    assertion: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,31 @@ class Change:
 class Nearest:
     """A smallest set of changes that the evaluator itself found to raise the answer to `value`.
 
-    `requester` is a principal who would have to ask as well; None where the changes alone will do.
+    `requesters` are principals who would have to ask as well; `credential`: a credential of each of them for one who
+    asks already would do as well.
     """
 
     changes: tuple[Change, ...]
     value: str
-    requester: str | None = None
+    requesters: tuple[str, ...] = ()
+    credential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """One assertion as it is drawn: `needed` of its `licensees` (of all groups, the outermost) make it count.
+
+    `everybody`: it has no Licensees field. `deciding`: it lies on the path of the decision. `reason`: why it failed.
+    """
+
+    place: Place
+    authorizer: str
+    licensees: tuple[str, ...]
+    needed: int
+    status: AssertionStatus
+    deciding: bool
+    everybody: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +115,10 @@ class Decision:
     """A compliance value and why. `allowed` is value == _MAX_TRUST.
 
     `path` is the delegation from POLICY to a requester that held or, where none did, the longest one that failed;
-    `atoms` are the comparisons evaluated along it; `licensed` are some of those whom POLICY licenses, told where nobody
-    who asked is among them; `values` is the scale that was asked on; `elapsed_us` is 0 unless the caller measured.
+    `granted` is the delegation that gave a value which is neither the lowest nor the highest: `path` then leads to the
+    next higher one. `atoms` are the comparisons that were evaluated, those along the path first; `licensed` are some of
+    those whom POLICY licenses, told where nobody who asked is among them; `values` is the scale that was asked on;
+    `around` is what to draw; `elapsed_us` is 0 unless the caller measured. No passphrase is in any of it.
     """
 
     value: str
@@ -110,6 +132,8 @@ class Decision:
     elapsed_us: int = 0
     licensed: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    granted: tuple[Step, ...] = ()
+    around: tuple[Delegation, ...] = ()
 
 
 def to_json(decision: Decision) -> dict[str, Any]:
@@ -119,18 +143,8 @@ def to_json(decision: Decision) -> dict[str, Any]:
         "allowed": decision.allowed,
         "generation": decision.generation,
         "authorizers": list(decision.authorizers),
-        "path": [
-            {
-                "source": step.place.source,
-                "line": step.place.line,
-                "authorizer": step.authorizer,
-                "licensees": list(step.licensees),
-                "conditions": step.conditions_value,
-                "licensees_value": step.licensees_value,
-                "held": step.held,
-            }
-            for step in decision.path
-        ],
+        "path": [_step(each) for each in decision.path],
+        **({"granted": [_step(each) for each in decision.granted]} if decision.granted else {}),
         "atoms": [
             {
                 "source": atom.place.source,
@@ -143,6 +157,7 @@ def to_json(decision: Decision) -> dict[str, Any]:
                 "result": atom.result,
                 "missing": list(atom.missing),
                 "source_line": atom.source_line,
+                "assertion": atom.assertion,
                 **({"error": atom.error} if atom.error else {}),
             }
             for atom in decision.atoms
@@ -153,7 +168,8 @@ def to_json(decision: Decision) -> dict[str, Any]:
                     {"attribute": each.attribute, "from": each.before, "to": each.after} for each in near.changes
                 ],
                 "value": near.value,
-                **({} if near.requester is None else {"requester": near.requester}),
+                **({"requesters": list(near.requesters)} if near.requesters else {}),
+                **({"credential": True} if near.credential else {}),
             }
             for near in decision.nearest
         ],
@@ -164,4 +180,16 @@ def to_json(decision: Decision) -> dict[str, Any]:
         ],
         **({"licensed": list(decision.licensed)} if decision.licensed else {}),
         "elapsed_us": decision.elapsed_us,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "source": step.place.source,
+        "line": step.place.line,
+        "authorizer": step.authorizer,
+        "licensees": list(step.licensees),
+        "conditions": step.conditions_value,
+        "licensees_value": step.licensees_value,
+        "held": step.held,
     }

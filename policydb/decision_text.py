@@ -49,7 +49,8 @@ class _Text:
             yield "  nobody who asked is licensed by any assertion that counts"
         for step in decision.path[:1] if decision.allowed else _failed(decision.path):
             yield from self._step(step)
-        yield from self._way()
+        yield from self._way("path", decision.path)
+        yield from self._way(f"{_value(decision.value)} is granted by", decision.granted)
         yield from self._missing()
         yield from self._licensed()
         yield from self._nearest()
@@ -81,26 +82,24 @@ class _Text:
             return
         values = self._decision.values
         if step.conditions_value != values[-1] if values else not step.held:
-            yield from self._atoms(_blamed(self._atoms_of(step)))
+            yield from self._conditions(step)
         # Where the next step failed as well, that step says why these Licensees are worth nothing.
         if _ends_here(step, self._decision.path) and step.licensees_value == (values or (self._decision.value,))[0]:
             yield "    its Licensees are not satisfied by those who asked alone"
 
+    def _conditions(self, step: Step) -> Iterator[str]:
+        atoms = self._atoms_of(step)
+        failed = [each for each in atoms if not each.result]
+        if not failed and self._decision.values and step.conditions_value != self._decision.values[0]:
+            yield f"    its Conditions are worth {_value(step.conditions_value)}, and no clause of them more"
+        else:
+            # Where all atoms hold, the last one must not.
+            yield from self._atoms(failed[:_ATOMS] or atoms[-1:])
+
     def _atoms_of(self, step: Step) -> list[Atom]:
-        """The atoms of a step: those of its file from its line to the next step's."""
-        later = [
-            each.place.line
-            for each in self._decision.path
-            if each.place.source == step.place.source and each.place.line > step.place.line
-        ]
-        end = min(later, default=None)
-        return [
-            atom
-            for atom in self._decision.atoms
-            if atom.place.source == step.place.source
-            and atom.place.line >= step.place.line
-            and (end is None or atom.place.line < end)
-        ]
+        """The atoms of a step's assertion."""
+        place = (step.place.source, step.place.line)
+        return [each for each in self._decision.atoms if (each.place.source, each.assertion) == place]
 
     def _atoms(self, atoms: Sequence[Atom]) -> Iterator[str]:
         if not atoms:
@@ -127,18 +126,17 @@ class _Text:
 
     # --- what else there is to say --------------------------------------------------------------------------------
 
-    def _way(self) -> Iterator[str]:
-        path = self._decision.path
+    def _way(self, heading: str, path: Sequence[Step]) -> Iterator[str]:
         if not path:
             return
         hops = [_short(path[0].authorizer)]
-        ends = [_short(each.authorizer) for each in path[1:]] + [_requester(self._decision)]
+        ends = [_short(each.authorizer) for each in path[1:]] + [_requester(self._decision, path[-1])]
         for step, end in zip(path, ends, strict=True):
             hops.append(f"{'->' if step.held else self._paint(_RED, '-x->')} {end}")
         if len(hops) > _HOPS + 1:
             half = _HOPS // 2
             hops = [*hops[: half + 1], f"... {len(hops) - 1 - 2 * half} more ...", *hops[-half:]]
-        yield f"  path: {' '.join(hops)}"
+        yield f"  {heading}: {' '.join(hops)}"
 
     def _missing(self) -> Iterator[str]:
         names = dict.fromkeys(name for atom in self._decision.atoms if not atom.result for name in atom.missing)
@@ -182,22 +180,16 @@ def _ends_here(step: Step, path: Sequence[Step]) -> bool:
     return not after or after[0].held
 
 
-def _blamed(atoms: Sequence[Atom]) -> Sequence[Atom]:
-    """The atoms that did not hold; where all held, the last one, for then it must not."""
-    return [each for each in atoms if not each.result][:_ATOMS] or atoms[-1:]
-
-
-def _requester(decision: Decision) -> str:
-    licensees = decision.path[-1].licensees
-    asking = [each for each in decision.authorizers if each in licensees]
-    return _short((asking or list(decision.authorizers))[0]) if licensees else "everybody"
+def _requester(decision: Decision, last: Step) -> str:
+    asking = [each for each in decision.authorizers if each in last.licensees]
+    return _short((asking or list(decision.authorizers))[0]) if last.licensees else "everybody"
 
 
 def _parts(near: Nearest) -> Iterator[str]:
     for change in near.changes:
         yield _change(change)
-    if near.requester is not None:
-        yield f"{_short(near.requester)} asking too"
+    for each in near.requesters:
+        yield f"{_short(each)} asking too{', or signing for one who asks' if near.credential else ''}"
 
 
 def _change(change: Change) -> str:

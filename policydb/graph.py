@@ -41,6 +41,10 @@ class Graph(Protocol):
         """The store generation that answers; 0 for one that was never stored."""
         ...
 
+    def requesters(self, authorizers: tuple[str, ...]) -> tuple[str, ...]:
+        """Those who ask, by the names under which this graph knows them."""
+        ...
+
     def licensing(self, principal: str) -> Sequence[CompiledAssertion]:
         """Assertions whose Licensees field names the canonical principal."""
         ...
@@ -49,8 +53,8 @@ class Graph(Protocol):
         """Assertions without a Licensees field."""
         ...
 
-    def authorized_by(self, principal: str) -> Sequence[CompiledAssertion]:
-        """Assertions whose Authorizer is the canonical principal."""
+    def authorized_by(self, principal: str, limit: int | None = None) -> Sequence[CompiledAssertion]:
+        """Assertions whose Authorizer is the canonical principal; `limit`: no more than that, any of them."""
         ...
 
     def ignored(self) -> Sequence[AssertionReport]:

@@ -51,6 +51,10 @@ class MemoryGraph:
         """All of them, in the order given."""
         return self._assertions
 
+    def requesters(self, authorizers: tuple[str, ...]) -> tuple[str, ...]:
+        """Everybody is known by the name that texts give."""
+        return authorizers
+
     def licensing(self, principal: str) -> Sequence[CompiledAssertion]:
         """Assertions whose Licensees field names the canonical principal."""
         return self._licensing.get(principal, ())
@@ -59,9 +63,9 @@ class MemoryGraph:
         """Assertions without a Licensees field."""
         return self._open
 
-    def authorized_by(self, principal: str) -> Sequence[CompiledAssertion]:
-        """Assertions whose Authorizer is the canonical principal."""
-        return self._authorized.get(principal, ())
+    def authorized_by(self, principal: str, limit: int | None = None) -> Sequence[CompiledAssertion]:
+        """Assertions whose Authorizer is the canonical principal; `limit`: no more than that, any of them."""
+        return self._authorized.get(principal, ())[:limit]
 
     def ignored(self) -> Sequence[AssertionReport]:
         """Assertions that were dropped, each with its reason."""
@@ -82,6 +86,10 @@ class Overlay:
         """The generation of the graph below."""
         return self._below.generation
 
+    def requesters(self, authorizers: tuple[str, ...]) -> tuple[str, ...]:
+        """Those who ask, by the names that the credentials give them and by those that the graph below does."""
+        return tuple(dict.fromkeys((*authorizers, *self._below.requesters(authorizers))))
+
     def licensing(self, principal: str) -> Sequence[CompiledAssertion]:
         """Assertions whose Licensees field names the canonical principal."""
         return (*self._below.licensing(principal), *self._above.licensing(principal))
@@ -90,9 +98,10 @@ class Overlay:
         """Assertions without a Licensees field."""
         return (*self._below.open_to_all(), *self._above.open_to_all())
 
-    def authorized_by(self, principal: str) -> Sequence[CompiledAssertion]:
-        """Assertions whose Authorizer is the canonical principal."""
-        return (*self._below.authorized_by(principal), *self._above.authorized_by(principal))
+    def authorized_by(self, principal: str, limit: int | None = None) -> Sequence[CompiledAssertion]:
+        """Assertions whose Authorizer is the canonical principal; `limit`: no more than that, any of them."""
+        found = (*self._below.authorized_by(principal, limit), *self._above.authorized_by(principal, limit))
+        return found[:limit]
 
     def ignored(self) -> Sequence[AssertionReport]:
         """Assertions that were dropped, each with its reason."""

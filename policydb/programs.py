@@ -7,13 +7,15 @@ Python can; what is traced also tells a Trace about every atom.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Protocol, TypeAlias
 
 from policydb.graph import CompiledAssertion
 from policydb.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
 from policydb.regex import Patterns
 from policydb.rendering import MATH, render
-from policydb.shapes import Op, load_shape
+from policydb.shapes import Op, ShapeError, load_shape
 
 Get: TypeAlias = Callable[[str, str], str]
 """Reads an action attribute: name, and what to answer where nobody set it."""
@@ -21,6 +23,8 @@ Get: TypeAlias = Callable[[str, str], str]
 Value: TypeAlias = "str | int | float"
 """What a side of a comparison is worth."""
 
+_TEXTS, _SHORT = 4096, 32  # numbers as text that are kept once read, and how long one may be
+_KNOWN = 65_536  # lists of constants kept of a shape
 _SHAPES = 4096  # compiled shapes kept; a stranger's credentials cannot make the cache grow without end
 
 
@@ -79,7 +83,15 @@ class Question:
 
 
 Program: TypeAlias = Callable[[Get, Question], int]
-Factory: TypeAlias = Callable[[tuple[Any, ...], Mapping[str, str]], Program]
+"""The Conditions of one assertion."""
+
+Constants: TypeAlias = "tuple[Any, ...]"
+"""What a shape's function is given of one assertion: its constants as values; last, for `$`, its local constants."""
+
+Function: TypeAlias = Callable[[Get, Question, Constants], int]
+"""The Conditions of all assertions of one shape."""
+
+_Converter: TypeAlias = Callable[[Any], Any]
 
 
 def special(question: Question, name: str) -> str:
@@ -120,14 +132,38 @@ _HELPERS: dict[str, Any] = {
     "Fault": Fault,
     "dereference": _dereference,
     "floating": floating,
-    "integer": integer,
     "join": "".join,
     "match": _match,
     "special": special,
     "wrap": wrap,
     **{MATH[key]: function for key, function in ARITHMETIC.items()},
 }
-_CONVERSIONS: Mapping[str, Callable[[str], Any]] = {"text": str, "integer": integer_literal, "float": floating}
+_CONVERSIONS: Mapping[str, Callable[[str], Any]] = {"text": intern, "integer": integer_literal, "float": floating}
+
+
+class _Integers(dict[str, int]):
+    """What `@text` is worth: questions ask for the same few texts again and again."""
+
+    def __missing__(self, text: str) -> int:
+        value = integer(text)
+        if len(text) <= _SHORT:
+            if len(self) >= _TEXTS:
+                self.clear()
+            self[text] = value
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A shape's function. `converters` make values of constants, `known` are those made so far.
+
+    `dereferences`: it uses `$`, so it has to be given the local constants too.
+    """
+
+    function: Function
+    converters: tuple[_Converter, ...]
+    dereferences: bool
+    known: dict[Constants, Constants] = field(default_factory=dict)
 
 
 class Programs:
@@ -135,7 +171,8 @@ class Programs:
 
     def __init__(self) -> None:
         self.patterns = Patterns()
-        self._factories: dict[tuple[str, bool], Factory] = {}
+        self._integers = _Integers()
+        self._compiled: dict[tuple[str, bool], _Compiled] = {}
         self._operations: dict[str, tuple[Op, ...]] = {}
 
     def operations(self, shape: str | None) -> tuple[Op, ...]:
@@ -152,35 +189,43 @@ class Programs:
 
     def bind(self, assertion: CompiledAssertion, traced: bool = False) -> Program:
         """The assertion's Conditions with its constants put in. Raises ShapeError."""
+        function, constants = self.prepare(assertion, traced)
+        return lambda get, question: function(get, question, constants)
+
+    def prepare(self, assertion: CompiledAssertion, traced: bool = False) -> tuple[Function, Constants]:
+        """The function of the assertion's shape, and what to give it of this assertion. Raises ShapeError."""
         shape = assertion.shape
         if shape is None:
-            return _unconditional
-        factory = self._factories.get((shape, traced))
-        if factory is None:
-            factory = _compile(shape, traced)
-            if len(self._factories) >= _SHAPES:
-                self._factories.clear()
-            self._factories[shape, traced] = factory
-        return factory(assertion.constants, dict(assertion.local_constants))
+            return _unconditional, ()
+        found = self._compiled.get((shape, traced))
+        if found is None:
+            found = self._compile(shape, traced)
+            if len(self._compiled) >= _SHAPES:
+                self._compiled.clear()
+            self._compiled[shape, traced] = found
+        constants: Constants = assertion.constants
+        if len(constants) != len(found.converters):
+            raise ShapeError("a shape and its constants do not belong together")
+        constants = tuple([convert(each) for convert, each in zip(found.converters, constants, strict=True)])
+        # Assertions of one shape often agree in constants: what is shared need not be fetched from memory again.
+        if len(found.known) >= _KNOWN:
+            found.known.clear()
+        constants = found.known.setdefault(constants, constants)
+        return found.function, (*constants, dict(assertion.local_constants)) if found.dereferences else constants
+
+    def _compile(self, shape: str, traced: bool) -> _Compiled:
+        source, names = render(shape, traced)
+        operations = self.operations(shape)
+        kinds = {op[1]: str(op[0]) for op in operations if op[0] in _CONVERSIONS}
+        converters = tuple(_CONVERSIONS[kinds[index]] for index in range(len(kinds)))
+        # The text comes from the templates alone, and it runs without builtins.
+        namespace = {**_HELPERS, "integers": self._integers}
+        exec(compile(source, "<conditions>", "exec"), namespace)  # noqa: S102
+        function: Function = namespace["make"](names)
+        dereferences = any(op[0] == "dereference" for op in operations)
+        return _Compiled(function, converters, dereferences)
 
 
-def _unconditional(_get: Get, question: Question) -> int:
+def _unconditional(_get: Get, question: Question, _constants: Constants) -> int:
     """A Conditions field that is missing: _MAX_TRUST."""
     return question.top
-
-
-def _compile(shape: str, traced: bool) -> Factory:
-    source, names = render(shape, traced)
-    kinds = {op[1]: _CONVERSIONS[str(op[0])] for op in load_shape(shape) if op[0] in _CONVERSIONS}
-    conversions = [kinds[index] for index in range(len(kinds))]
-    # The text comes from the templates above alone, and it runs without builtins.
-    namespace = dict(_HELPERS)
-    exec(compile(source, "<conditions>", "exec"), namespace)  # noqa: S102
-    make = namespace["make"]
-
-    def factory(constants: tuple[Any, ...], local: Mapping[str, str]) -> Program:
-        values = tuple(convert(each) for convert, each in zip(conversions, constants, strict=True))
-        program: Program = make(values, names, local)
-        return program
-
-    return factory

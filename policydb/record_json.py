@@ -87,17 +87,7 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
         allowed=value["allowed"],
         generation=value["generation"],
         authorizers=tuple(value["authorizers"]),
-        path=tuple(
-            Step(
-                place=Place(each["source"], each["line"]),
-                authorizer=each["authorizer"],
-                licensees=tuple(each["licensees"]),
-                conditions_value=each["conditions"],
-                licensees_value=each["licensees_value"],
-                held=each["held"],
-            )
-            for each in value["path"]
-        ),
+        path=tuple(map(_step, value["path"])),
         atoms=tuple(
             Atom(
                 place=Place(each["source"], each["line"], each["column"]),
@@ -109,6 +99,7 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
                 missing=tuple(each["missing"]),
                 error=each.get("error", ""),
                 source_line=each.get("source_line", ""),
+                assertion=each.get("assertion", 0),
             )
             for each in value["atoms"]
         ),
@@ -116,7 +107,8 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
             Nearest(
                 tuple(Change(one["attribute"], one["from"], one["to"]) for one in each["changes"]),
                 each["value"],
-                each.get("requester"),
+                tuple(each.get("requesters", ())),
+                bool(each.get("credential")),
             )
             for each in value["nearest"]
         ),
@@ -127,6 +119,18 @@ def decision_from_json(value: dict[str, Any]) -> Decision:
         elapsed_us=value["elapsed_us"],
         licensed=tuple(value.get("licensed", ())),
         values=DEFAULT_VALUES,
+        granted=tuple(map(_step, value.get("granted", ()))),
+    )
+
+
+def _step(value: dict[str, Any]) -> Step:
+    return Step(
+        place=Place(value["source"], value["line"]),
+        authorizer=value["authorizer"],
+        licensees=tuple(value["licensees"]),
+        conditions_value=value["conditions"],
+        licensees_value=value["licensees_value"],
+        held=value["held"],
     )
 
 

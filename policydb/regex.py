@@ -2,7 +2,8 @@
 
 Patterns and texts come from strangers, so the engine is RE2, never a backtracking one; it is imported at the first
 match. What POSIX leaves undefined or RE2 cannot express (backreferences, collating elements, repetitions above 1000)
-is a runtime error. One difference stays: which alternative a group reports when several fit the same overall match.
+is a runtime error, and so is a match of too many steps: a long text in a large pattern. One difference stays: which
+alternative a group reports when several fit the same overall match.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from policydb.numbers import Fault
+
+MAX_STEPS = 2**24
+"""Of a match: the pattern's size as RE2 counts it, times the characters of the text; RE2 takes no more than that."""
 
 _BOUND = 1024
 _CLASS_OPENERS = ":.="
@@ -65,6 +69,9 @@ class _Match(Protocol):
 
 
 class _Compiled(Protocol):
+    @property
+    def programsize(self) -> int: ...
+
     def search(self, text: bytes) -> _Match | None: ...
 
 
@@ -79,6 +86,8 @@ class Patterns:
         compiled = self._compiled.get(pattern)
         if compiled is None:
             compiled = self._compile(pattern)
+        if compiled.programsize * len(text) > MAX_STEPS:
+            raise Fault(f"matching would take more than {MAX_STEPS} steps")
         try:
             match = compiled.search(text.encode("latin-1"))
         except UnicodeEncodeError:

@@ -1,7 +1,9 @@
 """Shapes -> Python source: one function per shape, from the closed set of operations of policydb.shapes.
 
 The source is put together from the fixed templates below; names and constants of a policy are reached by index only
-and never become part of it. A plain and a traced rendering come from the same templates.
+and never become part of it. A function takes an assertion's constants as an argument, so that one serves all assertions
+of its shape: a function for each would cost memory, and the time to fetch it. A plain and a traced rendering come from
+the same templates.
 """
 
 from __future__ import annotations
@@ -54,7 +56,6 @@ class _Generator:
         self._blocks: list[bool] = []  # for each block: does it have a function of its own?
         self._count = 0
         self._atoms = 0
-        self._constants = 0
         self._uses_groups = any(op[0] == "compare" and op[2] == "~=" for op in ops) and any(
             op[0] == "dereference" or (op[0] == "attribute" and str(op[1]).startswith("_")) for op in ops
         )
@@ -65,12 +66,11 @@ class _Generator:
         for op in self._ops:
             _WRITERS[op[0]](self, *op[1:])
         self._finish()
-        lines = ["def make(constants, names, local):"]
-        for letter, count, values in (("c", self._constants, "constants"), ("n", len(self._names), "names")):
-            if count:
-                lines.append(f"    {', '.join(f'{letter}{index}' for index in range(count))}, = {values}")
+        lines = ["def make(names):"]
+        if self._names:
+            lines.append(f"    {', '.join(f'n{index}' for index in range(len(self._names)))}, = names")
         for function in self._finished:
-            lines.append(f"    def {function.name}(get, q):")
+            lines.append(f"    def {function.name}(get, q, c):")
             lines.extend(function.lines)
         lines.append(f"    return {main.name}")
         return "\n".join(lines) + "\n", tuple(self._names)
@@ -104,7 +104,7 @@ class _Generator:
             function.write("t = q.trace")
         function.write(f"return {fragment.source}")
         self._finished.append(function)
-        return _Fragment(f"{function.name}(get, q)", 1, fragment.faulty)
+        return _Fragment(f"{function.name}(get, q, c)", 1, fragment.faulty)
 
     def _next(self) -> int:
         self._count += 1
@@ -124,8 +124,7 @@ class _Generator:
         self._stack.append(self._outline(_Fragment(source, depth, faulty)))
 
     def constant(self, number: int) -> None:
-        self._constants = max(self._constants, number + 1)
-        self._put(f"c{number}", ())
+        self._put(f"c[{number}]", ())
 
     def attribute(self, name: str) -> None:
         index = self._names.setdefault(name, len(self._names))
@@ -135,7 +134,7 @@ class _Generator:
             self._put(f'get(n{index}, "")', ())
 
     def dereference(self) -> None:
-        self._push("dereference(get, q, local, {0})", 1)
+        self._push("dereference(get, q, c[-1], {0})", 1)
 
     def _several(self, before: str, between: str, after: str, count: int) -> None:
         parts = self._stack[-count:]
@@ -158,7 +157,7 @@ class _Generator:
         self._put("True" if value else "False", ())
 
     def number(self, kind: str) -> None:
-        self._push("integer({0})" if kind == "integer" else "floating({0})", 1)
+        self._push("integers[{0}]" if kind == "integer" else "floating({0})", 1)
 
     def negate(self, kind: str) -> None:
         self._push("wrap(-{0})" if kind == "integer" else "(-{0})", 1)
@@ -225,7 +224,7 @@ class _Generator:
         if self._blocks.pop():
             name = self._open[-1].name
             self._finish()
-            self._write(f"r = {name}(get, q)")
+            self._write(f"r = {name}(get, q, c)")
             self._raise_to_r()
         self._open[-1].indent -= 1
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from policydb.attributes import VOCABULARY
 from policydb.graph import CompiledAssertion
@@ -276,13 +276,22 @@ class Proposer:
         self._programs = programs
         self._needed = needed
         self._budget = budget
+        self._attributes: Mapping[str, str] = {}
+        self._known: dict[tuple[Any, ...], tuple[Changes, ...]] = {}
 
     def ask(
         self, assertion: CompiledAssertion, attributes: Mapping[str, str], question: Question
     ) -> tuple[Changes, ...] | None:
         """The smallest proposals; None where the budget is spent."""
-        if self._budget <= 0:
-            return None
-        self._budget -= 1
-        operations = self._programs.operations(assertion.shape)
-        return _Repairs(assertion, operations, attributes, question, self._needed).smallest()
+        if attributes is not self._attributes:
+            self._attributes = attributes
+            self._known.clear()
+        # Assertions that agree in Conditions agree in what would mend them.
+        key = (assertion.shape, assertion.constants, assertion.local_constants)
+        found = self._known.get(key)
+        if found is None and self._budget > 0:
+            self._budget -= 1
+            operations = self._programs.operations(assertion.shape)
+            repairs = _Repairs(assertion, operations, attributes, question, self._needed)
+            found = self._known[key] = repairs.smallest()
+        return found

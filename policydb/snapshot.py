@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +17,7 @@ from policydb.checker import Checker
 from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
-from policydb.rows import Row, decode
+from policydb.rows import decode
 from policydb.schema import Generation, SourceVersion
 from policydb.sealing import seal
 from policydb.storefile import StoreError, connect_read_only, explained
@@ -26,50 +26,51 @@ if TYPE_CHECKING:  # a question about policy alone needs neither, and they are s
     from grammar.nodes import Binding
     from policydb.connections import Configuration
 
+_CACHE = 65_536  # KiB of the file that SQLite may keep in memory, once they were read
+
 # CROSS JOIN keeps SQLite to this order of look-ups, statistics or none: from the principal outward, never over a table.
-_ASSERTION = (
-    "SELECT source.name, source_stretch.line + appearance.line, assertion.digest, author.name, assertion.licensees,"
-    " shape.text, assertion.constants, assertion.spans, assertion.local_constants, assertion.text"
-)
+_FOUND = "SELECT assertion.id, source.name, source_stretch.line + appearance.line, generation_source.position"
 _IN_GENERATION = (
     " CROSS JOIN appearance ON appearance.assertion = assertion.id"
     " CROSS JOIN generation_source ON generation_source.generation = :generation"
     " CROSS JOIN source_stretch ON source_stretch.stretch = appearance.stretch"
     " AND source_stretch.source = generation_source.source"
     " CROSS JOIN source ON source.id = generation_source.source"
-    " CROSS JOIN principal AS author ON author.id = assertion.authorizer"
-    " LEFT JOIN shape ON shape.id = assertion.shape"
 )
-_IN_ORDER = " ORDER BY generation_source.position, source_stretch.line, appearance.line"
-
+# Where assertions stand is asked first, what they hold only of those that are not known yet: an assertion of a
+# thousand licensees is found a thousand times and decoded once.
 LICENSING = "".join(
     (
-        _ASSERTION,
+        _FOUND,
         " FROM principal AS wanted CROSS JOIN licensee ON licensee.principal = wanted.id",
         " CROSS JOIN assertion ON assertion.id = licensee.assertion",
         _IN_GENERATION,
         " WHERE wanted.name = :principal",
-        _IN_ORDER,
     )
 )
 AUTHORIZED = "".join(
     (
-        _ASSERTION,
+        _FOUND,
         " FROM principal AS wanted CROSS JOIN assertion INDEXED BY assertion_authorizer",
         " ON assertion.authorizer = wanted.id",
         _IN_GENERATION,
-        " WHERE wanted.name = :principal",
-        _IN_ORDER,
+        " WHERE wanted.name = :principal LIMIT :limit",
     )
 )
 OPEN_TO_ALL = "".join(
     (
-        _ASSERTION,
+        _FOUND,
         " FROM assertion INDEXED BY assertion_open_to_all",
         _IN_GENERATION,
         " WHERE assertion.licensees IS NULL",
-        _IN_ORDER,
     )
+)
+ASSERTION = (
+    "SELECT assertion.digest, author.name, assertion.licensees, shape.text, assertion.constants, assertion.spans,"
+    " assertion.local_constants, assertion.text FROM assertion"
+    " CROSS JOIN principal AS author ON author.id = assertion.authorizer"
+    " LEFT JOIN shape ON shape.id = assertion.shape"
+    " WHERE assertion.id = :assertion"
 )
 BINDINGS = (
     "SELECT source.name, binding.line, binding.section, binding.tag, binding.value FROM generation_source"
@@ -82,13 +83,16 @@ BINDINGS = (
 class Snapshot:
     """One generation: a delegation graph (policydb.graph.Graph) and an oracle (daemon.ike.surroundings.Oracle).
 
-    Made by open_snapshot(). Every method may raise StoreError where the file fails under it.
+    Made by open_snapshot(). Threads may share it: they take turns at the file, and decide side by side. Every method
+    may raise StoreError where the file fails under it.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path, generation: int) -> None:
         self._connection = connection
         self._path = path
         self._generation = generation
+        self._turn = Lock()
+        self._decoded: dict[tuple[int, str, int], CompiledAssertion] = {}
         self._checker: Checker | None = None
         self._configuration: Configuration | None = None
 
@@ -102,7 +106,8 @@ class Snapshot:
 
     def close(self) -> None:
         """Let go of the file; what was not decoded yet cannot be asked any more."""
-        self._connection.close()
+        with self._turn:
+            self._connection.close()
 
     @property
     def generation(self) -> int:
@@ -129,39 +134,56 @@ class Snapshot:
         """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
         from grammar.nodes import Binding, Span
 
+        with explained(self._path), self._turn:
+            rows = self._connection.execute(BINDINGS, {"generation": self._generation}).fetchall()
         return [
             (source, Binding(Span(0, 0, line, 1), section, tag, value, Span(0, 0, line, 1), Span(0, 0, line, 1)))
-            for source, line, section, tag, value in self._rows(BINDINGS)
+            for source, line, section, tag, value in rows
         ]
 
     # --- the graph ------------------------------------------------------------------------------------------------
 
+    def requesters(self, authorizers: tuple[str, ...]) -> tuple[str, ...]:
+        """Those who ask: passphrases by the digests that the store has of them, each requester once."""
+        return tuple(dict.fromkeys([seal(each) for each in authorizers]))
+
     def licensing(self, principal: str) -> Sequence[CompiledAssertion]:
         """Assertions whose Licensees field names the canonical principal, in the order of the sources."""
-        return [decode(source, line, row) for source, line, *row in self._rows(LICENSING, principal)]
+        return self._assertions(LICENSING, principal)
 
     def open_to_all(self) -> Sequence[CompiledAssertion]:
         """Assertions without a Licensees field, in the order of the sources."""
-        return [decode(source, line, row) for source, line, *row in self._rows(OPEN_TO_ALL)]
+        return self._assertions(OPEN_TO_ALL)
 
-    def authorized_by(self, principal: str) -> Sequence[CompiledAssertion]:
-        """Assertions whose Authorizer is the canonical principal, in the order of the sources."""
-        return [decode(source, line, row) for source, line, *row in self._rows(AUTHORIZED, principal)]
+    def authorized_by(self, principal: str, limit: int | None = None) -> Sequence[CompiledAssertion]:
+        """Assertions whose Authorizer is the canonical principal, in the order of the sources; some, up to `limit`."""
+        return self._assertions(AUTHORIZED, principal, -1 if limit is None else limit)
 
     def ignored(self) -> Sequence[AssertionReport]:
         """Nothing: one assertion that cannot be used keeps a whole generation from being published."""
         return ()
 
-    def _rows(self, query: str, principal: str = "") -> list[Row]:
-        with explained(self._path):
-            found = self._connection.execute(query, {"generation": self._generation, "principal": principal})
-            return found.fetchall()
+    def _assertions(self, query: str, principal: str = "", limit: int = -1) -> list[CompiledAssertion]:
+        parameters = {"generation": self._generation, "principal": principal, "limit": limit}
+        with explained(self._path), self._turn:
+            places = self._connection.execute(query, parameters).fetchall()
+            if len(places) > 1:
+                places.sort(key=lambda row: (row[3], row[2]))
+            return [self._assertion(number, source, line) for number, source, line, _ in places]
+
+    def _assertion(self, number: int, source: str, line: int) -> CompiledAssertion:
+        """One assertion in one of its places; whoever asks has the turn."""
+        known = self._decoded.get((number, source, line))
+        if known is None:
+            row = self._connection.execute(ASSERTION, {"assertion": number}).fetchone()
+            known = self._decoded[number, source, line] = decode(source, line, row)
+        return known
 
     # --- the oracle -----------------------------------------------------------------------------------------------
 
     def decide(self, request: Request) -> str:
-        """The compliance value of the request, its principals sealed first. Raises RequestError."""
-        return self.checker.decide(sealed(request))
+        """The compliance value of the request. Raises RequestError."""
+        return (self._checker or self.checker).decide(request)
 
     def allows(self, request: Request) -> bool:
         """Whether policy answers _MAX_TRUST."""
@@ -172,12 +194,13 @@ class Snapshot:
         # Imported here: a bare decision gives no reasons.
         from policydb.explain import explain
 
-        return explain(self, sealed(request))
+        return explain(self, request, self.checker)
 
     @property
     def checker(self) -> Checker:
         """The checker over this snapshot; it remembers what it has decoded."""
         if self._checker is None:
+            # Two threads that come first at once make two; both answer alike, and one stays.
             self._checker = Checker(self)
         return self._checker
 
@@ -188,6 +211,7 @@ def open_snapshot(path: str | Path, generation: int | None = None) -> Snapshot:
     with explained(path):
         connection = connect_read_only(path)
         try:
+            connection.execute(f"PRAGMA cache_size = -{_CACHE}")
             number = _number(connection, path, generation)
         except BaseException:
             connection.close()
@@ -224,8 +248,3 @@ def list_generations(path: str | Path) -> tuple[Generation, ...]:
             )
         finally:
             connection.close()
-
-
-def sealed(request: Request) -> Request:
-    """The request as a store can answer it: passphrases as the digests by which the store knows them, each once."""
-    return replace(request, authorizers=tuple(dict.fromkeys(seal(each) for each in request.authorizers)))

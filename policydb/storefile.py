@@ -82,7 +82,9 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 def _open(name: str) -> sqlite3.Connection:
     # Autocommit: a reader never holds a transaction open. Whoever shares the connection between threads must lock.
-    return sqlite3.connect(f"file:{name}", uri=True, timeout=READ_TIMEOUT, isolation_level=None)
+    return sqlite3.connect(
+        f"file:{name}", uri=True, timeout=READ_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
 
 
 def _copy(path: Path) -> sqlite3.Connection:

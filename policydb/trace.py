@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from policydb.decision import Atom, Place
@@ -58,6 +61,7 @@ class _Recorder:
         self.seen[-1].error = str(error)
 
 
+_NEWLINE = re.compile("\n")
 _LONG_LINE = 240  # characters; of a longer line only the atom itself is shown
 
 
@@ -67,24 +71,22 @@ def trace(programs: Programs, assertion: CompiledAssertion, request: Request) ->
     question = Question(Scale(request.values), request.authorizers, programs.patterns, recorder)
     rank = programs.bind(assertion, traced=True)(recorder.get, question)
     operators = [str(op[2]) for op in programs.operations(assertion.shape) if op[0] == "compare"]
-    return rank, tuple(_atom(assertion, each, operators[each.number]) for each in recorder.seen)
+    lines = [0, *(found.end() for found in _NEWLINE.finditer(assertion.text))]
+    return rank, tuple([_atom(assertion, lines, each, operators[each.number]) for each in recorder.seen])
 
 
-def _atom(assertion: CompiledAssertion, seen: _Seen, operator: str) -> Atom:
+def _atom(assertion: CompiledAssertion, lines: Sequence[int], seen: _Seen, operator: str) -> Atom:
+    """`lines`: where each line of the assertion's text starts."""
     start, end = assertion.spans[seen.number]
     text = assertion.text
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", start)
-    line_end = line_end if line_end >= 0 else len(text)
-    indent = assertion.place.column - 1 if line_start == 0 else 0
+    line = bisect_right(lines, start) - 1
+    line_start = lines[line]
+    line_end = lines[line + 1] - 1 if line + 1 < len(lines) else len(text)
+    indent = assertion.place.column - 1 if line == 0 else 0
     long = line_end - line_start > _LONG_LINE
-    line = text[start : min(end, line_end)] if long else " " * indent + text[line_start:line_end]
+    source_line = text[start : min(end, line_end)] if long else " " * indent + text[line_start:line_end]
     return Atom(
-        place=Place(
-            assertion.place.source,
-            assertion.place.line + text.count("\n", 0, start),
-            start - line_start + 1 + indent,
-        ),
+        place=Place(assertion.place.source, assertion.place.line + line, start - line_start + 1 + indent),
         text=text[start:end],
         left=_shown(seen.left),
         operator=operator,
@@ -92,7 +94,8 @@ def _atom(assertion: CompiledAssertion, seen: _Seen, operator: str) -> Atom:
         result=None if seen.error else seen.result,
         missing=tuple(seen.missing),
         error=seen.error,
-        source_line=line,
+        source_line=source_line,
+        assertion=assertion.place.line,
     )
 
 

@@ -29,7 +29,7 @@ REFUSAL = Decision(
         ),
         Atom(Place("berlin.policy", 8, 13), "1/0 == 1", "", "==", "1", result=None, error="division by zero"),
     ),
-    nearest=(Nearest((Change("esp_enc_alg", "3des", "aes"), Change("pfs", None, "yes")), "true", "A"),),
+    nearest=(Nearest((Change("esp_enc_alg", "3des", "aes"), Change("pfs", None, "yes")), "true", ("A",)),),
     assertions=(AssertionReport(Place("berlin.policy", 12), AssertionStatus.IGNORED, "signature does not verify"),),
     elapsed_us=42,
     licensed=("B", "C"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from policydb.batch import answers
 from policydb.compiler import compile_paths
+from policydb.library import read_policy
+from policydb.request import Request
 from policydb.snapshot import Snapshot, open_snapshot
 from policydb.storefile import StoreError
 from tests.policydb.signers import RSA, credential, name_of
@@ -123,6 +126,13 @@ def test_a_line_is_answered_before_the_next_is_read() -> None:
     assert read == ["a"]
 
 
+def test_without_a_store_what_brings_no_policy_is_asked_of_an_empty_one() -> None:
+    lines = [json.dumps({"id": each, "authorizers": [each]}).encode() for each in ("POLICY", "alice")]
+    told = list(answers(lines, lambda: None))
+    assert [each["value"] for each in told] == ["true", "false"]
+    assert all("no store: asked of an empty policy" in each["errors"][0] for each in told)
+
+
 def test_the_store_answers_what_brings_no_policy(tmp_path: Path) -> None:
     (tmp_path / "p.policy").write_text(ALICE)
     compile_paths([tmp_path / "p.policy"], tmp_path / "policy.db", NOW)
@@ -179,3 +189,33 @@ def test_at_least_95_of_100_vectors_agree(project: Path) -> None:
     assert [each["id"] for each in told] == [each["id"] for each in wanted]
     agreed = sum(each["value"] == want["want"] for each, want in zip(told, wanted, strict=True))
     assert agreed >= 0.95 * len(cases)
+
+
+NAMES = st.sampled_from(["POLICY", "p", "q", "A"])
+CLAUSES = st.sampled_from(
+    ['a == "x";', 'a == "y" -> "low";', '@n > 1 -> "high"; b ~= "^x" -> "low";', 'c == "" -> "no";']
+)
+POLICIES = st.lists(
+    st.builds(
+        'Authorizer: "{}"\nLicensees: "{}" && ("{}" || "A")\nConditions: {}\n'.format, NAMES, NAMES, NAMES, CLAUSES
+    ),
+    max_size=5,
+)
+ATTRIBUTES = st.dictionaries(st.sampled_from("abcn"), st.sampled_from(["x", "y", "2", ""]))
+
+
+@given(POLICIES, ATTRIBUTES, st.randoms(use_true_random=False))
+def test_batch_explanation_and_decision_agree_whatever_the_order(
+    policies: list[str], attributes: dict[str, str], order: random.Random
+) -> None:
+    values = ("no", "low", "high", "yes")
+    request = Request(("A",), attributes, values)
+    shuffled = order.sample(policies, len(policies))
+    query = {"attributes": list(attributes.items()), "authorizers": ["A"], "values": values}
+    one, other = answer({"files": [""], "policies": policies, **query}, {"files": [""], "policies": shuffled, **query})
+    policy = read_policy(*policies)
+    decision = policy.explain(request)
+    assert one["value"] == other["value"] == policy.decide(request) == decision.value
+    assert read_policy(*shuffled).explain(request).value == decision.value
+    told = {(each.place.line, each.status) for each in decision.assertions}
+    assert told == {(each["line"], each["status"]) for each in one["assertions"]}

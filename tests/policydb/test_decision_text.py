@@ -70,6 +70,8 @@ def test_nobody_licensed_says_who_is() -> None:
         "refused: false, asked by mallory",
         "  nobody who asked is licensed by any assertion that counts",
         "  POLICY licenses: peer",
+        "  would have been accepted with:",
+        "    peer asking too",
     ]
 
 

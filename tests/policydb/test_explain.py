@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +67,7 @@ def test_a_way_that_lacks_a_signer_is_shown_with_who_would_do() -> None:
     decision = explained(SITE, ["carol"], GOOD)
     assert [(step.authorizer, step.held) for step in decision.path] == [("POLICY", False), ("site", False)]
     assert decision.path[1].licensees_value == "false"
-    assert [near.requester for near in decision.nearest] == ["dave"]
+    assert [near.requesters for near in decision.nearest] == [("dave",)]
     reports = {each.place.source: each for each in decision.assertions}
     assert "dave" in reports["policy 3"].reason
 
@@ -178,13 +180,48 @@ def test_the_explained_value_is_the_decided_one_and_every_nearest_change_holds(
     assert decision.value == decide(own, request)
     seen = set()
     for near in decision.nearest:
-        asking = request.authorizers if near.requester is None else (*request.authorizers, near.requester)
+        asking = (*request.authorizers, *near.requesters)
         changed = {**attributes, **{change.attribute: change.after for change in near.changes}}
         assert decide(own, Request(asking, changed, VALUES)) == near.value
         assert VALUES.index(near.value) > VALUES.index(decision.value)
         assert all(change.before == attributes.get(change.attribute) for change in near.changes)
-        seen.add((near.requester, near.changes))
+        seen.add((near.requesters, near.changes))
     assert len(seen) == len(decision.nearest)
+
+
+LADDER = """Authorizer: "POLICY"
+Licensees: "alice"
+Conditions: app == "x" -> "log"; app == "x" && enc == "aes" -> "approve";
+"""
+
+
+def test_between_two_values_the_way_that_gave_one_and_the_way_to_the_next_are_told() -> None:
+    decision = explained([LADDER], ["alice"], {"app": "x", "enc": "des"}, ("reject", "log", "approve"))
+    assert (decision.value, decision.allowed) == ("log", False)
+    assert [(each.conditions_value, each.held) for each in decision.granted] == [("log", True)]
+    assert [(each.conditions_value, each.held) for each in decision.path] == [("log", False)]
+    assert [(each.text, each.result) for each in decision.atoms][-1] == ('enc == "aes"', False)
+    assert [(near.value, near.changes[0].after) for near in decision.nearest] == [("approve", "aes")]
+    assert to_json(decision)["granted"][0]["held"]
+
+
+def test_atoms_of_assertions_beside_the_path_are_told_too() -> None:
+    texts = ['Authorizer: "POLICY"\nLicensees: "alice"\nConditions: a == "1";\n',
+             'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: b == "1" && c == "2";\n']  # fmt: skip
+    decision = explained(texts, ["alice"], {"b": "1"})
+    assert {each.text for each in decision.atoms} == {'a == "1"', 'b == "1"', 'c == "2"'}
+
+
+def test_no_passphrase_is_in_a_decision_or_in_its_json() -> None:
+    text = (
+        'Authorizer: "POLICY"\nLicensees: "passphrase:sesame" && "passphrase:open"\n'
+        'Conditions: _ACTION_AUTHORIZERS ~= "passphrase:sesame" && a == "passphrase:open"; # passphrase:sesame\n'
+    )
+    for who in (("passphrase:sesame",), ("passphrase:other", "x"), ("passphrase:sesame", "passphrase:open")):
+        decision = explained([text], who, {"a": "passphrase:sesame"})
+        told = repr(decision) + json.dumps(to_json(decision))
+        assert "passphrase-sha1-hex:" in told
+        assert not {word for word in ("sesame", "open", "other") if f"passphrase:{word}" in told}
 
 
 def test_a_checker_at_hand_is_used() -> None:

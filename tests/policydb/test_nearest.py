@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from grammar.principal import RsaKey, format_key
 from policydb.decision import Nearest
 from policydb.request import DEFAULT_VALUES
-from tests.policydb.policies import explained
+from tests.policydb.policies import explained, holds
 
 
 def nearest(
@@ -112,12 +116,12 @@ def test_both_branches_of_a_joint_delegation_are_mended() -> None:
         'Authorizer: "s"\nLicensees: "A"\nConditions: b == "2";\n',
     ]
     found = explained(policies, ["A"]).nearest
-    assert (changes(found[0]), found[0].requester) == ({"a": "1", "b": "2"}, None)
+    assert (changes(found[0]), found[0].requesters) == ({"a": "1", "b": "2"}, ())
 
 
 def test_a_requester_and_an_attribute_may_be_needed_together() -> None:
     found = explained(['Authorizer: "POLICY"\nLicensees: "A" && "B"\nConditions: a == "1";\n'], ["A"]).nearest
-    assert [(changes(each), each.requester) for each in found] == [({"a": "1"}, "B")]
+    assert [(changes(each), each.requesters) for each in found] == [({"a": "1"}, ("B",))]
 
 
 def test_a_block_needs_its_guard_too() -> None:
@@ -151,3 +155,70 @@ def test_a_hundred_alternatives_give_a_few_suggestions() -> None:
     found = nearest([f'a{number} == "x" && b == "y";' for number in range(100)])
     assert len(found) >= 3
     assert all(len(each.changes) == 2 for each in found)
+
+
+# --- who else, or which credential ----------------------------------------------------------------------------------
+
+
+def test_a_stranger_is_told_who_would_do_and_with_what() -> None:
+    policies = ['Authorizer: "POLICY"\nLicensees: "alice" || "bob"\nConditions: a == "1";\n']
+    found = explained(policies, ["mallory"], {"a": "1"}).nearest
+    assert [(changes(each), each.requesters) for each in found] == [({}, ("alice",)), ({}, ("bob",))]
+    found = explained(policies, ["mallory"], {"a": "2"}).nearest
+    assert [(changes(each), each.requesters) for each in found] == [({"a": "1"}, ("alice",)), ({"a": "1"}, ("bob",))]
+
+
+def test_several_missing_signers_are_told_together() -> None:
+    found = explained(['Authorizer: "POLICY"\nLicensees: 3-of("A", "b", "c", "d")\n'], ["A"]).nearest
+    assert {each.requesters for each in found} >= {("b", "c"), ("c", "d")}
+
+
+def test_a_missing_signer_of_another_group_is_found_too() -> None:
+    found = explained(['Authorizer: "POLICY"\nLicensees: ("A" && "b") && ("c" || "d")\n'], ["A"]).nearest
+    assert {each.requesters for each in found} >= {("b", "c"), ("b", "d")}
+
+
+KEY = format_key(RsaKey(n=(1 << 511) | 1, e=65537))
+
+
+def test_a_key_may_sign_a_credential_instead_of_asking_and_a_name_may_not() -> None:
+    policies = [f'Authorizer: "POLICY"\nLicensees: "{KEY}" || "bob"\n']
+    found = {each.requesters[0].partition(":")[0]: each.credential for each in explained(policies, ["A"]).nearest}
+    assert found == {"rsa-hex": True, "bob": False}
+
+
+def test_where_conditions_look_at_who_asks_a_credential_does_not_do() -> None:
+    policies = [f'Authorizer: "POLICY"\nLicensees: "{KEY}"\nConditions: _ACTION_AUTHORIZERS ~= "rsa";\n']
+    assert [each.credential for each in explained(policies, ["A"]).nearest] == [False]
+
+
+def test_where_a_chain_has_a_hole_the_end_before_it_is_told_first() -> None:
+    policies = ['Authorizer: "POLICY"\nLicensees: "r"\n', 'Authorizer: "r"\nLicensees: "s"\n']
+    policies.append('Authorizer: "t"\nLicensees: "A"\n')
+    assert [each.requesters for each in explained(policies, ["A"]).nearest] == [("s",), ("r",)]
+
+
+def test_a_policy_that_says_nothing_suggests_nothing() -> None:
+    assert explained(['Authorizer: "t"\nLicensees: "A"\n'], ["A"]).nearest == ()
+
+
+_TESTS = st.sampled_from([f'{name} == "{value}"' for name in "abc" for value in "12"])
+_CONDITIONS = st.lists(st.lists(_TESTS, min_size=1, max_size=3).map(" && ".join), min_size=1, max_size=4).map(
+    " || ".join
+)
+
+
+@given(_CONDITIONS, st.dictionaries(st.sampled_from("abc"), st.sampled_from("123")))
+def test_the_three_best_are_found_where_three_exist(conditions: str, attributes: dict[str, str]) -> None:
+    """Held against trying every setting of the three attributes."""
+    if holds(conditions, attributes):
+        return
+    whole = [dict(zip("abc", each, strict=True)) for each in product(["1", "2", None], repeat=3)]
+    sets = [frozenset((name, value) for name, value in each.items() if value is not None
+                      and attributes.get(name) != value) for each in whole]  # fmt: skip
+    enough = [each for each in set(sets) if holds(conditions, attributes | dict(each))]
+    minimal = sorted((each for each in enough if not any(other < each for other in enough)), key=len)
+    found = [frozenset(changes(each).items()) for each in nearest(f"{conditions};", attributes)]
+    assert set(found) <= set(minimal)
+    assert len(found) >= min(3, len(minimal))
+    assert [len(each) for each in found[:3]] == [len(each) for each in minimal[:3]]

@@ -47,7 +47,7 @@ def test_a_shape_is_compiled_once() -> None:
     texts = [f'Authorizer: "POLICY"\nConditions: a == "{number}";\n' for number in range(3)]
     for each in graph(*texts).assertions:
         own.bind(each)
-    assert len(own._factories) == 1
+    assert len(own._compiled) == 1
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from policydb.memory import MemoryGraph
 from policydb.request import Request
 from policydb.rows import decode
 from policydb.schema import APPLICATION_ID, VERSION
-from policydb.snapshot import Snapshot, list_generations, open_snapshot, sealed
+from policydb.snapshot import Snapshot, list_generations, open_snapshot
 from policydb.store import Setting, Source, open_store
 from policydb.storefile import StoreError
 from tests.policydb.stores import NOON, assertion, publish, source
@@ -148,9 +148,11 @@ def test_a_passphrase_is_matched_by_the_digest_that_the_store_holds(path: Path) 
         assert "foobar" not in repr(snapshot.explain(Request(("passphrase:foobar",))))
 
 
-def test_a_sealed_request_names_each_requester_once() -> None:
+def test_a_store_knows_each_requester_once_and_no_passphrase(path: Path) -> None:
     digest = "passphrase-sha1-hex:8843d7f92416211de9ebb963ff4ce28125932878"
-    assert sealed(Request(("passphrase:foobar", "x", digest))).authorizers == (digest, "x")
+    publish(path, source("a", assertion("POLICY", "k")))
+    with open_snapshot(path) as snapshot:
+        assert snapshot.requesters(("passphrase:foobar", "x", digest)) == (digest, "x")
 
 
 # --- the configuration --------------------------------------------------------------------------------------------
@@ -299,7 +301,7 @@ def test_a_store_is_recognised_by_its_application_id(path: Path) -> None:
 
 
 @pytest.mark.parametrize("analysed", [False, True])
-@pytest.mark.parametrize("query", ["LICENSING", "AUTHORIZED", "OPEN_TO_ALL", "BINDINGS"])
+@pytest.mark.parametrize("query", ["LICENSING", "AUTHORIZED", "OPEN_TO_ALL", "ASSERTION", "BINDINGS"])
 def test_no_question_scans_a_table(path: Path, query: str, analysed: bool) -> None:
     """Also after ANALYZE, with which SQLite before 3.47 changes its mind about joins."""
     names = [assertion("POLICY", f"k{number}") for number in range(300)]
@@ -309,7 +311,8 @@ def test_no_question_scans_a_table(path: Path, query: str, analysed: bool) -> No
         if analysed:
             connection.execute("ANALYZE")
         plan = connection.execute(
-            f"EXPLAIN QUERY PLAN {getattr(reader, query)}", {"generation": 1, "principal": "k1"}
+            f"EXPLAIN QUERY PLAN {getattr(reader, query)}",
+            {"generation": 1, "principal": "k1", "limit": -1, "assertion": 1},
         ).fetchall()
     steps = [detail for *_, detail in plan]
     assert any(step.startswith("SEARCH") for step in steps)
