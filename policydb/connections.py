@@ -6,7 +6,7 @@ numbers. policydb.config makes these records from the store's bindings, once a g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
@@ -110,6 +110,12 @@ class Identity:
         suffix = f" proto {self.protocol} port {self.port}" if self.protocol or self.port else ""
         return f"{value}{suffix}"
 
+    def meaning(self) -> tuple[object, ...]:
+        """Type and value without protocol and port, in a form that is quick to compare and to look up."""
+        address = None if self.address is None else int(self.address)
+        network = None if self.network is None else (int(self.network.network_address), self.network.prefixlen)
+        return self.type, address, network, self.name, None if self.upper is None else int(self.upper)
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -163,6 +169,9 @@ class General:
     accept_weak_signatures: bool = False
 
 
+_Key: TypeAlias = tuple[object, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that isakmpd.conf says, resolved. `peers_by_address` is [Phase 1]; `default_peer` its Default."""
@@ -172,8 +181,55 @@ class Configuration:
     peers_by_address: Mapping[Address, str] = field(default_factory=dict)
     default_peer: str | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
+    _answering: Mapping[_Key, tuple[int, Connection]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the connections that answer: an incoming quick mode is looked up, not searched for."""
+        object.__setattr__(self, "_answering", _indexed(self.connections.values()))
 
     def peer_at(self, address: Address) -> Peer | None:
         """The peer section for an incoming phase 1 (isakmpd.conf(5), [Phase 1]); None: nobody is expected there."""
         name = self.peers_by_address.get(address, self.default_peer)
         return self.peers.get(name) if name is not None else None
+
+    def connection_for(self, peer: str, local: Identity, remote: Identity, *, hosts: bool) -> Connection | None:
+        """The connection that answers to these identities of a quick mode; None: none does.
+
+        Both must match, protocol and port included where they are configured. Else a connection without Remote-ID
+        matches on the local one alone (road warriors), and one without any where the identities are the negotiating
+        `hosts` themselves. Of several the first of the configuration is taken.
+        """
+        ours, theirs = tuple(_variants(local)), tuple(_variants(remote))
+        found = self._first((peer, *mine, *other) for mine in ours for other in theirs)
+        if found is None:
+            found = self._first([*((peer, *mine) for mine in ours), *([(peer,)] if hosts else [])])
+        return found
+
+    def _first(self, keys: Iterable[_Key]) -> Connection | None:
+        found = [self._answering[key] for key in keys if key in self._answering]
+        return min(found, key=lambda each: each[0])[1] if found else None
+
+
+def _indexed(connections: Iterable[Connection]) -> dict[_Key, tuple[int, Connection]]:
+    """The connections that answer, each with its position, by peer and identities; the first of equals."""
+    index: dict[_Key, tuple[int, Connection]] = {}
+    for position, each in enumerate(connections):
+        if each.answers and (each.local_identity is not None or each.remote_identity is None):
+            index.setdefault(selector_key(each), (position, each))
+    return index
+
+
+def selector_key(connection: Connection) -> _Key:
+    """What two connections have in common of which only the first can ever answer."""
+    identities = (connection.local_identity, connection.remote_identity)
+    return connection.peer, *(
+        part for each in identities if each for part in (each.meaning(), each.protocol, each.port)
+    )
+
+
+def _variants(received: Identity) -> Iterator[_Key]:
+    """How a configured identity may look that matches a received one: protocol and port the same, or not configured."""
+    meaning = received.meaning()
+    for protocol in {received.protocol, 0}:
+        for port in {received.port, 0}:
+            yield meaning, protocol, port

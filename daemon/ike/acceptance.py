@@ -149,26 +149,9 @@ def _explained(oracle: Oracle, refused: list[tuple[IpsecProposal, Request]]) -> 
 def matching_connection(oracle: Oracle, peer: str, filters: Filters, hosts: Filters) -> Connection | None:
     """The connection that answers to these identities; None: policy alone decides.
 
-    Both identities must match, protocol and port included; a connection without Remote-ID matches on the local one
-    alone (road warriors), one without any identity on the two negotiating `hosts`.
+    `hosts` are the identities of the two negotiating addresses (policydb.connections.Configuration.connection_for).
     """
-    candidates = [each for each in oracle.configuration.connections.values() if each.answers and each.peer == peer]
-    for each in candidates:
-        if each.local_identity is None or each.remote_identity is None:
-            continue
-        if identities.matches(each.local_identity, filters.local) and identities.matches(
-            each.remote_identity, filters.remote
-        ):
-            return each
-    for each in candidates:
-        if each.remote_identity is not None:
-            continue
-        if each.local_identity is None:
-            if filters == hosts:
-                return each
-        elif identities.matches(each.local_identity, filters.local):
-            return each
-    return None
+    return oracle.configuration.connection_for(peer, filters.local, filters.remote, hosts=filters == hosts)
 
 
 def refuse_unknown(oracle: Oracle, connection: Connection | None, filters: Filters) -> None:

@@ -15,7 +15,6 @@ from daemon.ike.errors import BadProposalSyntax, InvalidProtocolId, InvalidSpi, 
 from daemon.ike.payloads import Proposal, SaPayload, Transform
 from daemon.ike.registries import AhTransform, Encapsulation, EspTransform, Group, IsakmpTransform, Protocol
 from daemon.ike.transforms import (
-    DEFAULT_LIFE_SECONDS,
     IkeParameters,
     IpsecParameters,
     Unsupported,
@@ -24,6 +23,7 @@ from daemon.ike.transforms import (
     encode_ike,
     encode_ipsec,
 )
+from policydb.comparison import DEFAULT_LIFE_SECONDS
 from policydb.connections import IkeTransform, IpsecProtocol, Suite
 from policydb.negotiation import Comparison, Difference
 

@@ -30,17 +30,14 @@ from daemon.ike.registries import (
     Protocol,
     Registry,
 )
-from policydb.connections import IkeTransform, Interval, IpsecTransform, Lifetime
+from policydb.comparison import ike_key_lengths, ipsec_key_lengths
+from policydb.connections import IkeTransform, IpsecTransform, Lifetime
 from policydb.negotiation import Comparison, Difference
-
-DEFAULT_LIFE_SECONDS = 28800
-"""The life of an SA whose negotiation named none (RFC 2407 section 4.5)."""
 
 AUTHENTICATION_METHODS = frozenset({AuthenticationMethod.PRE_SHARED})
 """The ways of authentication that phase 1 can do."""
 
 _AES_BITS = (128, 192, 256)
-_DEFAULT_AES_BITS = Interval(128, 128, 128)
 
 
 class Unsupported(Exception):  # noqa: N818 - a verdict on one transform, not an error of anybody's
@@ -387,13 +384,3 @@ def _number(registry: type[Registry], word: str, attribute: str) -> int:
         return int(registry.from_text(word))
     except KeyError:
         raise Unsupported(attribute, word) from None
-
-
-def ike_key_lengths(configured: IkeTransform) -> Interval | None:
-    """KEY_LENGTH, which AES never does without (RFC 3602 section 5.3): 128 where the configuration says nothing."""
-    return configured.key_length or (_DEFAULT_AES_BITS if configured.encryption == "AES_CBC" else None)
-
-
-def ipsec_key_lengths(configured: IpsecTransform) -> Interval | None:
-    """KEY_LENGTH of phase 2, likewise (RFC 3602 section 5.3)."""
-    return configured.key_length or (_DEFAULT_AES_BITS if configured.transform_id.startswith("AES") else None)
