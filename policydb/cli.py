@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from policydb.cli_keynote import keynote
+from policydb.cli_peer_options import PeerQuestion, peer_options
 from policydb.cli_support import Ask, Unusable, attribute_pair, default_log, default_store, value_list
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -272,6 +273,7 @@ def query(
 @commands.command()
 @_ask_options
 @click.option("--record", "number", type=click.IntRange(1), help="Ask again what record NUMBER of the log asked.")
+@peer_options
 @_log_option
 @_format_option
 @click.pass_context
@@ -286,6 +288,7 @@ def explain(
     attributes: dict[str, str],
     values: tuple[str, ...],
     number: int | None,
+    peer: PeerQuestion | None,
     log_file: str | None,
     form: str,
 ) -> None:
@@ -295,11 +298,21 @@ def explain(
     have been allowed. With --record it takes a negotiation from the daemon's decision log, asks the generation that
     decided then, and shows the record with its reasons.
 
+    With --peer it asks the configuration instead: which peer section and which connection would be taken for a
+    negotiation that comes from ADDRESS, in which order the candidates are looked at, and where each one differs.
+
     \b
     Examples:
       policydb explain --authorizer alice --attribute esp_enc_alg=3des
       policydb explain --record 12
+      policydb explain --peer 203.0.113.9 --local-id 10.2.0.0/16 --remote-id 10.1.0.0/16 --offer AES-SHA2-256-GRP14
     """
+    if peer is not None:
+        if policies or credentials or authorizers or attributes or number is not None:
+            raise click.UsageError("--peer asks the configuration: it takes no policy, authorizer, attribute or record")
+        from policydb import cli_peer
+
+        ctx.exit(cli_peer.explain_peer(peer, default_store(store), form))
     if number is not None:
         if policies or credentials or authorizers or attributes:
             raise click.UsageError("--record brings its question along: only --store and --log may stand beside it")
