@@ -15,9 +15,11 @@ from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
 from policydb.connections import Address, Configuration, Connection, General, Identity, IkeTransform, Peer, Suite
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
+from policydb.modeconfig import check_mode_config
 from policydb.predefined import main_mode_names, suite_names
 from policydb.sealing import AUTHENTICATION, SecretError, preshared_key, secret_reference
 from policydb.sections import Book, Section, Value, instead
+from policydb.ties import Doubt, doubts
 from policydb.transforms import ike_transform, suite
 from policydb.vocabulary import (
     CONNECTION_FLAGS,
@@ -58,8 +60,18 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
     book = Book(bindings)
     configuration = _Resolver(book).configuration()
     _unread(book)
+    for each in doubts(configuration):
+        _report(book, each)
     findings = sorted(book.findings, key=lambda each: (each.source, each.span.line, each.span.start, each.code))
     return Resolved(configuration, tuple(findings))
+
+
+def _report(book: Book, doubt: Doubt) -> None:
+    """A doubt at the header of its section; nobody wrote the built-in ones."""
+    written, other = book.written.get(doubt.section.lower()), book.written.get(doubt.other.lower())
+    place = f" (line {other.header.span.line} of {other.header.source})" if other else ""
+    mark = written.header if written else None
+    book.report(doubt.code, f"{doubt.message}{place}", mark, doubt.hint, Severity.WARNING)
 
 
 def check_keys(bindings: Iterable[tuple[str, Binding]]) -> list[Diagnostic]:
@@ -103,6 +115,8 @@ class _Resolver:
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
         for written in tuple(self._book.written.values()):
             phase = written.values.get("phase")
+            if MODE_CONFIG_NAME.match(written.name):
+                check_mode_config(self._book.open(written.name, Kind.MODE_CONFIG))
             if phase is not None and written.name.lower() not in FIXED:
                 self._unlisted(written.name, phase)
         return Configuration(
@@ -260,8 +274,19 @@ class _Resolver:
         flags = section.flags("Flags", CONNECTION_FLAGS)
         if not (is_connection and peer and suites):
             return None
+        if initiates or not answers:
+            self._check_groups(section, suites)
         answers = answers and "Active-only" not in flags
         return Connection(section.name, peer.name, suites, local, remote, initiates, answers)
+
+    @staticmethod
+    def _check_groups(section: Section, suites: tuple[Suite, ...]) -> None:
+        """Suites that are offered together agree on the group: one key exchange serves all (RFC 2409 section 5.5)."""
+        groups = {each.protocols[0].transforms[0].group for each in suites}
+        if len(groups) > 1:
+            named = ", ".join(sorted(each or "none" for each in groups))
+            message = f"suites that are offered together must agree on GROUP_DESCRIPTION, and have {named}"
+            section.error("CF210", message, section.get("Configuration"))
 
     def _peer_of(self, section: Section) -> Peer | None:
         value = section.required("ISAKMP-peer")

@@ -82,8 +82,11 @@ class Book:
         lower = name.lower()
         return lower in self.written or lower in self._built_in or bool(predefined_section(name))
 
-    def open(self, name: str, kind: Kind, chain: tuple[str, ...] = (), mark: Mark | None = None) -> Section:
-        """The section, read as `kind`; without tags where it does not exist. `mark` is where it is referred to."""
+    def open(self, name: str, kind: Kind, via: tuple[Section, str] | None = None, mark: Mark | None = None) -> Section:
+        """The section, read as `kind`; without tags where it does not exist.
+
+        `via` is the section that refers to it and the tag that does, `mark` where that stands.
+        """
         lower = name.lower()
         self.kinds.setdefault(lower, set()).add(kind)
         written = self.written.get(lower)
@@ -93,8 +96,11 @@ class Book:
             values.setdefault(tag.lower(), Value(text, general.mark if general else None))
         header = written.header if written else mark
         # What a predefined section refers to is predefined too: the first such name says it all.
-        is_inner = written is None and bool(chain) and chain[-1].lower() not in self.written
-        way = chain if is_inner else (*chain, name)
+        way = f"[{name}]"
+        if via is not None:
+            parent, tag = via
+            is_inner = written is None and parent.name.lower() not in self.written
+            way = parent.way if is_inner else f"{parent.way}:{tag} -> {way}"
         return Section(self, written.name if written else name, kind, values, way, header)
 
     def report(self, code: str, message: str, mark: Mark | None, hint: str, severity: Severity) -> None:
@@ -109,13 +115,16 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section, read as one kind. `header` is where it, or else the reference to it, stands."""
+    """One section, read as one kind. `header` is where it, or else the reference to it, stands.
+
+    `way` is the chain of references that leads to it, as in `[Phase 2]:Connections -> [offices]`.
+    """
 
     book: Book
     name: str
     kind: Kind
     values: Mapping[str, Value]
-    chain: tuple[str, ...]
+    way: str
     header: Mark | None
 
     # --- findings -------------------------------------------------------------------------------------------------
@@ -130,8 +139,7 @@ class Section:
 
     def _report(self, code: str, message: str, at: Value | None, hint: str, severity: Severity) -> None:
         mark = at.mark if at and at.mark else self.header
-        way = " -> ".join(f"[{each}]" for each in self.chain)
-        self.book.report(code, f"{message}, in {way}" if way else message, mark, hint, severity)
+        self.book.report(code, f"{message}, in {self.way}", mark, hint, severity)
 
     # --- values ---------------------------------------------------------------------------------------------------
 
@@ -260,7 +268,7 @@ class Section:
         """The section that a value names; None, and an error, where there is none. `predefined` are for the hint."""
         mark = value.mark or self.header
         if self.book.exists(value.text):
-            return self.book.open(value.text, kind, self.chain, mark)
+            return self.book.open(value.text, kind, (self, tag), mark)
         names = [each.name for lower, each in self.book.written.items() if lower not in FIXED]
         hint = instead(value.text, (*names, *predefined))
         if not hint.startswith("did you mean"):

@@ -22,6 +22,7 @@ from policydb.vocabulary import (
     IPSEC_AUTHENTICATION,
     KEY_LENGTHS,
     LIFE_TYPES,
+    OWN_GROUP_TAGS,
     PROTOCOL_IDS,
     TRANSFORM_IDS,
     WITHOUT_HASH,
@@ -39,6 +40,9 @@ def ike_transform(section: Section) -> IkeTransform | None:
     group = section.word_or_any("GROUP_DESCRIPTION", GROUPS)
     if section.text("PRF", ANY) != ANY:
         section.error("CF203", "PRF can only be ANY: no other pseudo-random function is defined", section.get("PRF"))
+    for tag in OWN_GROUP_TAGS:
+        if value := section.get(tag):
+            section.warn("CF102", f"{tag} is not negotiated: GROUP_DESCRIPTION names the group", value)
     key_length = _key_length(section, encryption)
     lifetimes = _lifetimes(section)
     if encryption is None or hashed is None or authentication is None or group is None:

@@ -59,7 +59,9 @@ _TAGS = {
     Kind.PHASE_1_ID: _IDENTITY_TAGS,
     Kind.IKE_CONFIGURATION: "DOI EXCHANGE_TYPE Transforms",
     Kind.IKE_TRANSFORM: (
-        "ENCRYPTION_ALGORITHM KEY_LENGTH HASH_ALGORITHM AUTHENTICATION_METHOD GROUP_DESCRIPTION PRF Life"
+        "ENCRYPTION_ALGORITHM KEY_LENGTH HASH_ALGORITHM AUTHENTICATION_METHOD GROUP_DESCRIPTION PRF Life "
+        "GROUP_TYPE GROUP_PRIME GROUP_GENERATOR_ONE GROUP_GENERATOR_TWO GROUP_CURVE_A GROUP_CURVE_B GROUP_ORDER "
+        "FIELD_SIZE"
     ),
     Kind.LIFETIME: "LIFE_TYPE LIFE_DURATION",
     Kind.CONNECTION: "Phase ISAKMP-peer Configuration Local-ID Remote-ID NAT-ID Flags PF-Tag Interface",
@@ -186,6 +188,21 @@ AH_AUTHENTICATION = {"DES": "DES_MAC"} | {
 
 ADDRESS_IDS: Words = dict.fromkeys(("IPV4_ADDR", "IPV4_ADDR_SUBNET", "IPV6_ADDR", "IPV6_ADDR_SUBNET"), _FINE)
 PHASE_1_IDS: Words = {**ADDRESS_IDS, "FQDN": _FINE, "USER_FQDN": _FINE, **_not_yet("KEY_ID")}
+OWN_GROUP_TAGS = (
+    "GROUP_TYPE",
+    "GROUP_PRIME",
+    "GROUP_GENERATOR_ONE",
+    "GROUP_GENERATOR_TWO",
+    "GROUP_CURVE_A",
+    "GROUP_CURVE_B",
+    "GROUP_ORDER",
+    "FIELD_SIZE",
+)
+"""Attributes of groups that are described instead of named (RFC 2409 appendix A); nobody negotiates those."""
+
+MODE_CONFIG_ATTRIBUTES: Words = dict.fromkeys(
+    ("Address", "Netmask", "Nameserver", "WINS-server", "DHCP-server", "Lifetime", "Network", "Prefix"), _FINE
+)
 PEER_FLAGS: Words = _not_yet("ikecfg")
 CONNECTION_FLAGS: Words = {"Active-only": _FINE}
 

@@ -315,7 +315,7 @@ def test_all_errors_are_told_in_one_run() -> None:
 
 def test_a_message_names_the_chain_of_sections() -> None:
     (error,) = findings(altered(("EXCHANGE_TYPE=QUICK_MODE", "EXCHANGE_TYPE=QUICK")))
-    assert error.message.endswith("in [Phase 2] -> [link] -> [quick]")
+    assert error.message.endswith("in [Phase 2]:Connections -> [link]:Configuration -> [quick]")
 
 
 @pytest.mark.parametrize(
