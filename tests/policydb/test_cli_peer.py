@@ -1,0 +1,82 @@
+"""`policydb explain --peer`: what is shown to people and to programs, and what cannot be asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.policydb.command_line import Run
+from tests.policydb.confs import WHOLE
+
+
+@pytest.fixture(autouse=True)
+def _store(policydb: Run) -> None:
+    conf = Path("isakmpd.conf")
+    conf.write_text(WHOLE)
+    conf.chmod(0o600)
+    assert policydb("compile", "isakmpd.conf")[0] == 0
+
+
+TRAFFIC = ("--local-id", "10.2.0.0/16", "--remote-id", "10.1.0.0/16")
+
+
+def test_everything_that_fits(policydb: Run) -> None:
+    offers = ("--offer", "AES-256-SHA2-256-GRP14", "--offer", "qm-esp-aes-256-sha2-256-pfs-grp14-suite")
+    names = ("--local-id", "west.example.org")
+    code, told, _ = policydb("explain", "--peer", "192.0.2.1", *TRAFFIC, *names, *offers)
+    assert code == 0
+    assert told.splitlines() == [
+        "peer at 192.0.2.1",
+        "  [Phase 1]:192.0.2.1 = east -> chosen",
+        "  [Phase 1]:Default = Default-phase-1 -> not reached: an entry above is taken",
+        "phase 1 offers",
+        "  AES-256-SHA2-256-GRP14 with AES-SHA2-256-GRP14 -> chosen",
+        "connection for 10.2.0.0/16 here, 10.1.0.0/16 there",
+        "  [link] -> chosen",
+        "phase 2 offers",
+        "  qm-esp-aes-256-sha2-256-pfs-grp14-suite with QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE -> chosen",
+    ]
+
+
+def test_the_field_that_differs(policydb: Run) -> None:
+    code, told, _ = policydb(
+        "explain", "--peer", "192.0.2.1", "--local-id", "10.2.0.0/16", "--remote-id", "10.3.0.0/16"
+    )
+    assert code == 1
+    assert "  [link] -> no: remote network 10.1.0.0/16 differs from 10.3.0.0/16" in told.splitlines()
+
+
+def test_the_same_as_json(policydb: Run) -> None:
+    code, told, _ = policydb("explain", "--peer", "192.0.2.1", "--offer", "3DES-SHA-GRP14", "--format", "json")
+    answer = json.loads(told)
+    assert (code, answer["found"], answer["generation"]) == (1, False, 1)
+    assert answer["peers"][0] == {
+        "where": "[Phase 1]:192.0.2.1",
+        "name": "east",
+        "chosen": True,
+        "difference": None,
+    }
+    (held,) = answer["phase_1_offers"]
+    assert held["differences"][0] == {"attribute": "encryption", "offered": "3DES_CBC", "configured": "AES_CBC"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--peer", "gw.example.org"), "no IP address"),
+        (("--peer", "192.0.2.1", "--local-id", "10.2.0.0/16"), "--remote-id does not"),
+        (("--peer", "192.0.2.1", "--local-id", "10.2.0.1/16", "--remote-id", "10.1.0.0/16"), "bits outside its mask"),
+        (("--peer", "192.0.2.1", "--local-id", ""), "no identity"),
+        (("--peer", "192.0.2.1", *TRAFFIC, "--local-id", "10.9.0.0/16"), "given twice"),
+        (("--peer", "192.0.2.1", "--offer", "AES-256-SHA2-256-GPR14"), "did you mean AES-256-SHA2-256-GRP14?"),
+        (("--peer", "192.0.2.1", "--authorizer", "alice"), "--peer asks the configuration"),
+        (("--peer", "192.0.2.1", "--store", "none.db"), "none.db"),
+        (("--offer", "AES-SHA"), "belong to --peer ADDRESS"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line_and_exit_2(policydb: Run, arguments: tuple[str, ...], message: str) -> None:
+    code, told, errors = policydb("explain", *arguments)
+    assert (code, told) == (2, "")
+    assert message in errors
