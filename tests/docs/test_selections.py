@@ -20,8 +20,6 @@ from policydb.vocabulary import Kind
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SELECTIONS = sorted(EXAMPLES.glob("*/selections.json"))
 CASES = [(path.parent, case) for path in SELECTIONS for case in json.loads(path.read_text())]
-    (path.parent, case) for path in sorted(EXAMPLES.glob("*/selections.json")) for case in json.loads(path.read_text())
-]
 
 
 def _configuration(path: Path) -> Configuration:
