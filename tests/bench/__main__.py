@@ -24,6 +24,7 @@ from daemon.ike.registries import Group
 from policydb.compiler import compile_paths
 from policydb.request import Request
 from policydb.snapshot import open_snapshot
+from tests.bench import configuration
 from tests.fuzz.engines import MESSAGES, MODERN, converse
 
 ROUNDS = 3
@@ -142,6 +143,16 @@ def main() -> None:
             ],
             (decision_row(folder, size) for size in SIZES),
         )
+        show(
+            "isakmpd.conf: policydb check with start-up, and the store asked once",
+            ["sections", "check, ms", "of which CPU, ms", "open and ask, ms"],
+            [configuration.fifty_row(folder, median_seconds)],
+        )
+    show(
+        "isakmpd.conf: an incoming negotiation",
+        ["connections", "parse, s", "resolve, s", "peer and connection, us", "explain, ms"],
+        (configuration.selection_row(size, median_seconds) for size in SIZES),
+    )
     show(
         "Phase 1 + 2 with PFS, initiator and responder together on one core",
         ["group", "per second", "ms", "of which Diffie-Hellman, ms", "share"],

@@ -1,0 +1,109 @@
+"""What isakmpd.conf costs: reading and resolving it, and finding peer and connection for an incoming negotiation."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, ip_address
+from pathlib import Path
+
+from grammar.conf import parse_conf
+from policydb.compiler import compile_paths
+from policydb.config import resolve
+from policydb.connections import Configuration, Identity
+from policydb.request import Request
+from policydb.selection import Incoming, select
+from policydb.snapshot import open_snapshot
+
+Timer = Callable[[Callable[[], object], int], float]
+"""Something to be done, and how often in a round -> the median of its time in seconds."""
+
+_HEAD = """\
+[main-mode]
+EXCHANGE_TYPE=ID_PROT
+Transforms=AES-SHA2-256-GRP14
+[quick-mode]
+EXCHANGE_TYPE=QUICK_MODE
+Suites=QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE
+[here]
+ID-type=IPV4_ADDR_SUBNET
+Network=172.16.0.0
+Netmask=255.240.0.0
+"""
+_PEERS_IN_FIFTY = 11
+_LOCAL = Identity("IPV4_ADDR_SUBNET", network=IPv4Network("172.16.0.0/12"))
+
+
+def text(peers: int) -> str:
+    """A configuration of so many peers, each with a connection, an identity and a network of its own."""
+    numbers = range(peers)
+    lines = ["[Phase 1]", *(f"{_address(each)}=p{each}" for each in numbers), "[Phase 2]"]
+    lines += ["Passive-connections=" + ",".join(f"c{each}" for each in numbers)]
+    for each in numbers:
+        address, network = _address(each), _network(each)
+        lines += [f"[p{each}]", "Phase=1", f"Address={address}", "Configuration=main-mode", "Authentication=k"]
+        lines += [f"Remote-ID=i{each}", f"[i{each}]", "ID-type=IPV4_ADDR", f"Address={address}"]
+        lines += [f"[c{each}]", "Phase=2", f"ISAKMP-peer=p{each}", "Configuration=quick-mode", "Local-ID=here"]
+        lines += [f"Remote-ID=n{each}", f"[n{each}]", "ID-type=IPV4_ADDR_SUBNET"]
+        lines += [f"Network={network.network_address}", f"Netmask={network.netmask}"]
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _address(number: int) -> str:
+    return str(ip_address(0xC0000000 + number))
+
+
+def _network(number: int) -> IPv4Network:
+    return IPv4Network((0x0A000000 + 256 * number, 24))
+
+
+def selection_row(size: int, timer: Timer) -> list[object]:
+    """Parsing and resolving in seconds, a look-up in microseconds, an explanation in milliseconds."""
+    source = text(size)
+    parsed = timer(lambda: parse_conf(source, "isakmpd.conf"), 1)
+    bindings = [("isakmpd.conf", each) for each in parse_conf(source, "isakmpd.conf").bindings]
+    resolved = timer(lambda: resolve(bindings), 1)
+    configuration = resolve(bindings).configuration
+    number = size * 3 // 4
+    address = ip_address(_address(number))
+    remote = Identity("IPV4_ADDR_SUBNET", network=_network(number))
+    found = timer(lambda: _find(configuration, number), 500)
+    explained = timer(lambda: select(configuration, Incoming(address, traffic=(_LOCAL, remote))), 3)
+    return [size, parsed, resolved, found * 1e6, explained * 1e3]
+
+
+def _find(configuration: Configuration, number: int) -> None:
+    """What the daemon does for a negotiation, the address from text and the identity from octets included."""
+    peer = configuration.peer_at(ip_address(_address(number)))
+    remote = Identity("IPV4_ADDR_SUBNET", network=_network(number))
+    if peer is None or configuration.connection_for(peer.name, _LOCAL, remote, hosts=False) is None:
+        raise LookupError(number)
+
+
+def fifty_row(folder: Path, timer: Timer) -> list[object]:
+    """`policydb check` of a file of about 50 sections (time, CPU) and opening its store for one question, in ms."""
+    conf, store = folder / "isakmpd.conf", folder / "fifty.db"
+    conf.write_text(text(_PEERS_IN_FIFTY))
+    conf.chmod(0o600)
+    compile_paths([conf], store, datetime.now(UTC))
+    argv = [str(Path(sys.executable).with_name("policydb")), "check", str(conf)]
+    wall = timer(lambda: subprocess.run(argv, stdout=subprocess.DEVNULL, check=True), 1)
+    used = statistics.median(_cpu(argv) for _ in range(3))
+    asked = timer(lambda: _ask(store), 10)
+    return [conf.read_text().count("\n["), wall * 1e3, used * 1e3, asked * 1e3]
+
+
+def _cpu(argv: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _ask(store: Path) -> None:
+    with open_snapshot(store) as snapshot:
+        snapshot.decide(Request(("nobody",), {}, ("false", "true")))
