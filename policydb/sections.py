@@ -60,7 +60,8 @@ class Book:
 
     def __init__(self, bindings: Iterable[tuple[str, Binding]]) -> None:
         self.written: dict[str, _Written] = {}
-        self.findings: list[Diagnostic] = []
+        self.findings: dict[Diagnostic, None] = {}
+        self._hints: dict[tuple[str, Kind], str] = {}
         self.kinds: dict[str, set[Kind]] = {}
         for source, binding in bindings:
             self._add(source, binding)
@@ -109,8 +110,15 @@ class Book:
             return
         place = mark or self._fallback
         finding = Diagnostic(code, message, place.source, place.span, hint, severity)
-        if finding not in self.findings:
-            self.findings.append(finding)
+        self.findings.setdefault(finding)
+
+    def similar(self, name: str, kind: Kind, predefined: Iterable[str]) -> str:
+        """A hint for a name that no section has; looked for once, however many refer to it."""
+        if (name, kind) not in self._hints:
+            names = [each.name for lower, each in self.written.items() if lower not in FIXED]
+            hint = instead(name, (*names, *predefined))
+            self._hints[name, kind] = hint if hint.startswith("did you mean") else f"add a section [{name}]"
+        return self._hints[name, kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +277,7 @@ class Section:
         mark = value.mark or self.header
         if self.book.exists(value.text):
             return self.book.open(value.text, kind, (self, tag), mark)
-        names = [each.name for lower, each in self.book.written.items() if lower not in FIXED]
-        hint = instead(value.text, (*names, *predefined))
-        if not hint.startswith("did you mean"):
-            hint = f"add a section [{value.text}]"
+        hint = self.book.similar(value.text, kind, predefined)
         self.error("CF201", f"{tag} names [{value.text}], and there is no such section", value, hint)
         return None
 
