@@ -204,12 +204,15 @@ class _Search:
                 members = {each for each, gates in node.inputs.items() if gate in gates}
                 there = {each for each in node.inputs if state.settled.get(each, 0) >= self._needed}
                 short = gate.needed - sum(node.inputs[each].count(gate) for each in members & there)
-                if short <= 0:  # the group is complete, so another one lacks somebody
-                    short, members = 1, node.inputs.keys() - members
-                lacking = [each for each in node.inputs if each in members and each not in there and each not in told]
+                lacking = [each for each in node.inputs if each not in there and each not in told]
                 told.update(lacking)
-                for start in range(min(len(lacking) - short + 1, _REQUESTERS) if short <= _TOGETHER else 0):
-                    yield _asking_too(*lacking[start : start + short])
+                # Members of other groups: an alternative to this one, or what the field needs beside it.
+                others = [each for each in lacking if each not in members]
+                yield from map(_asking_too, others[:_TOGETHER])
+                if 0 < short <= _TOGETHER:
+                    group = [each for each in lacking if each in members]
+                    for start in range(min(len(group) - short + 1, _REQUESTERS)):
+                        yield _asking_too(*group[start : start + short])
 
 
 def _below_policy(graph: Graph) -> list[str]:

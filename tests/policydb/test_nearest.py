@@ -181,6 +181,11 @@ def test_a_missing_signer_of_another_group_is_found_too() -> None:
 KEY = format_key(RsaKey(n=(1 << 511) | 1, e=65537))
 
 
+def test_an_alternative_to_a_group_is_told_beside_its_members() -> None:
+    found = explained(['Authorizer: "POLICY"\nLicensees: "boss" || 2-of("A", "b", "c")\n'], ["A"]).nearest
+    assert [each.requesters for each in found] == [("boss",), ("b",), ("c",)]
+
+
 def test_a_key_may_sign_a_credential_instead_of_asking_and_a_name_may_not() -> None:
     policies = [f'Authorizer: "POLICY"\nLicensees: "{KEY}" || "bob"\n']
     found = {each.requesters[0].partition(":")[0]: each.credential for each in explained(policies, ["A"]).nearest}
