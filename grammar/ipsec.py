@@ -111,14 +111,16 @@ class _Reader:
             return
         name = str(line.tokens[1])
         try:
-            if depth >= MAX_INCLUDES:
-                raise OSError(0, f"included more than {MAX_INCLUDES} files deep")
-            text = self._read(name)
-        except OSError as cause:
-            hint = f"{name}: {cause.strerror or cause}"
-            yield Diagnostic(IpsecCode.INCLUDE, f"failed to include file {name}", source, line.span, hint)
-            return
-        yield from self.items(text, name, depth + 1)
+            text, reason = self._read(name), ""
+        except (OSError, ValueError) as cause:
+            text, reason = "", str(getattr(cause, "strerror", None) or cause)
+        if depth >= MAX_INCLUDES:
+            reason = f"included more than {MAX_INCLUDES} files deep"
+        if reason:
+            message = f"failed to include file {name}"
+            yield Diagnostic(IpsecCode.INCLUDE, message, source, line.span, f"{name}: {reason}")
+        else:
+            yield from self.items(text, name, depth + 1)
 
     def _macro(self, line: Line, source: str, index: LineIndex) -> Iterator[Item]:
         kinds = ("STRING", "EQUAL", "STRING", *("STRING" for _ in line.tokens[3:]))
@@ -207,7 +209,6 @@ _TERMINALS = {
 """How terminals are called in hints."""
 
 
-
 class _Builder:
     """Lark's tree of a rule to its node. Each part of a rule becomes the name of a field and its value."""
 
@@ -255,7 +256,7 @@ def _argument(field: str) -> _Build:
     return lambda builder, parts: (field, builder.word(parts[1]) if len(parts) > 1 else None)
 
 
-def _mode(builder: _Builder, parts: list[Any]) -> _Part:
+def _mode(_builder: _Builder, parts: list[Any]) -> _Part:
     transforms = tuple(each[1] for each in parts if isinstance(each, tuple) and each[0] == "xform")
     lifetime = next((each[1] for each in parts if isinstance(each, tuple) and each[0] == "lifetime"), None)
     return "quick" if parts[0].type == "QUICK" else "main", Mode(str(parts[0]), transforms, lifetime)

@@ -51,5 +51,5 @@ MEANINGS: Mapping[IpsecCode, str] = {
     IpsecCode.ILLEGAL: "an algorithm, a group or a protocol that cannot be negotiated",
     IpsecCode.DEFAULT_PEER: "warning: two rules for any peer that differ where they share one setting",
     IpsecCode.NOT_COMPILED: "warning: a flow or a static SA, which the store does not hold",
-    IpsecCode.NO_PRINCIPAL: "warning: nothing names the peer's key, so the policy asks for its identity and address only",
+    IpsecCode.NO_PRINCIPAL: "warning: nothing names the peer's key, so only its identity and address are asked",
 }

@@ -19,16 +19,16 @@ from grammar.nodes import Span
 MAX_STRING = 8096
 """Octets in a quoted string or a word."""
 
-KEYWORDS = frozenset(
-    (
-        "acquire active aggressive ah any auth authkey bundle bypass comp deny dontacq dstid dynamic enc enckey esp file"
-        " flow from group ike in include interface ipcomp ipip lifetime local main out passive peer port proto psk quick"
-        " require rsa spi srcid tag tcpmd5 to transport tunnel type udpencap use"
-    ).split()
-)
+_KEYWORDS = """
+    acquire active aggressive ah any auth authkey bundle bypass comp deny dontacq dstid dynamic enc
+    enckey esp file flow from group ike in include interface ipcomp ipip lifetime local main out passive
+    peer port proto psk quick require rsa spi srcid tag tcpmd5 to transport tunnel type udpencap use
+"""
+KEYWORDS = frozenset(_KEYWORDS.split())
 """Words that are not strings where they stand unquoted; each is the terminal of its name in capitals."""
 
-_IN_WORD = r"""[0-9A-Za-z"$%&'*+\-.:;?@\[\]^_`|~]"""  # all but ( ) { } < > ! = / # , and the backslash, which is dropped
+# Printable ASCII but for ( ) { } < > ! = / # , and the backslash, which is dropped.
+_IN_WORD = r"""[0-9A-Za-z"$%&'*+\-.:;?@\[\]^_`|~]"""
 _TOKEN = re.compile(
     rf"""
       (?P<BLANK>  (?: [ \t] | \\[ \t\n] )+ )
@@ -113,13 +113,15 @@ class Lexer:
                     hint = f'define it above: {found[0][1:] or "name"} = "value"'
                     span = self._index.span(start, found.end())
                     return Problem(IpsecCode.UNKNOWN_MACRO, message, span, hint), self._after(found.end())
-            elif kind != "BLANK" and kind != "COMMENT":
+            elif kind not in {"BLANK", "COMMENT"}:
                 token = self._token(kind or "", found[0], start, found.end())
                 if token is not None:
                     tokens.append(token)
                 if token is not None and (len(token) > MAX_STRING or token.type == "UNCLOSED"):
                     span = self._index.span(start, found.end())
-                    hint = "close the quote" if token.type == "UNCLOSED" else f"strings have {MAX_STRING} octets at most"
+                    hint = (
+                        "close the quote" if token.type == "UNCLOSED" else f"strings have {MAX_STRING} octets at most"
+                    )
                     return Problem(IpsecCode.SYNTAX, "syntax error", span, hint), self._after(found.end())
         if not tokens:
             return None, position

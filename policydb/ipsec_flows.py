@@ -18,7 +18,7 @@ _USED_BY_DEFAULT = ("ipcomp", "ipip")
 
 def _names(numbers: Mapping[str, int]) -> dict[int, str]:
     """Number to name; of several names the first."""
-    return {number: name for name, number in reversed(numbers.items())}
+    return {number: name for name, number in reversed(list(numbers.items()))}
 
 
 _PROTOCOL_NAMES, _PORT_NAMES = _names(IP_PROTOCOLS), _names(SERVICES)

@@ -99,9 +99,13 @@ class Host:
         return str(self.address) if self.bits == _WIDTHS[self.version] else f"{self.address}/{self.bits}"
 
 
+def _host(address: Address, length: int | None, typed: str) -> Host:
+    return Host(typed if length is None else f"{typed}/{length}", typed, address, length)
+
+
 ANY = (
-    Host("0.0.0.0/0", "0.0.0.0", IPv4Address(0), 0),
-    Host("::/0", "::", IPv6Address(0), 0),
+    _host(IPv4Address(0), 0, str(IPv4Address(0))),
+    _host(IPv6Address(0), 0, str(IPv6Address(0))),
 )
 """`any`."""
 
@@ -172,7 +176,3 @@ def _ipv6(text: str, length: int | None) -> Host | None:
     except ValueError:
         return None
     return _host(address, None if length == _WIDTHS[6] else length, str(address))
-
-
-def _host(address: Address, length: int | None, typed: str) -> Host:
-    return Host(typed if length is None else f"{typed}/{length}", typed, address, length)

@@ -84,11 +84,11 @@ def sa_rules(node: SaNode, surroundings: Surroundings, read: KeyReader, notes: N
     auth, enc = _keys(node.authkey, read, notes), _keys(node.enckey, read, notes)
     there = max(len(spis), len(auth), len(enc)) > 1
     for pair in pairs:
-        yield _checked(node, pair.source, pair.destination, spis[0], found, _Keys(_nth(auth, 0), _nth(enc, 0)))
+        yield _checked(node, (pair.source, pair.destination), spis[0], found, _Keys(_nth(auth, 0), _nth(enc, 0)))
         if there:
             keys = _Keys(_nth(auth, 1), _nth(enc, 1))
             try:
-                yield _checked(node, pair.destination, pair.source, spis[1] if spis[1:] else 0, found, keys)
+                yield _checked(node, (pair.destination, pair.source), spis[1] if spis[1:] else 0, found, keys)
             except RuleError as error:
                 notes.error(error.code, error.message, error.span, error.hint)
                 name = "tcpmd5rule" if node.protocol == "tcpmd5" else "sarule"
@@ -99,10 +99,8 @@ def _nth(values: list[int], place: int) -> int | None:
     return values[place] if len(values) > place else None
 
 
-def _checked(
-    node: SaNode, source: Host, destination: Host, spi: int, given: dict[str, str], keys: _Keys
-) -> SaRule:
-    """The SA, in the order of the original's checks: SPI, algorithms of its kind, authentication key, encryption key."""
+def _checked(node: SaNode, ends: tuple[Host, Host], spi: int, given: dict[str, str], keys: _Keys) -> SaRule:
+    """The SA, checked as the original does: SPI, algorithms, authentication key, encryption key."""
     if spi == 0:
         raise RuleError(IpsecCode.SPI, "no SPI specified", node.spi.span)
     auth, enc, comp = _algorithms(node, given)
@@ -111,9 +109,7 @@ def _checked(
     if enc is not None:
         _check_enc(node, enc, keys.enc)
     bundle = node.bundle.text if node.bundle else None
-    return SaRule(
-        node.span, node.source, node.protocol, node.encapsulation, source, destination, spi, auth, enc, comp, bundle
-    )
+    return SaRule(node.span, node.source, node.protocol, node.encapsulation, *ends, spi, auth, enc, comp, bundle)
 
 
 _REFUSED = {
@@ -123,9 +119,7 @@ _REFUSED = {
         ("auth", "no encryption or authentication with ipcomp"),
         ("enc", "no encryption or authentication with ipcomp"),
     ),
-    "ipip": tuple(
-        (kind, "no encryption, authentication or compression with ipip") for kind in ("auth", "enc", "comp")
-    ),
+    "ipip": tuple((kind, "no encryption, authentication or compression with ipip") for kind in ("auth", "enc", "comp")),
     "tcpmd5": (),
 }
 
