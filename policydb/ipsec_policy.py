@@ -6,6 +6,7 @@ and the assertion asks for the identity that was proven, or at least for the pee
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -23,6 +24,7 @@ _CIPHERS = {"3DES": "3des", "CAST": "cast", "BLOWFISH": "blowfish", "NULL": "nul
 _HASHES = {"SHA2_256": "sha2-256", "SHA2_384": "sha2-384", "SHA2_512": "sha2-512"}
 _PROTOCOLS = {6: "tcp", 17: "udp", 97: "etherip"}
 _ID_TYPES = {"IPV4_ADDR": "IPv4 address", "IPV6_ADDR": "IPv6 address", "FQDN": "FQDN", "USER_FQDN": "User FQDN"}
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def assertion_of(rule: IkeRule) -> str:
@@ -66,7 +68,7 @@ def _licensee(rule: IkeRule) -> str | None:
 
 def _quoted(text: str) -> str:
     """A string literal of KeyNote (RFC 2704 section 4.2)."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + _UNPRINTABLE.sub(lambda found: f"\\{ord(found[0]):03o}", re.sub(r'["\\]', r"\\\g<0>", text)) + '"'
 
 
 def _is(attribute: str, value: str) -> str:

@@ -19,7 +19,7 @@ MAX_OCTETS = 256 * 2**20
 
 _START = Span(0, 0, 1, 1)
 _COMMENTS = ("#", ";")
-_IPSEC_WORDS = frozenset("ike flow esp ah ipcomp ipip tcpmd5 tunnel transport from to include".split())
+_IPSEC_WORDS = {"ike", "flow", "esp", "ah", "ipcomp", "ipip", "tcpmd5", "tunnel", "transport", "from", "to", "include"}
 
 
 class SourceKind(StrEnum):
