@@ -204,7 +204,7 @@ def _source(name: str) -> tuple[str, str]:
     try:
         with Path(name).open("rb") as file:
             status = os.fstat(file.fileno())
-            wrong = _insecure(status)
+            wrong = insecure(status, os.getuid())
             if wrong:
                 sys.stderr.write(f"ipsecctl: {name}: {wrong}\n")
                 raise CtlError(_NOT_LOADED)
@@ -213,9 +213,9 @@ def _source(name: str) -> tuple[str, str]:
         raise CtlError(f"open {name}: {error.strerror}") from error
 
 
-def _insecure(status: os.stat_result) -> str:
-    """What keeps the main file from being trusted, "" for nothing. The group may read it."""
-    if status.st_uid not in {0, os.getuid()}:
+def insecure(status: os.stat_result, uid: int) -> str:
+    """What keeps the main file from being trusted by user `uid`, "" for nothing. The group may read it."""
+    if status.st_uid not in {0, uid}:
         return "owner not root or current user"
     if status.st_mode & (_ALL_OF_GROUP | _ALL_OF_OTHERS):
         return "group writable or world read/writable"

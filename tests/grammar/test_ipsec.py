@@ -63,7 +63,9 @@ def test_proto_is_a_name_a_number_or_one_of_two_keywords(proto: str) -> None:
     assert word.text == proto
 
 
-@pytest.mark.parametrize("text", ["ike from 1.1.1.1 port 22 to 2.2.2.2 port ssh", "ike to 2.2.2.2 port ssh from 1.1.1.1 port 22"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["ike from 1.1.1.1 port 22 to 2.2.2.2 port ssh", "ike to 2.2.2.2 port ssh from 1.1.1.1 port 22"]
+)
 def test_from_and_to_stand_in_either_order(text: str) -> None:
     traffic = ike(text).traffic
     assert traffic is not None
@@ -113,8 +115,10 @@ def test_modes_have_transforms_in_any_order_and_a_lifetime() -> None:
     rule = ike(f"ike {HOSTS} aggressive enc aes auth hmac-md5 group grp2 lifetime 1h quick group none comp deflate")
     assert rule.main.name == "aggressive"
     assert [(each.kind, each.name.text) for each in rule.main.transforms] == [
-        ("enc", "aes"), ("auth", "hmac-md5"), ("group", "grp2"),
-    ]  # fmt: skip
+        ("enc", "aes"),
+        ("auth", "hmac-md5"),
+        ("group", "grp2"),
+    ]
     assert rule.main.lifetime is not None
     assert rule.main.lifetime.text == "1h"
     assert [(each.kind, each.name.text) for each in rule.quick.transforms] == [("group", "none"), ("comp", "deflate")]
@@ -123,8 +127,11 @@ def test_modes_have_transforms_in_any_order_and_a_lifetime() -> None:
 def test_identities_authentication_and_tag() -> None:
     rule = ike(f'ike {HOSTS} srcid a.example dstid b@example psk "two words" tag "vpn-$id"')
     assert [each.text for each in (rule.srcid, rule.dstid, rule.psk, rule.tag) if each] == [
-        "a.example", "b@example", "two words", "vpn-$id",
-    ]  # fmt: skip
+        "a.example",
+        "b@example",
+        "two words",
+        "vpn-$id",
+    ]
     assert ike(f"ike {HOSTS} rsa").psk is None
 
 
@@ -145,7 +152,8 @@ def test_a_flow() -> None:
 
 
 def test_a_static_sa() -> None:
-    text = f'esp transport {HOSTS} spi 0x100:0x200 udpencap port 4500 auth hmac-md5 authkey file "a:b" enckey 0xff bundle x'
+    rest = 'spi 0x100:0x200 udpencap port 4500 auth hmac-md5 authkey file "a:b" enckey 0xff bundle x'
+    text = f"esp transport {HOSTS} {rest}"
     [rule] = parsed(f"{text}\n").items
     assert isinstance(rule, SaNode)
     assert rule.authkey is not None
@@ -157,7 +165,12 @@ def test_a_static_sa() -> None:
         "0x100:0x200",
         True,
     )
-    assert (rule.authkey.word.text, rule.authkey.is_file, rule.enckey.is_file, rule.bundle.text) == ("a:b", True, False, "x")  # fmt: skip
+    assert (rule.authkey.word.text, rule.authkey.is_file, rule.enckey.is_file, rule.bundle.text) == (
+        "a:b",
+        True,
+        False,
+        "x",
+    )
 
 
 def test_the_protocol_of_an_sa_may_be_left_out() -> None:
@@ -292,8 +305,11 @@ def test_unused_macros_are_named() -> None:
 def test_an_included_file_is_read_in_its_place_with_its_own_lines() -> None:
     found = parsed(f'include "other"\nike {HOSTS} tag $t\n', other=f"\nt = x\nike {HOSTS}\n3\n")
     assert [(getattr(each, "source", ""), each.span.line) for each in found.items] == [
-        ("other", 2), ("other", 3), ("other", 4), ("ipsec.conf", 2),
-    ]  # fmt: skip
+        ("other", 2),
+        ("other", 3),
+        ("other", 4),
+        ("ipsec.conf", 2),
+    ]
     assert set(found.texts) == {"ipsec.conf", "other"}
 
 
@@ -313,7 +329,12 @@ def test_a_file_that_includes_itself_ends() -> None:
     assert f"{MAX_INCLUDES} files deep" in error.hint
 
 
-@given(st.lists(st.sampled_from([*"ike flow esp from to peer { } , / ( ) any main quick enc aes 5 1.1.1.1 spi authkey file $a = \n".split(" "), "\n", "\\\n", '"']), max_size=30))  # fmt: skip
+WORDS = """
+    ike flow esp from to peer { } , / ( ) any main quick enc aes 5 1.1.1.1 spi authkey file $a = "
+"""
+
+
+@given(st.lists(st.sampled_from([*WORDS.split(), "\n", "\\\n"]), max_size=30))
 def test_any_words_give_rules_or_errors_and_nothing_else(words: list[str]) -> None:
     text = " ".join(words)
     for each in parsed(text).diagnostics:

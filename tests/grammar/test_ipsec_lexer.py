@@ -43,16 +43,19 @@ def strings(*texts: str) -> list[tuple[str, str]]:
         ("1h\n", strings("1h")),
         ("24(\n", [("STRING", "24"), ("LPAR", "(")]),
         ("24 (\n", [("NUMBER", "24"), ("LPAR", "(")]),
-        ("24,24}24=\n", [("NUMBER", "24"), ("COMMA", ","), ("NUMBER", "24"), ("RBRACE", "}"), ("NUMBER", "24"), ("EQUAL", "=")]),
+        (
+            "24,24}24=\n",
+            [("NUMBER", "24"), ("COMMA", ","), ("NUMBER", "24"), ("RBRACE", "}"), ("NUMBER", "24"), ("EQUAL", "=")],
+        ),
         ("_a *b :c\n", strings("_a", "*b", ":c")),
         ("a~!\n", [("STRING", "a~"), ("CHARACTER", "!")]),
         ("user@host.org\n", strings("user@host.org")),
-        ("wo\"rd\n", strings('wo"rd')),
+        ('wo"rd\n', strings('wo"rd')),
         ("it's\n", strings("it's")),
         ("<\n", [("CHARACTER", "<")]),
         (".5\n", [("CHARACTER", "."), ("NUMBER", "5")]),
     ],
-)  # fmt: skip
+)
 def test_words_numbers_and_characters(text: str, expected: list[tuple[str, str]]) -> None:
     assert tokens(text) == expected
 

@@ -69,7 +69,7 @@ RULES = [
     "ike from 10.1.0.0/16 to 10.2.0.0/16 peer 192.0.2.2",
     "ike passive esp transport from 10.1.0.1 to { 10.2.0.1 10.2.0.2 } psk secret",
     "ike dynamic from any to any peer any main group grp2 quick group none",
-    "ike ah from 10.1.0.0/16 to 10.4.0.0/16 peer 192.0.2.4 aggressive quick auth hmac-md5 lifetime 1h srcid a dstid b@c",
+    "ike ah from 10.1.0.0/16 to 10.4.0.0/16 peer 192.0.2.4 aggressive quick auth hmac-md5 lifetime 1h dstid b@c",
     "ike from 10.1.0.0/16 to 10.5.0.0/16 peer 192.0.2.2 main enc aes-256 lifetime 100 psk other",
     "ike proto tcp from 10.1.0.0/16 port 22 to 10.6.0.0/16 port ssh local 192.0.2.1 peer 192.0.2.6 tag x",
     "ike from 10.1.0.0/16 (10.9.0.0/16) to 10.7.0.0/16 peer 192.0.2.7 quick enc aes-256-gcm",
@@ -96,7 +96,12 @@ def test_a_whole_rule_resolves_to_its_peer_its_transforms_and_its_identities() -
     peer = found.peers[connection.peer]
     assert (str(peer.address), peer.secret) == ("192.0.2.2", "secret:peer-192.0.2.2")
     [transform] = peer.transforms
-    assert (transform.encryption, transform.hash, transform.authentication, transform.group) == ("AES_CBC", "SHA", "PRE_SHARED", "MODP_3072")  # fmt: skip
+    assert (transform.encryption, transform.hash, transform.authentication, transform.group) == (
+        "AES_CBC",
+        "SHA",
+        "PRE_SHARED",
+        "MODP_3072",
+    )
     assert (str(transform.key_length), str(transform.lifetimes[0].duration)) == ("256", "100")
     [protocol] = connection.suites[0].protocols
     assert (protocol.transforms[0].transform_id, protocol.transforms[0].group) == ("AES", "MODP_3072")

@@ -107,7 +107,9 @@ def test_local_and_psk_come_before_the_configuration() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["ike from 1.1.1.1 to 10.0.0.0/8", f"ike {HOSTS} peer any", "ike from 1.1.1.1 to 2.2.2.2/32"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["ike from 1.1.1.1 to 10.0.0.0/8", f"ike {HOSTS} peer any", "ike from 1.1.1.1 to 2.2.2.2/32"]
+)
 def test_a_network_or_any_makes_it_the_default_peer(text: str) -> None:
     assert commands(text)[:5] == [
         "C set [Phase 1]:Default=peer-default force",
@@ -146,8 +148,16 @@ def test_identities_have_the_type_of_their_form(srcid: str, kind: str, tag: str)
 
 @pytest.mark.parametrize(
     ("given", "sections"),
-    [("600", "600"), ("10m", "600"), ("10M", "600"), ("1h", "3600"), ("1H", "3600"), ('"900"', "900"), ("2hours", "7200")],
-)  # fmt: skip
+    [
+        ("600", "600"),
+        ("10m", "600"),
+        ("10M", "600"),
+        ("1h", "3600"),
+        ("1H", "3600"),
+        ('"900"', "900"),
+        ("2hours", "7200"),
+    ],
+)
 def test_lifetimes_have_a_section_of_their_own(given: str, sections: str) -> None:
     lines = commands(f"ike {HOSTS} main lifetime {given} quick lifetime {given}")
     for transform in (T1, T2):
@@ -203,15 +213,39 @@ def test_hashes_of_main_mode(name: str, value: str) -> None:
 
 
 GROUPS = [
-    ("modp768", "MODP_768"), ("grp1", "MODP_768"), ("modp1024", "MODP_1024"), ("grp2", "MODP_1024"),
-    ("modp1536", "MODP_1536"), ("grp5", "MODP_1536"), ("modp2048", "MODP_2048"), ("grp14", "MODP_2048"),
-    ("modp3072", "MODP_3072"), ("grp15", "MODP_3072"), ("modp4096", "MODP_4096"), ("grp16", "MODP_4096"),
-    ("modp6144", "MODP_6144"), ("grp17", "MODP_6144"), ("modp8192", "MODP_8192"), ("grp18", "MODP_8192"),
-    ("ecp256", "ECP_256"), ("grp19", "ECP_256"), ("ecp384", "ECP_384"), ("grp20", "ECP_384"),
-    ("ecp521", "ECP_521"), ("grp21", "ECP_521"), ("ecp224", "ECP_224"), ("grp26", "ECP_224"),
-    ("bp224", "BP_224"), ("grp27", "BP_224"), ("bp256", "BP_256"), ("grp28", "BP_256"),
-    ("bp384", "BP_384"), ("grp29", "BP_384"), ("bp512", "BP_512"), ("grp30", "BP_512"),
-]  # fmt: skip
+    ("modp768", "MODP_768"),
+    ("grp1", "MODP_768"),
+    ("modp1024", "MODP_1024"),
+    ("grp2", "MODP_1024"),
+    ("modp1536", "MODP_1536"),
+    ("grp5", "MODP_1536"),
+    ("modp2048", "MODP_2048"),
+    ("grp14", "MODP_2048"),
+    ("modp3072", "MODP_3072"),
+    ("grp15", "MODP_3072"),
+    ("modp4096", "MODP_4096"),
+    ("grp16", "MODP_4096"),
+    ("modp6144", "MODP_6144"),
+    ("grp17", "MODP_6144"),
+    ("modp8192", "MODP_8192"),
+    ("grp18", "MODP_8192"),
+    ("ecp256", "ECP_256"),
+    ("grp19", "ECP_256"),
+    ("ecp384", "ECP_384"),
+    ("grp20", "ECP_384"),
+    ("ecp521", "ECP_521"),
+    ("grp21", "ECP_521"),
+    ("ecp224", "ECP_224"),
+    ("grp26", "ECP_224"),
+    ("bp224", "BP_224"),
+    ("grp27", "BP_224"),
+    ("bp256", "BP_256"),
+    ("grp28", "BP_256"),
+    ("bp384", "BP_384"),
+    ("grp29", "BP_384"),
+    ("bp512", "BP_512"),
+    ("grp30", "BP_512"),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), GROUPS)
@@ -300,7 +334,11 @@ def test_ah_says_so() -> None:
 
 def selectors(text: str) -> list[str]:
     """The commands about the two ends of the traffic."""
-    return [each for each in commands(text) if each.startswith(("C set [from-", "C set [to-", "C set [nat-")) and "-to-" not in each]  # fmt: skip
+    return [
+        each
+        for each in commands(text)
+        if each.startswith(("C set [from-", "C set [to-", "C set [nat-")) and "-to-" not in each
+    ]
 
 
 def test_networks_have_an_address_as_typed_and_a_mask() -> None:
@@ -315,11 +353,11 @@ def test_networks_have_an_address_as_typed_and_a_mask() -> None:
 
 
 def test_a_network_of_one_ipv4_address_stays_a_network() -> None:
-    assert selectors("ike from 1.1.1.1/32 to 2.2.2.2") [:3] == [
+    assert selectors("ike from 1.1.1.1/32 to 2.2.2.2")[:3] == [
         "C set [from-1.1.1.1/32]:ID-type=IPV4_ADDR_SUBNET force",
         "C set [from-1.1.1.1/32]:Network=1.1.1.1 force",
         "C set [from-1.1.1.1/32]:Netmask=255.255.255.255 force",
-    ]  # fmt: skip
+    ]
 
 
 def test_ipv6_is_normalised_and_128_bits_are_a_host() -> None:
@@ -449,7 +487,9 @@ def test_an_illegal_protocol_cuts_its_line(protocol: str, number: int) -> None:
 # --- the delete form ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("mode", "tag"), [("active", "Connections"), ("dynamic", "Connections"), ("passive", "Passive-Connections")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "tag"), [("active", "Connections"), ("dynamic", "Connections"), ("passive", "Passive-Connections")]
+)
 def test_deleting_takes_the_connection_and_leaves_the_peer(mode: str, tag: str) -> None:
     assert deletion(f"ike {mode} {HOSTS}") == [
         f"t {P2}",

@@ -38,16 +38,22 @@ AES128, TDES = (f"0x{'ee' * octets}" for octets in (16, 24))
         ),
         (f"out proto 200 {HOSTS}", ["flow esp out proto 200 from 1.1.1.1 to 2.2.2.2 peer 2.2.2.2 type require"]),
         (
-            "from 10.0.2/24 to 10.1.0.0/16 local 1.1.1.1 peer 2.2.2.2 srcid a dstid b@c",
+            "from 10.0.2/24 to 10.1.0.0/16 local 1.1.1.1 peer 2.2.2.2 srcid a dstid b",
             [
-                "flow esp out from 10.0.2.0/24 to 10.1.0.0/16 local 1.1.1.1 peer 2.2.2.2 srcid a dstid b@c type require",
-                "flow esp in from 10.1.0.0/16 to 10.0.2.0/24 local 1.1.1.1 peer 2.2.2.2 srcid a dstid b@c type require",
+                "flow esp out from 10.0.2.0/24 to 10.1.0.0/16 local 1.1.1.1 peer 2.2.2.2 srcid a dstid b type require",
+                "flow esp in from 10.1.0.0/16 to 10.0.2.0/24 local 1.1.1.1 peer 2.2.2.2 srcid a dstid b type require",
             ],
         ),
-        ("out from 1.1.1.1/32 to 2.2.2.2/32 peer 3.3.3.3", ["flow esp out from 1.1.1.1 to 2.2.2.2 peer 3.3.3.3 type require"]),
+        (
+            "out from 1.1.1.1/32 to 2.2.2.2/32 peer 3.3.3.3",
+            ["flow esp out from 1.1.1.1 to 2.2.2.2 peer 3.3.3.3 type require"],
+        ),
         ("out from ::1/128 to ::2", ["flow esp out from ::1 to ::2 peer ::2 type require"]),
         ("out from em0 to 2.2.2.2", ["flow esp out from 192.0.2.7 to 2.2.2.2 peer 2.2.2.2 type require"]),
-        ("out from 1.1.1.1 (10.0.0.0/8) to 2.2.2.2", ["flow esp out from 1.1.1.1 to 2.2.2.2 peer 2.2.2.2 type require"]),
+        (
+            "out from 1.1.1.1 (10.0.0.0/8) to 2.2.2.2",
+            ["flow esp out from 1.1.1.1 to 2.2.2.2 peer 2.2.2.2 type require"],
+        ),
         ("out from 1.1.1.1 to 10.0.0.0/8 peer any", ["flow esp out from 1.1.1.1 to 10.0.0.0/8 type require"]),
         (
             "out from 1.1.1.1 to any peer 2.2.2.2",
@@ -58,11 +64,14 @@ AES128, TDES = (f"0x{'ee' * octets}" for octets in (16, 24))
             for kind in ("use", "acquire", "require", "dontacq")
         ],
         *[
-            (f"out from 1.1.1.1 to 10.0.0.0/8 peer 2.2.2.2 srcid a type {kind}", [f"flow esp out from 1.1.1.1 to 10.0.0.0/8 type {kind}"])
+            (
+                f"out from 1.1.1.1 to 10.0.0.0/8 peer 2.2.2.2 srcid a type {kind}",
+                [f"flow esp out from 1.1.1.1 to 10.0.0.0/8 type {kind}"],
+            )
             for kind in ("deny", "bypass")
         ],
     ],
-)  # fmt: skip
+)
 def test_flows_are_printed(text: str, lines: list[str]) -> None:
     assert printed(f"flow {text}") == lines
 
@@ -101,7 +110,10 @@ def test_a_flow_towards_a_network_needs_a_peer(text: str, name: str) -> None:
             f"{HOSTS} spi 0x100 enc null authkey {SHA256}",
             ["esp tunnel from 1.1.1.1 to 2.2.2.2 spi 0x00000100 auth hmac-sha2-256 enc null"],
         ),
-        (f"ah {HOSTS} spi 0x100 authkey {SHA256}", ["ah tunnel from 1.1.1.1 to 2.2.2.2 spi 0x00000100 auth hmac-sha2-256"]),
+        (
+            f"ah {HOSTS} spi 0x100 authkey {SHA256}",
+            ["ah tunnel from 1.1.1.1 to 2.2.2.2 spi 0x00000100 auth hmac-sha2-256"],
+        ),
         (
             "ipcomp from 1.1.1.1 to 2.2.2.2 spi 0x1000:0x1001",
             [
@@ -122,9 +134,12 @@ def test_a_flow_towards_a_network_needs_a_peer(text: str, name: str) -> None:
                 "ah tunnel from 3.3.3.3 to 10.0.0.0/8 spi 0x00000100 auth hmac-sha2-256",
             ],
         ),
-        (f"ah {HOSTS} spi 0x100 auth hmac-md5 authkey {MD5}a", ["ah tunnel from 1.1.1.1 to 2.2.2.2 spi 0x00000100 auth hmac-md5"]),
+        (
+            f"ah {HOSTS} spi 0x100 auth hmac-md5 authkey {MD5}a",
+            ["ah tunnel from 1.1.1.1 to 2.2.2.2 spi 0x00000100 auth hmac-md5"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_static_sas_are_printed_without_their_keys(text: str, lines: list[str]) -> None:
     assert printed(text) == lines
 
@@ -155,24 +170,58 @@ def test_static_sas_are_printed_without_their_keys(text: str, lines: list[str]) 
         ],
         (f"esp {HOSTS} spi 0x100", IpsecCode.KEY, "no authentication key specified"),
         (f"esp {HOSTS} spi 0x100 authkey {SHA256}", IpsecCode.KEY, "no encryption key specified"),
-        (f"esp {HOSTS} spi 0x100 authkey {MD5}", IpsecCode.KEY, "wrong authentication key length, needs to be 256 bits"),
+        (
+            f"esp {HOSTS} spi 0x100 authkey {MD5}",
+            IpsecCode.KEY,
+            "wrong authentication key length, needs to be 256 bits",
+        ),
         *[
-            (f"ah {HOSTS} spi 0x100 auth {name} authkey 0xaa", IpsecCode.KEY, f"wrong authentication key length, needs to be {bits} bits")
+            (
+                f"ah {HOSTS} spi 0x100 auth {name} authkey 0xaa",
+                IpsecCode.KEY,
+                f"wrong authentication key length, needs to be {bits} bits",
+            )
             for name, bits in (
-                ("hmac-md5", 128), ("hmac-sha1", 160), ("hmac-ripemd160", 160), ("hmac-sha2-256", 256),
-                ("hmac-sha2-384", 384), ("hmac-sha2-512", 512),
+                ("hmac-md5", 128),
+                ("hmac-sha1", 160),
+                ("hmac-ripemd160", 160),
+                ("hmac-sha2-256", 256),
+                ("hmac-sha2-384", 384),
+                ("hmac-sha2-512", 512),
             )
         ],
         *[
-            (f"esp {HOSTS} spi 0x100 enc {name} authkey {SHA256} enckey 0xaa", IpsecCode.KEY, f"encryption key too short (8 bits), minimum {bits} bits")
-            for name, bits in (("3des", 192), ("aes", 128), ("aes-192", 192), ("aes-256", 256), ("blowfish", 40), ("cast128", 40))
+            (
+                f"esp {HOSTS} spi 0x100 enc {name} authkey {SHA256} enckey 0xaa",
+                IpsecCode.KEY,
+                f"encryption key too short (8 bits), minimum {bits} bits",
+            )
+            for name, bits in (
+                ("3des", 192),
+                ("aes", 128),
+                ("aes-192", 192),
+                ("aes-256", 256),
+                ("blowfish", 40),
+                ("cast128", 40),
+            )
         ],
         *[
-            (f"esp {HOSTS} spi 0x100 enc {name} authkey {SHA256} enckey {'ab' * 57}", IpsecCode.KEY, f"encryption key too long (456 bits), maximum {bits} bits")
-            for name, bits in (("3des", 192), ("aes", 256), ("aes-128", 128), ("blowfish", 448), ("cast128", 128), ("null", 0))
+            (
+                f"esp {HOSTS} spi 0x100 enc {name} authkey {SHA256} enckey {'ab' * 57}",
+                IpsecCode.KEY,
+                f"encryption key too long (456 bits), maximum {bits} bits",
+            )
+            for name, bits in (
+                ("3des", 192),
+                ("aes", 256),
+                ("aes-128", 128),
+                ("blowfish", 448),
+                ("cast128", 128),
+                ("null", 0),
+            )
         ],
     ],
-)  # fmt: skip
+)
 def test_an_sa_that_cannot_be_is_refused(text: str, code: IpsecCode, message: str) -> None:
     found = expansion(text)
     assert found.rules == ()

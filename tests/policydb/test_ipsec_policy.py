@@ -115,9 +115,25 @@ def test_another_key_has_nothing() -> None:
         replace(FACTS, remote_filter=FACTS.local_filter, local_filter=FACTS.remote_filter),
         replace(FACTS, remote_address=ip_address("192.0.2.3")),
         replace(FACTS, local_address=ip_address("192.0.2.9")),
-        replace(FACTS, proposal=IpsecProposal(1, (IpsecParameters(Protocol.IPSEC_AH, b"spi!", AhTransform.SHA2_256, Encapsulation.TUNNEL, Authentication.HMAC_SHA2_256, Group.MODP_2048),), ())),
+        replace(
+            FACTS,
+            proposal=IpsecProposal(
+                1,
+                (
+                    IpsecParameters(
+                        Protocol.IPSEC_AH,
+                        b"spi!",
+                        AhTransform.SHA2_256,
+                        Encapsulation.TUNNEL,
+                        Authentication.HMAC_SHA2_256,
+                        Group.MODP_2048,
+                    ),
+                ),
+                (),
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_differs_in_one_point_is_not(facts: NegotiationFacts) -> None:
     assert not allows(RULE, facts)
 
@@ -189,7 +205,9 @@ def test_ah(name: str, transform: AhTransform, algorithm: Authentication) -> Non
 
 @pytest.mark.parametrize(("proto", "number"), [("tcp", 6), ("udp", 17)])
 def test_protocol_and_ports(proto: str, number: int) -> None:
-    text = RULE.replace("from 10.1.0.0/16", f"proto {proto} from 10.1.0.0/16 port 1024").replace("to 10.2.0.0/16", "to 10.2.0.0/16 port 22")  # fmt: skip
+    text = RULE.replace("from 10.1.0.0/16", f"proto {proto} from 10.1.0.0/16 port 1024").replace(
+        "to 10.2.0.0/16", "to 10.2.0.0/16 port 22"
+    )
     facts = replace(
         FACTS,
         local_filter=replace(FACTS.local_filter, protocol=number, port=1024),
@@ -213,12 +231,15 @@ def test_every_pair_of_a_list_is_allowed() -> None:
         assert allows(text, replace(FACTS, remote_filter=Identity("IPV4_ADDR_SUBNET", network=ip_network(network))))
 
 
-@pytest.mark.parametrize(("dstid", "identity"), [
-    ("192.0.2.2", Identity("IPV4_ADDR", address=ip_address("192.0.2.2"))),
-    ("2001:db8::2", Identity("IPV6_ADDR", address=ip_address("2001:db8::2"))),
-    ("me@example.org", Identity("USER_FQDN", name="me@example.org")),
-    ("'quo\"t\\ed'", Identity("FQDN", name='quo"t\\ed')),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("dstid", "identity"),
+    [
+        ("192.0.2.2", Identity("IPV4_ADDR", address=ip_address("192.0.2.2"))),
+        ("2001:db8::2", Identity("IPV6_ADDR", address=ip_address("2001:db8::2"))),
+        ("me@example.org", Identity("USER_FQDN", name="me@example.org")),
+        ("'quo\"t\\ed'", Identity("FQDN", name='quo"t\\ed')),
+    ],
+)
 def test_the_peers_identity_in_each_form(dstid: str, identity: Identity) -> None:
     text = RULE.replace("east.example.org", dstid)
     assert allows(text, replace(FACTS, remote_id=identity))

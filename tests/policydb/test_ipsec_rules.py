@@ -20,7 +20,10 @@ def pairs(text: str) -> list[tuple[str, str]]:
     ("hosts", "expected"),
     [
         ("from 1.1.1.1 to 2.2.2.2", [("1.1.1.1", "2.2.2.2")]),
-        ("from { 1.1.1.1 3.3.3.3 } to { 2.2.2.2, 4.4.4.4 }", [("1.1.1.1", "2.2.2.2"), ("1.1.1.1", "4.4.4.4"), ("3.3.3.3", "2.2.2.2"), ("3.3.3.3", "4.4.4.4")]),
+        (
+            "from { 1.1.1.1 3.3.3.3 } to { 2.2.2.2, 4.4.4.4 }",
+            [("1.1.1.1", "2.2.2.2"), ("1.1.1.1", "4.4.4.4"), ("3.3.3.3", "2.2.2.2"), ("3.3.3.3", "4.4.4.4")],
+        ),
         ("from { 1.1.1.1 { 3.3.3.3 } } to 2.2.2.2", [("1.1.1.1", "2.2.2.2"), ("3.3.3.3", "2.2.2.2")]),
         ("from { 1.1.1.1 ::1 } to { ::2 2.2.2.2 }", [("1.1.1.1", "2.2.2.2"), ("::1", "::2")]),
         ("from any to any", [("0.0.0.0/0", "0.0.0.0/0"), ("::/0", "::/0")]),
@@ -30,7 +33,7 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ("from www.example.org to 2.2.2.2", [("203.0.113.80", "2.2.2.2"), ("203.0.113.81", "2.2.2.2")]),
         ("from www.example.org to ::2", [("2001:db8::80", "::2")]),
     ],
-)  # fmt: skip
+)
 def test_every_from_goes_with_every_to_of_its_family(hosts: str, expected: list[tuple[str, str]]) -> None:
     assert pairs(f"ike {hosts}") == expected
 
@@ -51,7 +54,11 @@ def test_of_a_name_the_first_address_is_the_peer() -> None:
     ("text", "code", "message"),
     [
         ("from 1.1.1.1 to ::2", IpsecCode.FAMILIES, "source/destination address families do not match"),
-        ("from { 1.1.1.1 3.3.3.3 } to { ::1 ::2 }", IpsecCode.FAMILIES, "source/destination address families do not match"),
+        (
+            "from { 1.1.1.1 3.3.3.3 } to { ::1 ::2 }",
+            IpsecCode.FAMILIES,
+            "source/destination address families do not match",
+        ),
         ("from unknown.example to 2.2.2.2", IpsecCode.HOST, "could not parse host specification"),
         ("from 300.1.1.1 to 2.2.2.2", IpsecCode.HOST, "could not parse host specification"),
         ("from 10.0.2 to 2.2.2.2", IpsecCode.HOST, "could not parse host specification"),
@@ -65,19 +72,27 @@ def test_of_a_name_the_first_address_is_the_peer() -> None:
         (f"proto -1 {HOSTS}", IpsecCode.PROTOCOL, "protocol outside range"),
         (f"proto nosuch {HOSTS}", IpsecCode.PROTOCOL, "unknown protocol: nosuch"),
         ("from 1.1.1.1 port 22 to 2.2.2.2", IpsecCode.PROTOCOL, "no protocol supplied with source/destination ports"),
-        ("proto icmp from 1.1.1.1 to 2.2.2.2 port 22", IpsecCode.PROTOCOL, "no protocol supplied with source/destination ports"),
+        (
+            "proto icmp from 1.1.1.1 to 2.2.2.2 port 22",
+            IpsecCode.PROTOCOL,
+            "no protocol supplied with source/destination ports",
+        ),
         ("proto tcp from 1.1.1.1 port 65536 to 2.2.2.2", IpsecCode.PORT, "port outside range"),
         ("proto tcp from 1.1.1.1 to 2.2.2.2 port nosuch", IpsecCode.PORT, "unknown port: nosuch"),
         (f"{HOSTS} main lifetime 5s", IpsecCode.LIFETIME, "invalid time unit: Undefined error: 0"),
         (f"{HOSTS} quick lifetime soon", IpsecCode.LIFETIME, "invalid time specification: soon: Undefined error: 0"),
-        (f"{HOSTS} quick enc aes-128-gcm auth hmac-sha1", IpsecCode.TRANSFORM, "authentication is implicit for aes-128-gcm"),
+        (
+            f"{HOSTS} quick enc aes-128-gcm auth hmac-sha1",
+            IpsecCode.TRANSFORM,
+            "authentication is implicit for aes-128-gcm",
+        ),
         ("interface em0", IpsecCode.INTERFACE, "invalid sec interface name"),
         ("interface sec", IpsecCode.INTERFACE, "invalid sec interface unit: invalid"),
         ("interface secx", IpsecCode.INTERFACE, "invalid sec interface unit: invalid"),
         ("interface sec01", IpsecCode.INTERFACE, "invalid sec interface unit: invalid"),
         ("interface sec99999999999", IpsecCode.INTERFACE, "invalid sec interface unit: too large"),
     ],
-)  # fmt: skip
+)
 def test_a_rule_that_cannot_be_used_is_left_out(text: str, code: IpsecCode, message: str) -> None:
     found = expansion(f"ike {text}")
     assert found.rules == ()

@@ -123,7 +123,9 @@ def test_a_new_rule_compiles_its_own_assertion_only(store: Path, tmp_path: Path)
 def test_its_rules_have_force_over_isakmpd_conf_and_its_lists_are_added(
     store: Path, tmp_path: Path, order: str
 ) -> None:
-    conf = written(tmp_path / "isakmpd.conf", """\
+    conf = written(
+        tmp_path / "isakmpd.conf",
+        """\
 [General]
 Check-interval=99
 [Phase 2]
@@ -142,7 +144,8 @@ Configuration=own-main
 [own-main]
 EXCHANGE_TYPE=ID_PROT
 Transforms=AES-SHA2-256-GRP14
-""")  # fmt: skip
+""",
+    )
     ipsec = written(tmp_path / "ipsec.conf", TEXT.replace("ike esp", "ike dynamic esp"))
     compiled(store, *((conf, ipsec) if order == "conf first" else (ipsec, conf)))
     with open_snapshot(store) as snapshot:
