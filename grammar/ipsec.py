@@ -46,6 +46,8 @@ Item: TypeAlias = MacroDefinition | RuleNode | Diagnostic
 
 _SYNTAX = "syntax error"
 _MOST_EXPECTED = 8
+_MOST_SHAPES = 1024
+_LONGEST_SHAPE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class _Reader:
         self.macros = defined
         self.used: set[str] = set()
         self.texts: dict[str, str] = {}
+        self._shapes = _Shapes()
 
     def items(self, text: str, source: str, depth: int) -> Iterator[Item]:
         """The items of one file, and of those that it includes."""
@@ -102,7 +105,7 @@ class _Reader:
             elif len(line.tokens) > 1 and line.tokens[1].type == "EQUAL":
                 yield from self._macro(line, source, index)
             else:
-                yield _rule(line, builder)
+                yield _rule(line, builder, self._shapes)
 
     def _include(self, line: Line, source: str, depth: int, index: LineIndex) -> Iterator[Item]:
         wrong = _first_not(line, ("INCLUDE", "STRING"), index)
@@ -176,19 +179,42 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", lexer=_Tokens, maybe_placeholders=False, propagate_positions=False)
 
 
-def _rule(line: Line, builder: _Builder) -> RuleNode | Diagnostic:
+class _Shapes:
+    """Parses a rule once for all rules of the same terminals: words do not matter to the grammar.
+
+    The leaves of a tree have their place in the rule as `start_pos`.
+    """
+
+    def __init__(self) -> None:
+        self._trees: dict[tuple[str, ...], Tree[Token]] = {}
+
+    def tree(self, tokens: tuple[Token, ...]) -> Tree[Token]:
+        """The tree of a rule. Raises UnexpectedInput."""
+        kinds = tuple([each.type for each in tokens])
+        tree = self._trees.get(kinds)
+        if tree is None:
+            tree = _parser().parse(cast("str", [Token(kind, "", start_pos=place) for place, kind in enumerate(kinds)]))
+            if len(self._trees) >= _MOST_SHAPES:
+                self._trees.clear()
+            if len(kinds) <= _LONGEST_SHAPE:
+                self._trees[kinds] = tree
+        return tree
+
+
+def _rule(line: Line, builder: _Builder, shapes: _Shapes) -> RuleNode | Diagnostic:
     try:
-        tree = _parser().parse(cast("str", line.tokens))
+        tree = shapes.tree(line.tokens)
     except UnexpectedInput as error:
         return _syntax_error(line, error, builder)
-    return builder.rule(line.span, tree)
+    return builder.rule(line, tree)
 
 
 def _syntax_error(line: Line, error: UnexpectedInput, builder: _Builder) -> Diagnostic:
     span, hint = line.span, ""
     if isinstance(error, UnexpectedToken):
         at_end = error.token.type == "$END"
-        span = builder.index.span(line.span.end, line.span.end) if at_end else builder.place(error.token)
+        met = line.tokens[error.token.start_pos or 0]
+        span = builder.index.span(line.span.end, line.span.end) if at_end else builder.place(met)
         wanted = sorted(each for each in error.accepts or () if each in _TERMINALS)
         if 0 < len(wanted) <= _MOST_EXPECTED:
             hint = f"expected {' or '.join(_TERMINALS[each] for each in wanted)}"
@@ -215,10 +241,12 @@ class _Builder:
     def __init__(self, index: LineIndex, source: str) -> None:
         self.index = index
         self.source = source
+        self._tokens: tuple[Token, ...] = ()
         self._actions = {name: self._action(build) for name, build in _ACTIONS.items()}
 
-    def rule(self, span: Span, tree: Tree[Token]) -> RuleNode:
-        """The node of a rule's tree."""
+    def rule(self, line: Line, tree: Tree[Token]) -> RuleNode:
+        """The node of a rule's tree, the words being those of the line."""
+        self._tokens = line.tokens
         (rule,) = tree.children
         kind, parts = fold(cast("Tree[Token]", rule), self._actions)
         fields = {name: value for name, value in parts if name not in _GATHERED}
@@ -228,7 +256,7 @@ class _Builder:
             fields["traffic"] = Traffic(source, destination, source_port, destination_port)
         if kind in {"sa", "tcpmd5"}:
             fields["transforms"] = tuple(gathered["xform"])
-        return cast("RuleNode", _NODES[kind](span, self.source, **fields))
+        return cast("RuleNode", _NODES[kind](line.span, self.source, **fields))
 
     def place(self, token: Token) -> Span:
         """Where a token stands."""
@@ -239,7 +267,10 @@ class _Builder:
         return Word(self.place(token), str(token), token.type not in {"STRING", "NUMBER"}, token.type == "NUMBER")
 
     def _action(self, build: _Build) -> Action[Any]:
-        return lambda _tree, parts: build(self, parts)
+        return lambda _tree, parts: build(self, [self._word_of(each) for each in parts])
+
+    def _word_of(self, part: Any) -> Any:  # noqa: ANN401 - a leaf, or what was made of a branch
+        return self._tokens[part.start_pos or 0] if type(part) is Token else part
 
 
 def _rule_of(kind: str) -> _Build:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from policydb.ipsec_hosts import Host
@@ -204,12 +204,11 @@ def _phase_1_ids(rule: IkeRule, peer: str) -> Iterator[Command]:
 
 def identity_type(text: str) -> str:
     """The ID-type of a srcid or dstid."""
-    for parse, kind in ((IPv4Address, "IPV4_ADDR"), (IPv6Address, "IPV6_ADDR")):
+    if ":" in text or text[-1:].isdigit():
         try:
-            parse(text)
+            return f"IPV{ip_address(text).version}_ADDR"
         except ValueError:
-            continue
-        return kind
+            pass
     return "USER_FQDN" if "@" in text else "FQDN"
 
 

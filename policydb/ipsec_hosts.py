@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Protocol
 
 from grammar.ipsec_codes import IpsecCode
@@ -66,13 +66,14 @@ class Host:
     """One address or network.
 
     `name` is its part of section names, `typed` what Address or Network is set to. `length` None: a single host.
-    (In ipsec.conf an IPv4 network of 32 bits stays a network.)
+    (In ipsec.conf an IPv4 network of 32 bits stays a network.) `network` is all the addresses that are meant.
     """
 
     name: str
     typed: str
     address: Address
-    length: int | None = None
+    length: int | None
+    network: IPv4Network | IPv6Network
     nat: Host | None = None
 
     @property
@@ -80,27 +81,16 @@ class Host:
         """4 or 6."""
         return self.address.version
 
-    @property
-    def network(self) -> IPv4Network | IPv6Network:
-        """All the addresses that are meant."""
-        return ip_network((int(self.address), self.bits), strict=False) if self.version == 4 else self._network6
-
-    @property
-    def _network6(self) -> IPv6Network:
-        return IPv6Network((int(self.address), self.bits), strict=False)
-
-    @property
-    def bits(self) -> int:
-        """The length of the prefix."""
-        return _WIDTHS[self.version] if self.length is None else self.length
-
     def __str__(self) -> str:
         """The full address as flows print it, a prefix only where it is none of a single address."""
-        return str(self.address) if self.bits == _WIDTHS[self.version] else f"{self.address}/{self.bits}"
+        bits = self.network.prefixlen
+        return str(self.address) if bits == _WIDTHS[self.version] else f"{self.address}/{bits}"
 
 
 def _host(address: Address, length: int | None, typed: str) -> Host:
-    return Host(typed if length is None else f"{typed}/{length}", typed, address, length)
+    name, bits = (typed, address.max_prefixlen) if length is None else (f"{typed}/{length}", length)
+    kind = IPv4Network if isinstance(address, IPv4Address) else IPv6Network
+    return Host(name, typed, address, length, kind((int(address), bits), strict=False))
 
 
 ANY = (
@@ -146,7 +136,7 @@ def _resolved(spec: HostText, resolver: Resolver) -> Sequence[Host]:
     if length is None:
         addresses = resolver.interface(text)
         if addresses:
-            return [Host(text, text, each) for each in addresses]
+            return [_host(each, None, text) for each in addresses]
     elif not 0 <= length <= _WIDTHS[6]:
         raise FatalRuleError(IpsecCode.HOST, f"host: invalid netmask '/{length}'", spec.span)
     found = _ipv4(text, length) or _ipv6(text, length)
