@@ -24,7 +24,7 @@ _CIPHERS = {"3DES": "3des", "CAST": "cast", "BLOWFISH": "blowfish", "NULL": "nul
 _HASHES = {"SHA2_256": "sha2-256", "SHA2_384": "sha2-384", "SHA2_512": "sha2-512"}
 _PROTOCOLS = {6: "tcp", 17: "udp", 97: "etherip"}
 _ID_TYPES = {"IPV4_ADDR": "IPv4 address", "IPV6_ADDR": "IPv6 address", "FQDN": "FQDN", "USER_FQDN": "User FQDN"}
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_SPECIAL = re.compile(r"[\x00-\x1f\x7f\"\\]")
 
 
 def assertion_of(rule: IkeRule) -> str:
@@ -68,7 +68,12 @@ def _licensee(rule: IkeRule) -> str | None:
 
 def _quoted(text: str) -> str:
     """A string literal of KeyNote (RFC 2704 section 4.2)."""
-    return '"' + _UNPRINTABLE.sub(lambda found: f"\\{ord(found[0]):03o}", re.sub(r'["\\]', r"\\\g<0>", text)) + '"'
+    return f'"{_SPECIAL.sub(_escaped, text)}"' if _SPECIAL.search(text) else f'"{text}"'
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    return f"\\{character}" if character in {'"', "\\"} else f"\\{ord(character):03o}"
 
 
 def _is(attribute: str, value: str) -> str:
