@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +69,7 @@ class _File:
     """One file on its way: `bindings` of a configuration, or a policy.
 
     Of a policy there are the stretches in which the store keeps it, the pieces that it does not know, each with the
-    digest of its text, and what came of these.
+    digest of its text, and what came of these. `translated`: the bindings come of an ipsec.conf.
     """
 
     source: SourceText
@@ -78,6 +79,7 @@ class _File:
     new: tuple[tuple[str, Piece], ...] = ()
     readings: tuple[Reading, ...] = ()
     bindings: tuple[nodes.Binding, ...] = ()
+    translated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,13 @@ def check_paths(paths: Iterable[str | Path]) -> Findings:
 def _read(work: Work) -> Work:
     """Paths to texts. Passphrases leave the program here: what comes after sees their digests."""
     texts, findings = read_sources(work.paths)
-    files = []
+    files: list[_File] = []
     for text in texts:
+        if text.kind is SourceKind.IPSEC:
+            translated, found = _translated(text)
+            files[:0] = translated  # in front: what its commands set has force
+            findings += found
+            continue
         if text.kind is SourceKind.CONFIGURATION:
             files.append(_File(text, hide_keys(text.text)))
             continue
@@ -179,15 +186,15 @@ def _parse(work: Work) -> Work:
         name = each.source.name
         if each.source.kind is SourceKind.CONFIGURATION:
             conf = parse_conf(each.source.text, name)
-            files.append(replace(each, bindings=conf.bindings))
+            files.append(replace(each, bindings=(*each.bindings, *conf.bindings)))
             findings += conf.diagnostics
-            if each.source.exposed and any(is_key(binding) for binding in conf.bindings):
+            if each.source.exposed and any(is_key(binding) for binding in files[-1].bindings):
                 findings.append(exposure(each.source))
         else:
             readings = tuple(reader.read(piece, digest, name) for digest, piece in work.watch("parsing", each.new))
             files.append(replace(each, readings=readings))
             findings += (finding for reading in readings for finding in (*reading.diagnostics, *_unsealed(reading)))
-    return replace(work, files=tuple(files)).with_findings(findings)
+    return replace(work, files=_merged(files)).with_findings(findings)
 
 
 def _resolve(work: Work) -> Work:
@@ -236,6 +243,35 @@ STAGES = Stages(read=_read, split=_split, parse=_parse, resolve=_resolve, lint=_
 """In this order."""
 
 
+# --- ipsec.conf ---------------------------------------------------------------------------------------------------
+
+
+def _translated(source: SourceText) -> tuple[list[_File], tuple[Diagnostic, ...]]:
+    """An ipsec.conf as configurations that are read already, one a file, and a policy; and its findings."""
+    from policydb.ipsec_sources import compile_ipsec  # few have one
+
+    found = compile_ipsec(source.text, source.name, lambda name: Path(name).read_text("latin-1"), platform.node())
+    files = [
+        _File(SourceText(name, SourceKind.CONFIGURATION, "", source.exposed), found.texts[name], translated=True)
+        for name in found.texts
+    ]
+    files = [replace(each, bindings=found.bindings[each.source.name]) for each in files]
+    policy = SourceText(f"{source.name} (policy)", SourceKind.POLICY, found.policy)
+    return [*files, *([_File(policy, found.policy)] if found.policy else [])], found.diagnostics
+
+
+def _merged(files: Sequence[_File]) -> tuple[_File, ...]:
+    """The files, those that come of an ipsec.conf with their lists behind those of isakmpd.conf."""
+    if not any(each.translated for each in files):
+        return tuple(files)
+    from policydb.ipsec_sources import with_lists
+
+    others = [binding for each in files if not each.translated for binding in each.bindings]
+    return tuple(
+        replace(each, bindings=with_lists(each.bindings, others)) if each.translated else each for each in files
+    )
+
+
 # --- tools of the stages ------------------------------------------------------------------------------------------
 
 
@@ -272,13 +308,17 @@ def _source(file: _File) -> Source:
     if file.source.kind is SourceKind.POLICY:
         compiled = {each.compiled.digest: each.compiled for each in file.readings if each.compiled is not None}
         return Source(name, kind, _digest(file.source.text), file.stretches, compiled)
-    settings = tuple(
-        Setting(each.span.line, each.section, each.tag, each.value)
-        for each in seal_bindings(file.bindings)
-        if is_kept(each)
-    )
+    settings = tuple(_settings(each for each in seal_bindings(file.bindings) if is_kept(each)))
     kept = json.dumps([(each.line, each.section, each.tag, each.value) for each in settings])
     return Source(name, kind, _digest(kept), settings=settings)
+
+
+def _settings(bindings: Iterable[nodes.Binding]) -> Iterator[Setting]:
+    """The bindings for the store, which tells them apart by their lines: of several in one line the rest move on."""
+    line = 0
+    for each in bindings:
+        line = max(line + 1, each.span.line)
+        yield Setting(line, each.section, each.tag, each.value)
 
 
 def _findings(work: Work) -> Findings:

@@ -73,10 +73,13 @@ class Book:
     def _add(self, source: str, binding: Binding) -> None:
         """The first value of a tag counts (isakmpd.conf(5)), also across files."""
         lower = binding.section.lower()
-        section = self.written.setdefault(lower, _Written(binding.section, Mark(source, binding.section_span)))
+        section = self.written.get(lower)
+        if section is None:
+            section = self.written[lower] = _Written(binding.section, Mark(source, binding.section_span))
         tag = binding.tag.lower()
-        section.values.setdefault(tag, Value(binding.value, Mark(source, binding.value_span)))
-        section.tags.setdefault(tag, (binding.tag, Mark(source, binding.span)))
+        if tag not in section.values:
+            section.values[tag] = Value(binding.value, Mark(source, binding.value_span))
+            section.tags[tag] = binding.tag, Mark(source, binding.span)
 
     def exists(self, name: str) -> bool:
         """Whether a section of that name is written, built in or predefined."""

@@ -19,6 +19,7 @@ MAX_OCTETS = 256 * 2**20
 
 _START = Span(0, 0, 1, 1)
 _COMMENTS = ("#", ";")
+_IPSEC_WORDS = {"ike", "flow", "esp", "ah", "ipcomp", "ipip", "tcpmd5", "tunnel", "transport", "from", "to", "include"}
 
 
 class SourceKind(StrEnum):
@@ -26,6 +27,7 @@ class SourceKind(StrEnum):
 
     POLICY = "policy"
     CONFIGURATION = "configuration"
+    IPSEC = "ipsec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,12 @@ def _neighbour(name: str) -> str:
 
 
 def _kind(name: str, text: str) -> SourceKind:
-    """isakmpd.conf by its suffix or by a section header in front; all else is a policy."""
-    if name.endswith(".conf"):
-        return SourceKind.CONFIGURATION
+    """ipsec.conf by its name or first word; isakmpd.conf by its suffix or a section header; all else is a policy."""
     lines = (each.strip() for each in text.split("\n"))
     first = next((each for each in lines if each and not each.startswith(_COMMENTS)), "")
+    if name.endswith("ipsec.conf") or (first.split() or [""])[0] in _IPSEC_WORDS:
+        return SourceKind.IPSEC
+    if name.endswith(".conf"):
+        return SourceKind.CONFIGURATION
     is_section = first.startswith("[") and not name.endswith(".policy")
     return SourceKind.CONFIGURATION if is_section else SourceKind.POLICY
