@@ -32,7 +32,8 @@ class Label(StrEnum):
 
 
 _LABELS = {each.lower(): each for each in Label}
-_PIECE = re.compile(r"(\n*)([^\n]++(?:\n[^\n]++)*+\n?)")
+# A possessive group must fail at its first character or not at all: Python before 3.11.5 loses its place otherwise.
+_PIECE = re.compile(r"(\n*)((?:[^\n]++\n?+)++)")
 _CONTENT = re.compile(r"^[ \t]*[^ \t\n#]", re.MULTILINE)
 _LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")

@@ -20,10 +20,11 @@ MAX_TEXT = 65_536
 # A string may go on in an indented line: that is a continued line for split_fields() too. One that is not closed is
 # matched without the group. Digits that belong to a name, a float or a K-of are part of the shape. Version 2 may be
 # written as it likes, another one is no version at all. The free text of a Comment field is left alone whole.
-_STRING = r'"[^"\\\n\r]*+(?:\\(?:\n[ \t]++(?!\n)|[^\n\r])[^"\\\n\r]*+)*+'
+# No group is possessive: Python before 3.11.5 loses its place where one fails behind its first character.
+_STRING = r'"[^"\\\n\r]*+(?:\\(?:\n[ \t]++(?!\n)|[^\n\r])[^"\\\n\r]*+)*'
 _VARYING = re.compile(
     rf'({_STRING}"|(?<![0-9A-Za-z_.])[0-9]++(?![0-9A-Za-z_.]|-of)|#[^\n]*+'
-    r"|^[Cc][Oo][Mm][Mm][Ee][Nn][Tt]:[^\n]*+(?:\n[ \t][^\n]*+)*+"
+    r"|^[Cc][Oo][Mm][Mm][Ee][Nn][Tt]:[^\n]*+(?:\n[ \t][^\n]*+)*"
     r'|^[Kk][Ee][Yy][Nn][Oo][Tt][Ee]-[Vv][Ee][Rr][Ss][Ii][Oo][Nn]:[ \t]*+(?:2|"2")(?=[ \t]*(?:\#|$))'
     rf")|{_STRING}",
     re.MULTILINE,

@@ -177,6 +177,8 @@ def _selectors(connection: Connection, local: Identity, remote: Identity, *, hos
     """The first field in which the connection differs from the traffic; None: it matches."""
     if connection.local_identity is None and connection.remote_identity is None:
         return None if hosts else Difference("traffic", f"{local} - {remote}", "the two hosts themselves")
+    if connection.local_identity is None:
+        return Difference("local", str(local), "none: Remote-ID stands without Local-ID")
     sides = (("local", local, connection.local_identity), ("remote", remote, connection.remote_identity))
     for side, given, configured in sides:
         if configured is None:
