@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from grammar.principal import canonical
 from policydb.decision import AssertionStatus, Decision, Delegation
 
 Form = Literal["dot", "mermaid"]
@@ -52,13 +53,15 @@ class _Drawing:
         self.nodes: list[_Dot] = []
         self.arrows: list[_Arrow] = []
         self._numbers: dict[str, int] = {}
-        self._asking = frozenset(decision.authorizers)
+        # Assertions name a key by its canonical form, whoever asks by any: it is one principal.
+        asking = tuple(dict.fromkeys(canonical(each) for each in decision.authorizers))
+        self._asking = frozenset(asking)
         self._on_path = {each.authorizer for each in decision.around if each.deciding} | self._asking
         self._principal("POLICY")
         for each in decision.around:
             self._delegation(each)
-        for asking in decision.authorizers:
-            self._principal(asking)
+        for name in asking:
+            self._principal(name)
 
     def _principal(self, name: str) -> int:
         if name not in self._numbers:

@@ -68,6 +68,13 @@ def test_who_asks_has_a_double_border_whether_licensed_or_not() -> None:
     assert len([line for line in lines if "peripheries=2" in line]) == 2
 
 
+def test_who_asks_by_another_spelling_of_a_key_is_the_same_principal() -> None:
+    lines = dot('Authorizer: "POLICY"\nLicensees: "binary-hex:6162"\n', who=("binary-base64:YWI=",))
+    assert sum("shape=" in each for each in lines) == 2
+    (drawn,) = arrows(lines).values()
+    assert "penwidth=3" in drawn
+
+
 def test_an_assertion_for_everybody_leads_to_everybody() -> None:
     assert "penwidth=3" in arrows(dot('Authorizer: "POLICY"\n'))["POLICY", "everybody"]
 
