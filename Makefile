@@ -4,7 +4,7 @@
 #   make test      all tests that need neither root nor a peer
 #   make check     ruff, mypy --strict, architecture
 #   make interop   against strongSwan in network namespaces (root, Debian 12; installs the peers)
-#   make bench     what decisions, explanations and compiling cost here
+#   make bench     what decisions, explanations, compiling and handshakes cost here
 #   make clean     remove what the targets above made
 
 PYTHON ?= python3
@@ -42,6 +42,7 @@ interop: $(STAMP) peers
 
 bench: $(STAMP)
 	@$(BIN)/policydb bench --scenarios
+	@$(BIN)/python -m tests.bench
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
