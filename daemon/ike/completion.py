@@ -5,8 +5,7 @@ from __future__ import annotations
 from daemon.ike.core import Core
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
-from daemon.ike.main_mode import MainExchange
-from daemon.ike.policy import psk_authorizers
+from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
 from daemon.ike.quick import QuickExchange
 from daemon.ike.records import make_record, printed
@@ -17,8 +16,8 @@ from daemon.ike.timers import TimerKey, TimerKind
 from policydb.negotiation import Outcome, Question
 
 
-def phase1_done(core: Core, exchange: MainExchange) -> IsakmpSa:
-    """The ISAKMP SA of a main mode that both sides have proved, in the table."""
+def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
+    """The ISAKMP SA of a phase 1 in which both sides have proved themselves, in the table."""
     state = exchange.state
     parameters = known(state.parameters)
     seconds = parameters.life_seconds or DEFAULT_LIFE_SECONDS
@@ -32,7 +31,7 @@ def phase1_done(core: Core, exchange: MainExchange) -> IsakmpSa:
         group=parameters.group,
         keys=known(state.keys),
         cipher=known(exchange.cipher),
-        authorizers=psk_authorizers(state.secret),
+        authorizers=known(state.proof).authorizers,
         local_id=known(state.local_id),
         remote_id=known(state.remote_id),
         transform=_phase1_transform(parameters),

@@ -161,7 +161,8 @@ class Exchange(Generic[S]):
 class Step(Generic[S]):
     """One message of an exchange.
 
-    `leading` payloads stand first, in this order; `required` come exactly so often, `optional` up to so often.
+    `leading` payloads stand first, in this order; `required` come exactly so often, `optional` up to so often; of the
+    kinds in `one_of`, where there are any, exactly one payload is there.
     `receive` checks everything and returns the exchange with its new state; `send` returns it with what to send.
     """
 
@@ -175,6 +176,7 @@ class Step(Generic[S]):
     send: Callable[[Exchange[S], Tools], tuple[Exchange[S], tuple[Payload, ...]]]
     retransmission: Retransmission
     need: Need | None = None
+    one_of: frozenset[PayloadType] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,7 @@ def check_payloads(step: Step[Any], message: Message) -> None:
         raise PayloadMalformed("message_recv: payload out of sequence")
     for kind in set(present):
         count = present.count(kind)
-        most = step.required.get(kind, 0) + step.optional.get(kind, 0)
+        most = step.required.get(kind, 0) + step.optional.get(kind, 0) + (kind in step.one_of)
         if most == 0 and kind < 128:
             raise InvalidPayloadType(f"message_parse_payloads: payload type {kind} unexpected")
         if 0 < most < count:
@@ -278,6 +280,9 @@ def check_payloads(step: Step[Any], message: Message) -> None:
     for kind, count in step.required.items():
         if present.count(kind) < count:
             raise PayloadMalformed(f"message_parse_payloads: payload type {kind} missing")
+    if step.one_of and sum(each in step.one_of for each in present) != 1:
+        kinds = " or ".join(sorted(str(each) for each in step.one_of))
+        raise PayloadMalformed(f"message_parse_payloads: not exactly one payload of type {kinds}")
 
 
 def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exchange[S], Message]:

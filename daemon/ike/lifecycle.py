@@ -8,8 +8,8 @@ from daemon.ike.core import Core
 from daemon.ike.events import SendKeepalive
 from daemon.ike.exchange import AnyExchange, Role
 from daemon.ike.informational import delete_of, tell
-from daemon.ike.main_mode import MainMode
 from daemon.ike.negotiation import start_phase1, start_quick
+from daemon.ike.phase1 import Phase1
 from daemon.ike.removal import abandon, remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
@@ -28,7 +28,7 @@ def establish(core: Core, name: str) -> None:
     if connection is None or peer is None:
         core.log(f'exchange_establish: no connection "{name}" or no peer for it')
         return
-    if any(each.name == name and not isinstance(each.state, MainMode) for each in core.exchanges):
+    if any(each.name == name and not isinstance(each.state, Phase1) for each in core.exchanges):
         return
     isakmp = core.sas.phase1_with(peer.name)
     if isakmp is not None:
@@ -42,7 +42,7 @@ def establish(core: Core, name: str) -> None:
 
 
 def _phase1_under_way(core: Core, peer: str) -> AnyExchange | None:
-    ours = (each for each in core.exchanges if each.role is Role.INITIATOR and isinstance(each.state, MainMode))
+    ours = (each for each in core.exchanges if each.role is Role.INITIATOR and isinstance(each.state, Phase1))
     return next((each for each in ours if each.name == peer), None)
 
 
@@ -108,9 +108,9 @@ def connect(core: Core, name: str) -> None:
 def tear_down(core: Core, name: str | None, phase: int) -> None:
     """FIFO `t [main|quick] name` by connection, peer or address; `T` (None): all phase 2."""
     for exchange in core.exchanges:
-        main = isinstance(exchange.state, MainMode)
+        first = isinstance(exchange.state, Phase1)
         known_as = (exchange.name, exchange.state.subject().peer_name, exchange.path.remote.address)
-        if name and main is (phase == 1) and name in known_as:
+        if name and first is (phase == 1) and name in known_as:
             abandon(core, exchange)
     if phase == 1:
         for isakmp in core.sas.isakmp:

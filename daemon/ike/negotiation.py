@@ -37,8 +37,9 @@ from daemon.ike.exchange import (
 )
 from daemon.ike.informational import tell
 from daemon.ike.keying import protocol_name
-from daemon.ike.main_mode import MAIN_MODE, MainMode
+from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.payloads import ZERO_COOKIE, Delete, Notify
+from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import (
     QUICK_MODE,
     QuickExchange,
@@ -95,7 +96,7 @@ def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
         started=core.now,
         initiator_cookie=core.random_cookie(),
         responder_cookie=ZERO_COOKIE,
-        state=MainMode(peer=peer, first_contact=remote not in core.contacted),
+        state=Phase1(peer=peer, first_contact=remote not in core.contacted),
         waiting=waiting,
     )
     proceed_or_fail(core, exchange)
@@ -113,7 +114,7 @@ def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
     proceed_or_fail(core, replace(exchange, name=connection.name))
 
 
-def answer_phase1(core: Core, datagram: Datagram) -> Exchange[MainMode]:
+def answer_phase1(core: Core, datagram: Datagram) -> Exchange[Phase1]:
     """The value with which an incoming main mode begins; not yet in the table."""
     return Exchange(
         number=core.next_number(),
@@ -125,7 +126,7 @@ def answer_phase1(core: Core, datagram: Datagram) -> Exchange[MainMode]:
         started=core.now,
         initiator_cookie=datagram.header.initiator_cookie,
         responder_cookie=core.random_cookie(),
-        state=MainMode(first_contact=datagram.path.remote.address not in core.contacted),
+        state=Phase1(first_contact=datagram.path.remote.address not in core.contacted),
     )
 
 
@@ -270,7 +271,7 @@ def take_result(core: Core, token: int, outcome: Outcome) -> None:
 def _complete(core: Core, exchange: AnyExchange) -> None:
     """Everything was said: the SA stands, and what waited for it starts."""
     core.forget(exchange.number)
-    if isinstance(exchange.state, MainMode):
+    if isinstance(exchange.state, Phase1):
         isakmp = phase1_done(core, exchange)
         for name in exchange.waiting:
             connection = exchange.oracle.configuration.connections.get(name)

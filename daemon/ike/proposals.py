@@ -13,7 +13,15 @@ from itertools import groupby, islice, product
 from daemon.ike.comparison import compare_ike, compare_ipsec
 from daemon.ike.errors import BadProposalSyntax, InvalidProtocolId, InvalidSpi, LocalError, NoProposalChosen
 from daemon.ike.payloads import Proposal, SaPayload, Transform
-from daemon.ike.registries import AhTransform, Encapsulation, EspTransform, Group, IsakmpTransform, Protocol
+from daemon.ike.registries import (
+    AhTransform,
+    AuthenticationMethod,
+    Encapsulation,
+    EspTransform,
+    Group,
+    IsakmpTransform,
+    Protocol,
+)
 from daemon.ike.transforms import (
     IkeParameters,
     IpsecParameters,
@@ -39,6 +47,7 @@ __all__ = [
     "check_quick_reply",
     "choose_phase1",
     "match_suites",
+    "offered_methods",
     "phase1_offer",
     "quick_group",
     "quick_offer",
@@ -87,6 +96,12 @@ def phase1_offer(transforms: Sequence[IkeTransform]) -> SaPayload:
     if not encoded:
         raise LocalError(f"no phase 1 transform can be offered ({'; '.join(refused) or 'none is configured'})")
     return SaPayload((Proposal(1, Protocol.ISAKMP, b"", tuple(encoded)),))
+
+
+def offered_methods(offer: SaPayload) -> tuple[AuthenticationMethod, ...]:
+    """The authentication methods in an offer of ours, each once, in order."""
+    transforms = (transform for proposal in offer.proposals for transform in proposal.transforms)
+    return tuple(dict.fromkeys(decode_ike(each).authentication for each in transforms))
 
 
 def choose_phase1(sa: SaPayload, transforms: Sequence[IkeTransform]) -> Chosen:

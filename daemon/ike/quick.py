@@ -27,7 +27,6 @@ from daemon.ike.errors import (
 from daemon.ike.events import Path, SecurityAssociation
 from daemon.ike.exchange import Exchange, Need, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt, known
 from daemon.ike.keying import Keying, make_sas, soft_share
-from daemon.ike.main_mode import NONCE_LENGTH
 from daemon.ike.payloads import (
     Hash,
     Identification,
@@ -38,6 +37,7 @@ from daemon.ike.payloads import (
     SaPayload,
     encode_payloads,
 )
+from daemon.ike.phase1 import NONCE_LENGTH
 from daemon.ike.proposals import IpsecProposal, check_quick_reply, quick_group, quick_offer, quick_proposals
 from daemon.ike.records import printed
 from daemon.ike.registries import ExchangeType, Group, PayloadType, Protocol

@@ -20,11 +20,11 @@ from daemon.ike.errors import (
 from daemon.ike.events import Captured
 from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
 from daemon.ike.informational import exchange_for, hearsay_exchange
-from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.negotiation import answer_phase1, answer_quick, complain, proceed, retransmit
 from daemon.ike.notices import act, hear
 from daemon.ike.parser import check_header
 from daemon.ike.payloads import ZERO_COOKIE, Message
+from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
 from daemon.ike.registries import ExchangeType
 from daemon.ike.sa import IsakmpSa
@@ -150,7 +150,7 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
         _capture(core, datagram, message)
         proceed(core, following)
     except ProtocolError as error:
-        if exchange.script is MAIN_MODE and exchange.cipher is not None and datagram.encrypted:
+        if isinstance(exchange.state, Phase1) and exchange.cipher is not None and datagram.encrypted:
             _suspect(core, exchange, error)
         raise
     if isinstance(following.state, QuickMode):

@@ -63,7 +63,13 @@ STEPS: list[Step[Any]] = [*MAIN_MODE.steps, *QUICK_MODE.steps, *INFORMATIONAL.st
 def sample(step: Step[Any]) -> tuple[Payload, ...]:
     """The least that fits a row."""
     others = [kind for kind in step.required if kind not in step.leading]
+    others += sorted(step.one_of)[:1]
     return tuple(SPECIMENS[kind] for kind in (*step.leading, *others))
+
+
+def known_to(step: Step[Any]) -> frozenset[PayloadType]:
+    """The payloads that a row has anything to do with."""
+    return frozenset((*step.required, *step.optional, *step.one_of))
 
 
 def message(*payloads: Payload) -> Message:
@@ -87,6 +93,16 @@ class TestPayloadTable:
             with pytest.raises(PayloadMalformed):
                 check_payloads(step, message(*least, each))
 
+    def test_of_alternatives_exactly_one_comes(self, step: Step[Any]) -> None:
+        others = tuple(each for each in sample(step) if each.payload_type not in step.one_of)
+        alternatives = [SPECIMENS[kind] for kind in sorted(step.one_of)]
+        for each in alternatives:
+            check_payloads(step, message(*others, each))
+        if alternatives:
+            for wrong in ([], alternatives):
+                with pytest.raises(PayloadMalformed, match="not exactly one payload of type HASH or SIG"):
+                    check_payloads(step, message(*others, *wrong))
+
     def test_optional_payloads_are_counted(self, step: Step[Any]) -> None:
         least = sample(step)
         for kind, most in step.optional.items():
@@ -96,7 +112,7 @@ class TestPayloadTable:
 
     def test_every_other_payload_is_unexpected(self, step: Step[Any]) -> None:
         for kind, specimen in SPECIMENS.items():
-            if kind < 128 and kind not in step.required and kind not in step.optional:
+            if kind < 128 and kind not in known_to(step):
                 with pytest.raises(InvalidPayloadType):
                     check_payloads(step, message(*sample(step), specimen))
 
@@ -123,12 +139,12 @@ def unfit(held: Held) -> Iterator[tuple[str, tuple[Payload, ...]]]:
     step, payloads = steps[held.number - 1], held.message.payloads
     for index, each in enumerate(payloads):
         kind = each.payload_type
-        if kind in step.required:
+        if kind in step.required or kind in step.one_of:
             yield f"without {kind}", payloads[:index] + payloads[index + 1 :]
             yield f"two {kind}", (*payloads, each)
             yield f"two {kind} in a row", (*payloads[:index], each, *payloads[index:])
     for kind, specimen in SPECIMENS.items():
-        if kind < 128 and kind not in step.required and kind not in step.optional:
+        if kind < 128 and (kind not in known_to(step) or kind in step.one_of):
             yield f"with {kind}", (*payloads, specimen)
     if step.leading and len(payloads) > 1:
         yield "reversed", payloads[::-1]

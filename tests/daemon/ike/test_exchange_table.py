@@ -7,8 +7,9 @@ from dataclasses import replace
 from daemon.ike.events import Endpoint, Path
 from daemon.ike.exchange import AnyExchange, Exchange, Role
 from daemon.ike.exchange_table import HALF_OPEN_LIMIT_PER_ADDRESS, ExchangeTable
-from daemon.ike.main_mode import MAIN_MODE, MainMode
+from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.payloads import ZERO_COOKIE
+from daemon.ike.phase1 import Phase1
 from tests.daemon.ike.network import EAST, WEST, FakeOracle, configuration
 
 ORACLE = FakeOracle(configuration(EAST, WEST))
@@ -25,7 +26,7 @@ def exchange(number: int, address: str = EAST, role: Role = Role.RESPONDER, step
         started=0.0,
         initiator_cookie=number.to_bytes(8, "big"),
         responder_cookie=b"r" * 8,
-        state=MainMode(),
+        state=Phase1(),
         step=step,
     )
 

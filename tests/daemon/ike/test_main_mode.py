@@ -10,10 +10,11 @@ import pytest
 from daemon.ike.events import Endpoint, Send, SendKeepalive
 from daemon.ike.exchange import Datagram, accept
 from daemon.ike.informational import tell
-from daemon.ike.main_mode import MAIN_MODE, MainMode
+from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.negotiation import answer_phase1
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH, Delete, KeyExchange, NatDiscovery, VendorId
+from daemon.ike.phase1 import Phase1
 from daemon.ike.registries import Protocol
 from daemon.ike.sa import SaFlag
 from daemon.ike.surroundings import Settings
@@ -290,7 +291,7 @@ def test_a_failed_step_leaves_the_value_it_was_given() -> None:
     exchange = answer_phase1(core, datagram)
     following, _ = accept(exchange, datagram, core.tools)
     assert exchange.step == 0
-    assert exchange.state == MainMode(first_contact=True)
+    assert exchange.state == Phase1(first_contact=True)
     assert following.step == 1
     assert following.script is MAIN_MODE
 

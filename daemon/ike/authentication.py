@@ -1,0 +1,86 @@
+"""How the sides of phase 1 prove themselves: a row for each authentication method (RFC 2409 section 5).
+
+A row says what a side must have before it can negotiate the method at all, how SKEYID is made, which payload carries
+the proof, how it is made and how it is verified. Main mode and aggressive mode know no method by name.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from daemon.ike import identities, keys
+from daemon.ike.credentials import Proof
+from daemon.ike.errors import InvalidHashInformation, Silent
+from daemon.ike.exchange import NegotiationFailed, Tools, known
+from daemon.ike.payloads import Hash, Identification, Message, Payload
+from daemon.ike.phase1 import Phase1, Phase1Exchange
+from daemon.ike.policy import psk_authorizers
+from daemon.ike.registries import AuthenticationMethod, PayloadType
+from policydb.negotiation import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to authenticate. `carrier` is the payload that holds the proof: HASH or SIG.
+
+    `equip(exchange, tools)` puts what the method needs into the state; raises NegotiationFailed where it is missing.
+    `skeyid(state, shared)`: SKEYID, both nonces known; `shared` is g^xy.
+    `prove(exchange, identity, value, tools)`: the carrier and what goes with it; `value` is our HASH_I or HASH_R.
+    `verify(exchange, identity, message, value, tools)`: what the peer proved; `value` is what its HASH must be.
+    Raises InvalidHashInformation, InvalidSignature or AuthenticationFailed; until it returns everything is in doubt.
+    """
+
+    carrier: PayloadType
+    equip: Callable[[Phase1Exchange, Tools], Phase1Exchange]
+    skeyid: Callable[[Phase1, bytes], bytes]
+    prove: Callable[[Phase1Exchange, Identification, bytes, Tools], tuple[Payload, ...]]
+    verify: Callable[[Phase1Exchange, Identification, Message, bytes, Tools], Proof]
+
+
+# --- pre-shared keys (RFC 2409 section 5.4) -----------------------------------------------------------------------
+
+
+def _preshared_equip(exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
+    peer = known(exchange.state.peer)
+    secret = tools.secrets.preshared_key(peer.secret) if peer.secret is not None else None
+    if not secret:
+        local = identities.of_address(ip_address(exchange.path.local.address))
+        missing = Silent(f'no key found for peer "{peer.name}" or local ID "{peer.identity or local}"')
+        raise NegotiationFailed(missing, Reason.NO_SECRET, exchange=exchange)
+    return replace(exchange, state=replace(exchange.state, secret=secret))
+
+
+def _preshared_skeyid(state: Phase1, shared: bytes) -> bytes:
+    del shared
+    return keys.skeyid_preshared(known(state.parameters).hash, state.secret, state.nonce_i, state.nonce_r)
+
+
+def _preshared_prove(
+    exchange: Phase1Exchange, identity: Identification, value: bytes, tools: Tools
+) -> tuple[Payload, ...]:
+    del exchange, identity, tools
+    return (Hash(value),)
+
+
+def _preshared_verify(
+    exchange: Phase1Exchange, identity: Identification, message: Message, value: bytes, tools: Tools
+) -> Proof:
+    del identity, tools
+    if not hmac.compare_digest(value, message.all(Hash)[0].data):
+        raise InvalidHashInformation("message_validate_hash: HASH does not verify: probably the pre-shared keys differ")
+    return Proof(psk_authorizers(exchange.state.secret), "pre-shared key")
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+METHODS: Mapping[AuthenticationMethod, Method] = {
+    AuthenticationMethod.PRE_SHARED: Method(
+        PayloadType.HASH, _preshared_equip, _preshared_skeyid, _preshared_prove, _preshared_verify
+    ),
+}
+
+CARRIERS = frozenset({PayloadType.HASH, PayloadType.SIG})
+"""The payloads that a proof may travel in; which of them, the method says (RFC 2409 section 5: HASH or SIG)."""

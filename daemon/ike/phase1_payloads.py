@@ -1,0 +1,220 @@
+"""The payloads of phase 1, made and read the same way in main mode and in aggressive mode.
+
+The tables of the two modes say which message holds what; here is what goes into each payload and what follows from it.
+Until `verify` returns nothing in phase 1 is beyond doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from ipaddress import ip_address
+
+from daemon.ike import crypto, dh, identities, keys, natt, vendor
+from daemon.ike.authentication import CARRIERS, METHODS
+from daemon.ike.errors import (
+    InvalidIdInformation,
+    InvalidKeyInformation,
+    InvalidPayloadType,
+    NoProposalChosen,
+    Silent,
+)
+from daemon.ike.exchange import NegotiationFailed, Role, Tools, beyond_doubt, known
+from daemon.ike.payloads import (
+    Identification,
+    KeyExchange,
+    Message,
+    NatDiscovery,
+    Nonce,
+    Payload,
+    SaPayload,
+    VendorId,
+)
+from daemon.ike.phase1 import NONCE_LENGTH, Phase1Exchange, cookies, proof_value
+from daemon.ike.proposals import check_phase1_reply, choose_phase1, offered_methods, phase1_offer
+from daemon.ike.registries import PayloadType
+from daemon.ike.vendor import Vendor
+from policydb.negotiation import Reason
+
+# --- who may be at the other end ----------------------------------------------------------------------------------
+
+
+def find_peer(exchange: Phase1Exchange) -> Phase1Exchange:
+    """The peer's section. Raises NegotiationFailed where there is none: nobody is expected here."""
+    peer = exchange.state.peer or exchange.oracle.configuration.peer_at(ip_address(exchange.path.remote.address))
+    if peer is None:
+        unexpected = Silent('exchange_setup_p1: no "Default" tag in [Phase 1] section')
+        raise NegotiationFailed(unexpected, Reason.NO_PEER_CONFIGURED, exchange=exchange)
+    found = replace(exchange, name=peer.name, state=replace(exchange.state, peer=peer))
+    if peer.exchange != str(exchange.script.type):
+        other = Silent(f"exchange_setup_p1: expected exchange type {peer.exchange} got {exchange.script.type}")
+        raise NegotiationFailed(other, Reason.NO_PEER_CONFIGURED, exchange=found)
+    return found
+
+
+# --- SA and vendor IDs --------------------------------------------------------------------------------------------
+
+
+def make_offer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
+    """The initiator's SA payload: everything configured for the peer; and, apart, what we can do besides."""
+    found = find_peer(exchange)
+    offer = phase1_offer(known(found.state.peer).transforms)
+    ready = replace(found, state=replace(found.state, offer=offer))
+    for method in offered_methods(offer):
+        ready = METHODS[method].equip(ready, tools)
+    return ready, (offer, *_vendor_payloads(vendor.announced(tools.settings.nat_traversal)))
+
+
+def read_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
+    """Which of the initiator's transforms we take, and whether we can do what it asks for."""
+    (offer,) = message.all(SaPayload)
+    try:
+        chosen = choose_phase1(offer, known(exchange.state.peer).transforms)
+    except NoProposalChosen as error:
+        raise NegotiationFailed(
+            error, Reason.NO_TRANSFORM_MATCHED, exchange=exchange, comparisons=error.comparisons
+        ) from None
+    state = replace(exchange.state, offer=offer, reply=chosen.sa, parameters=chosen.parameters)
+    ready = METHODS[state.method].equip(replace(exchange, state=state), tools)
+    return read_vendors(ready, message, tools)
+
+
+def make_choice(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
+    """The responder's SA payload: the one transform, echoed; and, apart, what both sides can do."""
+    vendors = vendor.answered(tools.settings.nat_traversal, exchange.state.vendors)
+    return known(exchange.state.reply), *_vendor_payloads(vendors)
+
+
+def read_choice(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
+    """What the responder took: it must be one of what we offered."""
+    (reply,) = message.all(SaPayload)
+    parameters = check_phase1_reply(known(exchange.state.offer), reply)
+    ready = replace(
+        exchange,
+        responder_cookie=message.header.responder_cookie,
+        state=replace(exchange.state, parameters=parameters),
+    )
+    return read_vendors(ready, message, tools)
+
+
+def read_vendors(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
+    """What the peer can do, and so which NAT traversal both can."""
+    vendors = vendor.recognised(each.data for each in message.all(VendorId))
+    version = natt.agreed(tools.settings.nat_traversal, vendors)
+    return replace(exchange, state=replace(exchange.state, vendors=vendors, version=version))
+
+
+def _vendor_payloads(vendors: Iterable[Vendor]) -> tuple[VendorId, ...]:
+    return tuple(VendorId(each.value) for each in vendors)
+
+
+# --- KE, NONCE, NAT-D, and the keys -------------------------------------------------------------------------------
+
+
+def make_key(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
+    """Our public value and nonce; a responder mirrors the length of the peer's nonce."""
+    state = exchange.state
+    random = tools.surroundings.random
+    pair = dh.generate(known(state.parameters).group, random)
+    nonce = random(len(state.nonce_i) or NONCE_LENGTH)
+    if exchange.role is Role.INITIATOR:
+        following = replace(state, pair=pair, public_i=pair.public, nonce_i=nonce)
+    else:
+        following = replace(state, pair=pair, public_r=pair.public, nonce_r=nonce)
+    return replace(exchange, state=following), (KeyExchange(pair.public), Nonce(nonce))
+
+
+def read_key(exchange: Phase1Exchange, message: Message) -> Phase1Exchange:
+    """The peer's public value and nonce."""
+    state = exchange.state
+    (public,), (nonce,) = message.all(KeyExchange), message.all(Nonce)
+    if public.data == state.public_i:
+        raise InvalidKeyInformation("message_validate_key_exch: our own public value came back")
+    if exchange.role is Role.RESPONDER:
+        return replace(exchange, state=replace(state, public_i=public.data, nonce_i=nonce.data))
+    return replace(exchange, state=replace(state, public_r=public.data, nonce_r=nonce.data))
+
+
+def make_nat_discovery(exchange: Phase1Exchange) -> tuple[Payload, ...]:
+    """Two NAT-D payloads (RFC 3947 section 3.2), none where the peer does not know them."""
+    version = exchange.state.version
+    if version is None:
+        return ()
+    hash_function = partial(crypto.digest, known(exchange.state.parameters).hash)
+    bodies = natt.digests(hash_function, cookies(exchange), exchange.path)
+    return tuple(NatDiscovery(each, version.nat_d == PayloadType.NAT_D_DRAFT) for each in bodies)
+
+
+def read_nat_discovery(exchange: Phase1Exchange, message: Message) -> Phase1Exchange:
+    """Whether a NAT is on the way."""
+    version = exchange.state.version
+    if version is None:
+        return exchange
+    bodies = [each.data for each in message.all(NatDiscovery) if each.payload_type == version.nat_d]
+    hash_function = partial(crypto.digest, known(exchange.state.parameters).hash)
+    nat = natt.detect(hash_function, cookies(exchange), exchange.path, bodies)
+    return replace(exchange, state=replace(exchange.state, nat=nat))
+
+
+def floated(exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
+    """On the NAT-T port where there is a NAT: the initiator moves with its first message after NAT-D (RFC 3947)."""
+    nat = exchange.state.nat
+    if exchange.role is not Role.INITIATOR or nat is None or not nat.any:
+        return exchange
+    return replace(exchange, path=natt.floated(exchange.path, tools.settings.nat_port))
+
+
+def derive_keys(exchange: Phase1Exchange) -> Phase1Exchange:
+    """SKEYID and what follows from it, and the cipher for the first encrypted message; both publics are known."""
+    state = exchange.state
+    parameters = known(state.parameters)
+    theirs = state.public_r if exchange.role is Role.INITIATOR else state.public_i
+    shared = known(state.pair).shared(theirs)
+    derived = keys.phase1_keys(
+        parameters.hash,
+        parameters.encryption,
+        parameters.key_length,
+        skeyid=METHODS[state.method].skeyid(state, shared),
+        shared=shared,
+        cookies=cookies(exchange),
+    )
+    cipher = keys.phase1_cipher(derived, state.public_i, state.public_r)
+    return replace(exchange, cipher=cipher, state=replace(state, keys=derived, pair=None))
+
+
+# --- ID and proof -------------------------------------------------------------------------------------------------
+
+
+def name_ourselves(exchange: Phase1Exchange) -> tuple[Phase1Exchange, Identification]:
+    """Who we say that we are: the peer section's ID, else our address."""
+    configured = known(exchange.state.peer).identity
+    ours = identities.to_payload(configured or identities.of_address(ip_address(exchange.path.local.address)))
+    return replace(exchange, state=replace(exchange.state, local_id=ours)), ours
+
+
+def prove(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
+    """The proof that we are who we said, by the method agreed on."""
+    ours = known(exchange.state.local_id)
+    value = proof_value(exchange, exchange.role, ours)
+    return METHODS[exchange.state.method].prove(exchange, ours, value, tools)
+
+
+def verify(exchange: Phase1Exchange, theirs: Identification, message: Message, tools: Tools) -> Phase1Exchange:
+    """The peer's proof first; only then does its identity mean anything.
+
+    Raises what the method raises, everything in doubt still; then NegotiationFailed where the peer is somebody else
+    than the one expected.
+    """
+    method = METHODS[exchange.state.method]
+    if any(each.payload_type in CARRIERS - {method.carrier} for each in message.payloads):
+        raise InvalidPayloadType(f"message_parse_payloads: {exchange.state.method} is proved by {method.carrier}")
+    sender = Role.RESPONDER if exchange.role is Role.INITIATOR else Role.INITIATOR
+    proof = method.verify(exchange, theirs, message, proof_value(exchange, sender, theirs), tools)
+    proved = replace(exchange, state=replace(exchange.state, remote_id=theirs, proof=proof))
+    with beyond_doubt(proved, Reason.IDENTITY_MISMATCH):
+        received = identities.from_payload(theirs)
+        expected = known(proved.state.peer).remote_identity
+        if expected is not None and not identities.matches(expected, received):
+            raise InvalidIdInformation(f"received remote ID {received} other than expected {expected}")
+    return proved
