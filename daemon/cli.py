@@ -85,6 +85,9 @@ def _all_options(function: _Function) -> _Function:
 def command(**given: Any) -> int:  # noqa: ANN401 - click's values, each of its option's type
     """IKE daemon: negotiates IPsec security associations and asks policy about each of them.
 
+    Reads isakmpd.conf, ipsec.conf and isakmpd.policy in CONFDIR. With an ipsec.conf the other two may be missing: its
+    rules are a policy as well.
+
     Commands are read from the FIFO: C D M Q R S T c d p r t, see isakmpd(8).
     """
     return serve(_options(given))

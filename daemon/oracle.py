@@ -1,11 +1,17 @@
-"""Where the oracle comes from: isakmpd.conf and the policy are checked, compiled into the store and opened again.
+"""Where the oracle comes from: isakmpd.conf, ipsec.conf and the policy are checked, compiled and opened again.
 
-The parser is imported inside, since only a reload needs it. What is wrong is one LoadError with every line of it; the
-generation in force then stays so.
+ipsec.conf counts as commands that came later, as in policydb.compiler: what its rules set has force. It brings the
+policy for its connections along, so beside it there need be no other.
+
+The parsers are imported inside, since only a reload needs them. What is wrong is one LoadError with every line of it;
+the generation in force then stays so.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -45,6 +51,11 @@ class Sources:
     store: Path
     uid: int
     check_policy: bool = True
+
+    @property
+    def rules(self) -> Path:
+        """Where connections may stand as rules."""
+        return self.confdir / "ipsec.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +143,14 @@ def compile_sources(sources: Sources, now: datetime) -> Compiled:
     """
     from grammar.conf import parse_conf
 
+    rules = _read(sources.rules, sources.uid)
     conf = _read(sources.conf, sources.uid)
+    ruled = _bindings_of_rules(rules, sources) if rules is not None else ()
     bindings = parse_conf(conf, str(sources.conf)).bindings if conf is not None else ()
-    paths = [str(sources.conf)] if conf is not None else []
+    paths = [path for path, text in ((sources.conf, conf), (sources.rules, rules)) if text is not None]
     if sources.check_policy and _uses_keynote(bindings):
-        paths.append(str(_policy(sources, bindings)))
-    return _publish(paths, sources, now, Compiled(keys_of(bindings)))
+        paths += _policies(sources, bindings, required=rules is None)
+    return _publish([str(each) for each in paths], sources, now, Compiled(keys_of((*ruled, *bindings))))
 
 
 def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
@@ -194,13 +207,32 @@ def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Co
     return replace(compiled, lines=lines)
 
 
-def _policy(sources: Sources, bindings: Sequence[Binding]) -> Path:
-    """[General]:Policy-file, checked. Raises LoadError where it is missing or may not be used."""
+def _bindings_of_rules(text: str, sources: Sources) -> tuple[Binding, ...]:
+    """What an ipsec.conf sets, for its keys. Raises LoadError for an included file that may not be used."""
+    from policydb.ipsec_sources import compile_ipsec
+
+    def included(name: str) -> str:
+        found = _read(Path(name), sources.uid)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        return found
+
+    compiled = compile_ipsec(text, str(sources.rules), included, platform.node())
+    return tuple(each for bindings in compiled.bindings.values() for each in bindings)
+
+
+def _policies(sources: Sources, bindings: Sequence[Binding], *, required: bool) -> list[Path]:
+    """[General]:Policy-file, else the usual one; none of it where that is missing and not `required`.
+
+    Raises LoadError where one is missing that must be there, or may not be used.
+    """
     named = _general(bindings, "Policy-file")
     path = Path(named) if named else sources.confdir / "isakmpd.policy"
-    if _read(path, sources.uid) is None:
+    if _read(path, sources.uid) is not None:
+        return [path]
+    if named or required:
         raise LoadError([f"no policy file {path}: write one, or accept everything with -K"])
-    return path
+    return []
 
 
 def _read(path: Path, uid: int) -> str | None:

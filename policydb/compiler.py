@@ -69,7 +69,7 @@ class _File:
     """One file on its way: `bindings` of a configuration, or a policy.
 
     Of a policy there are the stretches in which the store keeps it, the pieces that it does not know, each with the
-    digest of its text, and what came of these. `translated`: the bindings come of an ipsec.conf.
+    digest of its text, and what came of these. `translated`: it comes of an ipsec.conf, bindings or policy.
     """
 
     source: SourceText
@@ -257,7 +257,7 @@ def _translated(source: SourceText) -> tuple[list[_File], tuple[Diagnostic, ...]
     ]
     files = [replace(each, bindings=found.bindings[each.source.name]) for each in files]
     policy = SourceText(f"{source.name} (policy)", SourceKind.POLICY, found.policy)
-    return [*files, *([_File(policy, found.policy)] if found.policy else [])], found.diagnostics
+    return [*files, *([_File(policy, found.policy, translated=True)] if found.policy else [])], found.diagnostics
 
 
 def _merged(files: Sequence[_File]) -> tuple[_File, ...]:
@@ -334,7 +334,7 @@ def _findings(work: Work) -> Findings:
 def _counts(work: Work) -> dict[str, int]:
     written = {binding.section.lower() for each in work.files for binding in each.bindings}
     return {
-        "files": len(work.files),
+        "files": sum(not (each.translated and each.source.kind is SourceKind.POLICY) for each in work.files),
         "assertions": sum(each.count for each in work.files),
         "parsed": sum(each.compiled is not None for file in work.files for each in file.readings),
         "bindings": sum(len(each.bindings) for each in work.files),

@@ -13,7 +13,7 @@ Origin: TypeAlias = tuple[str, Span]
 """A file's name and the place of the rule that gave a command."""
 
 
-class Overlay:
+class CommandedSections:
     """Sections as commands leave them. Sections and tags know no case; lists are compared as written."""
 
     def __init__(self) -> None:

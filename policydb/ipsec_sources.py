@@ -14,7 +14,7 @@ from grammar.ipsec import ParsedIpsec, Reader, parse_ipsec
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import IkeNode, MacroDefinition, RuleNode
 from grammar.nodes import Binding
-from policydb.ipsec_bindings import Overlay
+from policydb.ipsec_bindings import CommandedSections
 from policydb.ipsec_commands import commands_of
 from policydb.ipsec_hosts import NoResolver
 from policydb.ipsec_policy import assertion_of, names_no_key
@@ -48,7 +48,7 @@ def compile_ipsec(text: str, name: str, read: Reader, host_name: str) -> Compile
     for node in parsed.rules:
         compiler.take(node)
     bindings: dict[str, list[Binding]] = {each: [] for each in parsed.texts}
-    for file, binding in compiler.overlay.bindings():
+    for file, binding in compiler.sections.bindings():
         bindings[file].append(binding)
     return CompiledIpsec(
         {file: tuple(found) for file, found in bindings.items()},
@@ -64,7 +64,7 @@ class _Compiler:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._default_peer = DefaultPeer()
-        self.overlay = Overlay()
+        self.sections = CommandedSections()
         self.assertions: dict[str, None] = {}
         self.findings: list[Diagnostic] = []
 
@@ -88,7 +88,7 @@ class _Compiler:
         if emission.error:
             self.findings.append(illegal(rule, emission.error))
             return
-        self.overlay.carry_out(emission.commands, (rule.file, rule.span))
+        self.sections.carry_out(emission.commands, (rule.file, rule.span))
         self.assertions[assertion_of(rule)] = None
         if rule.psk is None and names_no_key(rule):
             asked = "its identity" if rule.dstid else "its address" if rule.peer else "nothing of it"

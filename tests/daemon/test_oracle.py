@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,3 +123,147 @@ def test_an_overlaid_oracle_keeps_its_policy_and_has_another_configuration(sourc
     assert overlaid.generation == oracle.generation
     assert overlaid.allows(QUESTION) is oracle.allows(QUESTION) is False
     assert overlaid.explain(QUESTION).value == oracle.explain(QUESTION).value
+
+
+# --- ipsec.conf ---------------------------------------------------------------------------------------------------
+
+RULE = 'ike esp from 10.1.0.1 to 192.0.2.2 quick enc aes-256 group modp2048 psk "of the rules"\n'
+PEER = "peer-192.0.2.2"
+TUNNEL = "from-10.1.0.1-to-192.0.2.2"
+
+
+def asking(address: str) -> Request:
+    """Whether the peer of RULE may have its connection, from this address of its own behind the tunnel."""
+    digest = hashlib.sha1(b"of the rules", usedforsecurity=False).hexdigest()
+    ours, theirs = "010.001.000.001", address
+    attributes = {
+        "app_domain": "IPsec policy",
+        "doi": "ipsec",
+        "remote_negotiation_address": "192.000.002.002",
+        "esp_present": "yes",
+        "ah_present": "no",
+        "comp_present": "no",
+        "esp_enc_alg": "aes",
+        "esp_key_length": "256",
+        "esp_auth_alg": "hmac-sha2-256",
+        "esp_encapsulation": "tunnel",
+        "pfs": "yes",
+        "esp_group_desc": "14",
+        **dict.fromkeys(("local_filter_addr_lower", "local_filter_addr_upper"), ours),
+        **dict.fromkeys(("remote_filter_addr_lower", "remote_filter_addr_upper"), theirs),
+        **dict.fromkeys(("local_filter_proto", "remote_filter_proto", "local_filter_port", "remote_filter_port"), "0"),
+    }
+    return Request((f"passphrase-sha1-hex:{digest}",), attributes, ("false", "true"))
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o600)
+
+
+@pytest.fixture
+def rules_alone(tmp_path: Path) -> Sources:
+    write(tmp_path / "ipsec.conf", RULE)
+    return Sources(tmp_path / "isakmpd.conf", tmp_path, tmp_path / "policy.db", os.geteuid())
+
+
+def test_an_ipsec_conf_alone_gives_connections_keys_and_the_policy_for_just_these(rules_alone: Sources) -> None:
+    loaded = load(rules_alone)
+    assert loaded.checked
+    assert list(loaded.oracle.configuration.connections) == [TUNNEL]
+    assert loaded.secrets.preshared_key(secret_reference(PEER)) == b"of the rules"
+    assert loaded.oracle.allows(asking("192.000.002.002"))
+    assert not loaded.oracle.allows(asking("192.000.002.003"))
+
+
+def test_no_file_holds_the_key_of_a_rule(rules_alone: Sources) -> None:
+    load(rules_alone)
+    assert [path.name for path in rules_alone.confdir.iterdir() if b"of the rules" in path.read_bytes()] == [
+        "ipsec.conf"
+    ]
+
+
+def test_what_rules_set_has_force_and_what_else_a_section_says_stays(sources: Sources) -> None:
+    write(sources.rules, RULE)
+    write(sources.conf, f"[{PEER}]\nPhase=1\nAuthentication=of the sections\nAddress=192.0.2.9\nPort=5500\n")
+    loaded = load(sources)
+    peer = loaded.oracle.configuration.peers[PEER]
+    assert (str(peer.address), peer.port) == ("192.0.2.2", 5500)
+    assert loaded.secrets.preshared_key(secret_reference(PEER)) == b"of the rules"
+
+
+def test_connections_of_both_files_are_listed(sources: Sources) -> None:
+    write(sources.rules, RULE + RULE.replace("10.1.0.1", "10.1.0.2"))
+    own = f"[Phase 2]\nConnections=own\n[own]\nPhase=2\nISAKMP-peer={PEER}\nConfiguration=phase2-{TUNNEL}\n"
+    write(sources.conf, own)
+    assert list(load(sources).oracle.configuration.connections) == [
+        "own",
+        TUNNEL,
+        TUNNEL.replace("10.1.0.1", "10.1.0.2"),
+    ]
+
+
+def test_a_policy_beside_an_ipsec_conf_allows_what_it_allows_besides(sources: Sources) -> None:
+    write(sources.rules, RULE)
+    oracle = load(sources).oracle
+    assert oracle.allows(asking("192.000.002.002"))
+    assert not oracle.allows(asking("192.000.002.003"))
+    write(sources.confdir / "isakmpd.policy", 'Authorizer: "POLICY"\nConditions: esp_present == "yes";\n')
+    assert load(sources).oracle.allows(asking("192.000.002.003"))
+
+
+def test_a_policy_that_is_named_must_be_there_also_beside_an_ipsec_conf(sources: Sources) -> None:
+    write(sources.rules, RULE)
+    write(sources.conf, f"[General]\nPolicy-file={sources.confdir}/gone.policy\n")
+    with pytest.raises(LoadError, match=r"no policy file .*/gone\.policy"):
+        compile_sources(sources, NOW)
+
+
+def test_without_policy_checks_rules_give_connections_and_all_is_accepted(rules_alone: Sources) -> None:
+    loaded = load(replace(rules_alone, check_policy=False))
+    assert not loaded.checked
+    assert list(loaded.oracle.configuration.connections) == [TUNNEL]
+    assert loaded.oracle.allows(asking("192.000.002.003"))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_rules_that_others_may_read_are_refused_with_the_command_that_mends_them(
+    rules_alone: Sources, mode: int
+) -> None:
+    rules_alone.rules.chmod(mode)
+    with pytest.raises(LoadError, match=f"(?s)too open permissions.*chmod 600 {rules_alone.rules}"):
+        compile_sources(rules_alone, NOW)
+    assert not rules_alone.store.exists()
+
+
+def test_an_included_file_is_held_to_the_same_rule(rules_alone: Sources) -> None:
+    inner = rules_alone.confdir / "inner"
+    write(inner, RULE)
+    write(rules_alone.rules, f'include "{inner}"\n')
+    loaded = load(rules_alone)
+    assert loaded.secrets.preshared_key(secret_reference(PEER)) == b"of the rules"
+    inner.chmod(0o644)
+    with pytest.raises(LoadError, match=f"(?s)not loading {inner} - too open permissions"):
+        compile_sources(rules_alone, NOW)
+
+
+def test_an_included_file_that_is_missing_is_said_with_its_place(rules_alone: Sources) -> None:
+    write(rules_alone.rules, f'{RULE}include "{rules_alone.confdir}/gone"\n')
+    with pytest.raises(LoadError) as refusal:
+        compile_sources(rules_alone, NOW)
+    text = "\n".join(refusal.value.lines)
+    assert re.search(rf"{rules_alone.rules}:2:\d+: error\[IP\d+\]: failed to include file .*/gone\n", text)
+    assert "No such file or directory" in text
+
+
+def test_an_error_in_a_rule_publishes_nothing_and_shows_no_key(rules_alone: Sources) -> None:
+    load(rules_alone)
+    write(rules_alone.rules, RULE + RULE.replace("aes-256", "rot13"))
+    with pytest.raises(LoadError) as refusal:
+        compile_sources(rules_alone, NOW)
+    text = "\n".join(refusal.value.lines)
+    assert "ipsec.conf:2:" in text
+    assert "rot13 not a valid transform" in text
+    assert "of the rules" not in text
+    assert refusal.value.compiled is not None
+    assert open_loaded(rules_alone, refusal.value.compiled.secrets).oracle.generation == 1

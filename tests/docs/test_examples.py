@@ -12,6 +12,9 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCENARIOS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir() and path.name != "__pycache__")
 GATEWAYS = sorted(path.parent for path in EXAMPLES.glob("*/*/isakmpd.conf"))
+BOTH = sorted({path.parents[1] for path in EXAMPLES.glob("*/*/ipsec.conf")})
+"""The scenarios that are written in both languages."""
+
 COMMANDS = Path(sys.executable).parent
 
 
@@ -38,16 +41,38 @@ def test_an_examples_files_have_no_errors(gateway: Path) -> None:
     assert "error[" not in done.stderr
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
-def test_an_examples_questions_get_their_answers(scenario: Path, tmp_path: Path) -> None:
-    store = tmp_path / "policy.db"
-    wanted = json.loads((scenario / "answers.json").read_text())
-    policy = scenario / wanted["policy"]
+def answers(scenario: Path, policy: Path, store: Path) -> dict[str, str]:
+    """What one file answers to a scenario's questions."""
     assert run(COMMANDS / "policydb", "compile", policy, "--store", store).returncode == 0
     done = run(COMMANDS / "policydb", "query", "--batch", scenario / "questions.jsonl", "--store", store)
     assert done.returncode == 0
-    got = {answer["id"]: answer["value"] for answer in map(json.loads, done.stdout.splitlines())}
-    assert got == wanted["answers"]
+    return {answer["id"]: answer["value"] for answer in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
+def test_an_examples_questions_get_their_answers(scenario: Path, tmp_path: Path) -> None:
+    wanted = json.loads((scenario / "answers.json").read_text())
+    assert answers(scenario, scenario / wanted["policy"], tmp_path / "policy.db") == wanted["answers"]
+
+
+@pytest.mark.parametrize("scenario", BOTH, ids=lambda path: path.name)
+def test_the_policy_that_an_ipsec_conf_implies_gives_the_same_answers(scenario: Path, tmp_path: Path) -> None:
+    wanted = json.loads((scenario / "answers.json").read_text())
+    rules = (scenario / wanted["policy"]).with_name("ipsec.conf")
+    assert answers(scenario, rules, tmp_path / "policy.db") == wanted["answers"]
+
+
+def test_three_examples_are_asked_in_both_languages() -> None:
+    assert {path.name for path in BOTH} == {"site-to-site", "road-warrior", "hub-and-spokes"}
+
+
+@pytest.mark.parametrize("rules", sorted(EXAMPLES.glob("*/*/ipsec.conf")), ids=lambda path: path.parent.name)
+def test_an_examples_rules_have_no_findings(rules: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "ipsec.conf"
+    copy.write_text(rules.read_text())
+    copy.chmod(0o600)
+    done = run(COMMANDS / "policydb", "check", copy)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.xdist_group("loopback")

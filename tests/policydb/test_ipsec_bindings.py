@@ -12,7 +12,7 @@ from grammar.ipsec import parse_ipsec
 from grammar.nodes import Binding, Span
 from policydb.config import resolve
 from policydb.connections import Configuration
-from policydb.ipsec_bindings import Overlay
+from policydb.ipsec_bindings import CommandedSections
 from policydb.ipsec_commands import Command, commands_of
 from policydb.ipsec_program import expand
 from policydb.ipsec_rules import IkeRule
@@ -109,13 +109,13 @@ def test_a_whole_rule_resolves_to_its_peer_its_transforms_and_its_identities() -
     assert (connection.initiates, connection.answers) == (True, True)
 
 
-# --- the overlay --------------------------------------------------------------------------------------------------
+# --- the sections -------------------------------------------------------------------------------------------------
 
 
 def held(*commands: Command) -> dict[tuple[str, str], str]:
-    overlay = Overlay()
-    overlay.carry_out(commands, ORIGIN)
-    return {(each.section, each.tag): each.value for _, each in overlay.bindings()}
+    sections = CommandedSections()
+    sections.carry_out(commands, ORIGIN)
+    return {(each.section, each.tag): each.value for _, each in sections.bindings()}
 
 
 def test_set_keeps_the_first_value_unless_it_has_force() -> None:

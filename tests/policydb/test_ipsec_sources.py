@@ -83,6 +83,7 @@ def test_one_file_gives_connections_and_the_policy_that_allows_them(store: Path,
     found = compiled(store, written(tmp_path / "ipsec.conf", TEXT))
     assert [each.severity for each in found.diagnostics] == []
     assert found.published
+    assert found.counts["files"] == 1
     with open_snapshot(store) as snapshot:
         assert sorted(snapshot.configuration.connections) == [
             "from-10.1.0.0/16-to-10.2.0.0/16",
@@ -176,6 +177,7 @@ def test_included_files_are_part_of_it(store: Path, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     written(tmp_path / "more", "\nike from 10.1.0.0/16 to 10.7.0.0/16 peer 192.0.2.7 quick enc 3des psk topsecret\n")
     found = compiled(store, written(tmp_path / "ipsec.conf", f'{TEXT}include "more"\n'))
+    assert found.counts["files"] == 2
     weak = next(each for each in found.diagnostics if each.code == "CF101")
     assert (weak.source, weak.span.line) == ("more", 2)
     assert "topsecret" not in found.sources["more"]
