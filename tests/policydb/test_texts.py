@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policydb.texts import LONGEST, blocks_of, without_lengths
+from policydb.texts import LONGEST, blocks_of, of_configuration, without_lengths
 
 OCTETS = st.text(alphabet=st.characters(max_codepoint=255))
 LINES = st.lists(OCTETS, max_size=40).map("\n".join)
@@ -58,3 +59,33 @@ def test_hidden_keys_look_alike_however_long_they_are() -> None:
 
 def test_empty_lines_end_no_block() -> None:
     assert len(list(blocks_of("\n".join(f"rule {number}\n" for number in range(10_000))))) < 100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Presharedkey=hunter2hunter2",
+        "  Presharedkey =  hunter2hunter2  ",
+        "# Presharedkey= hunter2hunter2",
+        ";Presharedkey=\thunter2hunter2",
+        "Presharedkey=\\\n hunter2hunter2",
+        "Presharedkey hunter2hunter2",
+        "hunter2hunter2",
+        "Presharedkey=\\\r\nhunter2hunter2",
+    ],
+)
+def test_what_may_be_a_key_is_not_kept(line: str) -> None:
+    kept = of_configuration(f"[West]\nPhase=1\n{line}\n# West\n[East]\n")
+    assert "hunter2" not in kept
+    assert kept.startswith("[West]\nPhase=1\n")
+    assert kept.endswith("\n# West\n[East]\n")
+
+
+def test_known_tags_addresses_headers_and_comments_are_kept() -> None:
+    text = "# The offices: West = left\n\n[Phase 1]\n192.0.2.1= West\n2001:db8::1= West\nDefault=\\\n  West\n[a=b]\n#\n"
+    assert of_configuration(text) == text
+
+
+@given(LINES)
+def test_as_many_lines_are_kept_as_there_are(text: str) -> None:
+    assert of_configuration(text).count("\n") == text.count("\n")
