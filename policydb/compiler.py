@@ -33,6 +33,7 @@ from policydb.sources import SourceKind, SourceText, exposure, read_sources
 from policydb.store import Setting, Source, open_store
 from policydb.storefile import StoreError
 from policydb.stretches import Stretch, stretches_of
+from policydb.texts import of_configuration, without_lengths
 from policydb.watching import Watch, unwatched
 
 
@@ -90,6 +91,7 @@ class Work:
     store: Path | None = None
     now: datetime | None = None
     watch: Watch = unwatched
+    author: str = ""
     files: tuple[_File, ...] = ()
     configuration: Configuration = field(default_factory=Configuration)
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -116,13 +118,17 @@ class Stages(NamedTuple):
 
 
 def compile_paths(
-    paths: Iterable[str | Path], store_path: str | Path, now: datetime, watch: Watch = unwatched
+    paths: Iterable[str | Path],
+    store_path: str | Path,
+    now: datetime,
+    watch: Watch = unwatched,
+    author: str = "",
 ) -> Compilation:
     """Compile files into a new generation, or say what is wrong with them. `now` is aware; `watch` sees it go on.
 
-    Raises StoreError where the store itself cannot be used.
+    `author` is who does it, for the list of generations. Raises StoreError where the store itself cannot be used.
     """
-    work = Work(tuple(paths), Path(store_path), now, watch)
+    work = Work(tuple(paths), Path(store_path), now, watch, author)
     for stage in STAGES:
         work = stage(work)
     findings = _findings(work)
@@ -235,7 +241,7 @@ def _publish(work: Work) -> Work:
     if work.store is None or work.now is None or _findings(work).has_errors:
         return work
     with open_store(work.store) as store:
-        publication = store.publish([_source(each) for each in work.files], work.now, work.watch)
+        publication = store.publish([_source(each) for each in work.files], work.now, work.watch, work.author)
     return replace(work, generation=publication.generation, published=publication.published)
 
 
@@ -307,10 +313,11 @@ def _source(file: _File) -> Source:
     name, kind = file.source.name, str(file.source.kind)
     if file.source.kind is SourceKind.POLICY:
         compiled = {each.compiled.digest: each.compiled for each in file.readings if each.compiled is not None}
-        return Source(name, kind, _digest(file.source.text), file.stretches, compiled)
+        return Source(name, kind, _digest(file.source.text), file.stretches, compiled, text=file.shown)
     settings = tuple(_settings(each for each in seal_bindings(file.bindings) if is_kept(each)))
     kept = json.dumps([(each.line, each.section, each.tag, each.value) for each in settings])
-    return Source(name, kind, _digest(kept), settings=settings)
+    text = without_lengths(file.shown) if file.translated else of_configuration(file.shown)
+    return Source(name, kind, _digest(kept), settings=settings, text=text)
 
 
 def _settings(bindings: Iterable[nodes.Binding]) -> Iterator[Setting]:

@@ -2,8 +2,9 @@
 
 A generation is a list of sources; a source is one version of one file, known by the digest of what is kept of it, and
 a list of stretches (policydb.stretches) if it is a policy. So a file that did not change is shared by generations, a
-stretch that did not change by sources, and an assertion that did not change by stretches. Rows are added and never
-changed: a reader that knows its generation's number sees the same rows for ever.
+stretch that did not change by sources, and an assertion that did not change by stretches. Its text is kept too, for
+people to read and compare, in blocks of lines that are shared in the same way (policydb.texts). Rows are added and
+never changed: a reader that knows its generation's number sees the same rows for ever.
 
 Nothing executable is kept (shapes and licensees are JSON, constants texts), and nothing secret (policydb.sealing).
 This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer share it.
@@ -31,16 +32,24 @@ class SourceVersion:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A published generation; `published` is UTC, ISO 8601; `sources` in the order in which they were given."""
+    """A published generation; `published` is UTC, ISO 8601; `sources` in the order in which they were given.
+
+    `author` is who published it, "" where nobody said so; `restores` the generation that it went back to, if it did.
+    """
 
     number: int
     published: str
     sources: tuple[SourceVersion, ...]
+    author: str = ""
+    restores: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One migration: its name in the migrations table, and its statements in order."""
+    """One migration: its name in the migrations table, and its statements in order.
+
+    Statements add tables, columns and indexes; the rows that are there keep their meaning.
+    """
 
     name: str
     statements: tuple[str, ...]
@@ -136,11 +145,25 @@ _FIRST = (
     ) STRICT, WITHOUT ROWID
     """,
     f"PRAGMA application_id = {APPLICATION_ID}",
-    "PRAGMA user_version = 1",
 )
 
-STEPS = (Step("first", _FIRST),)
-"""Every migration in order. Each ends by setting `PRAGMA user_version` to its own number."""
+_HISTORY = (
+    "ALTER TABLE generation ADD COLUMN author TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE generation ADD COLUMN restores INTEGER REFERENCES generation (number)",
+    "CREATE TABLE block (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, text TEXT NOT NULL) STRICT",
+    # A source that was published before this step has no blocks: what it said is not known any more.
+    """
+    CREATE TABLE source_block (
+        source INTEGER NOT NULL REFERENCES source (id),
+        position INTEGER NOT NULL,
+        block INTEGER NOT NULL REFERENCES block (id),
+        PRIMARY KEY (source, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+STEPS = (Step("first", _FIRST), Step("history", _HISTORY))
+"""Every migration in order. A store of N of them has `PRAGMA user_version` N; the writer brings it up to date."""
 
 VERSION = len(STEPS)
 """`PRAGMA user_version` of a store that this program reads and writes."""

@@ -20,7 +20,7 @@ from policydb.request import Request
 from policydb.rows import decode
 from policydb.schema import Generation, SourceVersion
 from policydb.sealing import seal
-from policydb.storefile import StoreError, connect_read_only, explained
+from policydb.storefile import StoreError, connect_read_only, explained, require_generation
 
 if TYPE_CHECKING:  # a question about policy alone needs neither, and they are slow to load
     from grammar.nodes import Binding
@@ -123,10 +123,11 @@ class Snapshot:
 
             found = resolve(self.bindings())
             if found.errors:
-                raise StoreError(
+                message = (
                     f"{self._path}: generation {self._generation} holds a configuration that this version of the"
-                    f" program refuses ({found.errors[0].message}); compile it again"
+                    f" program refuses ({found.errors[0].message})"
                 )
+                raise StoreError(message, "compile it again")
             self._configuration = found.configuration
         return self._configuration
 
@@ -223,10 +224,9 @@ def _number(connection: sqlite3.Connection, path: Path, wanted: int | None) -> i
     if wanted is None:
         (latest,) = connection.execute("SELECT max(number) FROM generation").fetchone()
         if latest is None:
-            raise StoreError(f"{path} holds no generation yet; policydb compile PATH... publishes the first one")
+            raise StoreError(f"{path} holds no generation yet", "policydb compile PATH... publishes the first one")
         return int(latest)
-    if not connection.execute("SELECT 1 FROM generation WHERE number = ?", (wanted,)).fetchone():
-        raise StoreError(f"{path} holds no generation {wanted}; policydb generations lists them")
+    require_generation(connection, path, wanted)
     return wanted
 
 

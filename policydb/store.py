@@ -21,8 +21,9 @@ from policydb import schema
 from policydb.graph import CompiledAssertion
 from policydb.memory import licensees_of
 from policydb.rows import encode
-from policydb.storefile import StoreError, check_version, explained, has_tables
+from policydb.storefile import StoreError, explained, has_tables, require_current, require_generation, version_of
 from policydb.stretches import Stretch
+from policydb.texts import blocks_of
 from policydb.watching import Watch, unwatched
 
 POLICY = "policy"
@@ -44,7 +45,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One version of one file. `digest` covers everything that is kept of it.
+    """One version of one file. `digest` covers everything that is asked of it; `text` is what it said, without secrets.
 
     `compiled` are the assertions of its stretches by the digests of their texts, but for those that the store has.
     """
@@ -55,6 +56,7 @@ class Source:
     stretches: tuple[Stretch, ...] = ()
     compiled: Mapping[str, CompiledAssertion] = field(default_factory=dict)
     settings: tuple[Setting, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,11 @@ class Publication:
 
 def _migrations() -> Migrations:
     migrations = Migrations("policydb")
-    for step in schema.STEPS:
+    for version, step in enumerate(schema.STEPS, start=1):
+        # The version is set by the step itself, so that it is the store's in the same moment.
+        statements = (*step.statements, f"PRAGMA user_version = {version}")
 
-        def apply(db: Database, statements: tuple[str, ...] = step.statements) -> None:
+        def apply(db: Database, statements: tuple[str, ...] = statements) -> None:
             for statement in statements:
                 db.execute(statement)
 
@@ -101,7 +105,8 @@ class Store:
         stretches = tuple(stretches)
         with explained(self._path):
             connection = self._database.conn
-            if not has_tables(connection):
+            if not has_tables(connection) or version_of(connection, self._path) < schema.VERSION:
+                # An older store is brought up to date by publish() alone, and asked nothing before.
                 return frozenset(digest for each in stretches for _, digest in each.passages)
             kept = _found(
                 connection, "SELECT digest FROM stretch WHERE digest = :digest", [s.digest for s in stretches]
@@ -110,26 +115,28 @@ class Store:
             single = "SELECT digest FROM assertion WHERE digest = :digest AND format = :format"
             return frozenset(asked - _found(connection, single, asked))
 
-    def publish(self, sources: Sequence[Source], now: datetime, watch: Watch = unwatched) -> Publication:
+    def publish(
+        self, sources: Sequence[Source], now: datetime, watch: Watch = unwatched, author: str = ""
+    ) -> Publication:
         """Make the sources the new generation, unless they are the current one already.
 
-        `now` must be aware; `watch` sees the assertions go by. Raises StoreError; then nothing at all has changed.
+        A store of an older schema is brought up to date first. `now` must be aware; `watch` sees the assertions go by;
+        `author` is who does it. Raises StoreError; then nothing at all has changed.
         """
         with explained(self._path), self._transaction() as connection:
             _migrations().apply(self._database)
             ids = [_source_id(connection, each, watch) for each in sources]
-            number, current = _current(connection)
-            if number and ids == current:
-                return Publication(number, published=False)
-            connection.execute(
-                "INSERT INTO generation (number, published) VALUES (?, ?)",
-                (number + 1, now.astimezone(UTC).isoformat(timespec="seconds")),
-            )
-            connection.executemany(
-                "INSERT INTO generation_source (generation, source, position) VALUES (?, ?, ?)",
-                [(number + 1, source, position) for position, source in enumerate(ids)],
-            )
-            return Publication(number + 1, published=True)
+            return _publish(connection, ids, now, author)
+
+    def restore(self, generation: int, now: datetime, author: str = "") -> Publication:
+        """Make the sources of a generation the new generation, unless they are the current one already.
+
+        Raises StoreError, also where there is no such generation or the store is of an older schema.
+        """
+        with explained(self._path), self._transaction() as connection:
+            require_current(connection, self._path)
+            require_generation(connection, self._path, generation)
+            return _publish(connection, _sources(connection, generation), now, author, generation)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -163,7 +170,7 @@ def open_store(path: str | Path) -> Store:
 def _prepared(connection: sqlite3.Connection, path: Path) -> Database:
     database = Database(connection)
     if has_tables(connection):
-        check_version(connection, path)
+        version_of(connection, path)
     connection.execute("PRAGMA foreign_keys = ON")
     # WAL: readers go on undisturbed while a generation is written. FULL: what publish() returned survives power loss.
     connection.execute("PRAGMA journal_mode = WAL")
@@ -174,11 +181,28 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Database:
 # --- rows ---------------------------------------------------------------------------------------------------------
 
 
-def _current(connection: sqlite3.Connection) -> tuple[int, list[int]]:
-    """The latest generation's number, 0 for none, and its sources in order."""
+def _publish(
+    connection: sqlite3.Connection, sources: Sequence[int], now: datetime, author: str, restores: int | None = None
+) -> Publication:
+    """A new generation of these sources, by their rows; none where they are in force already."""
     (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM generation").fetchone()
-    rows = connection.execute("SELECT source FROM generation_source WHERE generation = ? ORDER BY position", (number,))
-    return number, [source for (source,) in rows]
+    if number and sources == _sources(connection, number):
+        return Publication(number, published=False)
+    connection.execute(
+        "INSERT INTO generation (number, published, author, restores) VALUES (?, ?, ?, ?)",
+        (number + 1, now.astimezone(UTC).isoformat(timespec="seconds"), author, restores),
+    )
+    connection.executemany(
+        "INSERT INTO generation_source (generation, source, position) VALUES (?, ?, ?)",
+        [(number + 1, source, position) for position, source in enumerate(sources)],
+    )
+    return Publication(number + 1, published=True)
+
+
+def _sources(connection: sqlite3.Connection, generation: int) -> list[int]:
+    """The sources of a generation, in order."""
+    query = "SELECT source FROM generation_source WHERE generation = ? ORDER BY position"
+    return [source for (source,) in connection.execute(query, (generation,))]
 
 
 def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> int:
@@ -186,6 +210,7 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
     identity = (source.name, source.digest, schema.FORMAT)
     row = connection.execute("SELECT id FROM source WHERE name = ? AND digest = ? AND format = ?", identity).fetchone()
     if row is not None:
+        _write_text(connection, int(row[0]), source.text)
         return int(row[0])
     cursor = connection.execute(
         "INSERT INTO source (name, digest, format, kind) VALUES (?, ?, ?, ?)", (*identity, source.kind)
@@ -200,7 +225,20 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
         "INSERT INTO binding (source, line, section, tag, value) VALUES (?, ?, ?, ?, ?)",
         [(number, each.line, each.section, each.tag, each.value) for each in source.settings],
     )
+    _write_text(connection, number, source.text)
     return number
+
+
+def _write_text(connection: sqlite3.Connection, source: int, text: str) -> None:
+    """What a source said, unless that is known: it is not of one that was published before texts were kept."""
+    if connection.execute("SELECT 1 FROM source_block WHERE source = ? LIMIT 1", (source,)).fetchone():
+        return
+    blocks = list(blocks_of(text))
+    connection.executemany("INSERT OR IGNORE INTO block (digest, text) VALUES (?, ?)", blocks)
+    connection.executemany(
+        "INSERT INTO source_block (source, position, block) VALUES (?, ?, (SELECT id FROM block WHERE digest = ?))",
+        [(source, position, each.digest) for position, each in enumerate(blocks)],
+    )
 
 
 def _stretch_id(connection: sqlite3.Connection, stretch: Stretch) -> int:

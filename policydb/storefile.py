@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,21 +16,28 @@ READ_TIMEOUT = 5.0
 
 
 class StoreError(Exception):
-    """A store that cannot be used; the message names the file and, where there is one, the command that mends it."""
+    """A store that cannot be used. `message` names the file; `hint` says what mends it, "" where nobody knows."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}; {hint}" if hint else message)
+        self.message = message
+        self.hint = hint
 
 
-# SQLite's primary result codes (https://www.sqlite.org/rescode.html) and what each means for a store.
+# SQLite's primary result codes (https://www.sqlite.org/rescode.html): what each means for a store, and what helps.
 _PERMISSIONS = "check the permissions of the file and its directory"
+_WAIT = "try again when that is done"
+_ROOM = "make room there; the store is as it was"
 _MEANINGS = {
-    sqlite3.SQLITE_NOTADB: "is no SQLite database",
-    sqlite3.SQLITE_CORRUPT: "is damaged; move it away and compile again",
-    sqlite3.SQLITE_BUSY: "is locked by another process; try again when that is done",
-    sqlite3.SQLITE_LOCKED: "is locked by another process; try again when that is done",
-    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
-    sqlite3.SQLITE_READONLY: f"cannot be written; {_PERMISSIONS}",
-    sqlite3.SQLITE_CANTOPEN: f"cannot be opened; {_PERMISSIONS}",
-    sqlite3.SQLITE_PERM: f"cannot be opened; {_PERMISSIONS}",
-    sqlite3.SQLITE_IOERR: "cannot be read or written: input/output error",
+    sqlite3.SQLITE_NOTADB: ("is no SQLite database", "name a store, or a new file for one"),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", "move it away and compile again"),
+    sqlite3.SQLITE_BUSY: ("is locked by another process", _WAIT),
+    sqlite3.SQLITE_LOCKED: ("is locked by another process", _WAIT),
+    sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", _ROOM),
+    sqlite3.SQLITE_READONLY: ("cannot be written", _PERMISSIONS),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", _PERMISSIONS),
+    sqlite3.SQLITE_PERM: ("cannot be opened", _PERMISSIONS),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written: input/output error", _ROOM),
 }
 
 
@@ -39,8 +47,8 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as cause:
-        meaning = _MEANINGS.get(_primary_code(cause), f"cannot be used: {cause}")
-        raise StoreError(f"{path} {meaning}") from cause
+        meaning, hint = _MEANINGS.get(_primary_code(cause), (f"cannot be used: {cause}", ""))
+        raise StoreError(f"{path} {meaning}", hint) from cause
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:
@@ -50,26 +58,48 @@ def has_tables(connection: sqlite3.Connection) -> bool:
 
 def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
     if not has_tables(connection):
-        raise StoreError(f"{path} is empty; policydb compile PATH... --store {path} publishes a first generation")
+        raise StoreError(f"{path} is empty", f"policydb compile PATH... --store {path} publishes a first generation")
 
 
-def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError unless the tables are those of a store that this program understands."""
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of the tables, at most this program's. Raises StoreError where they are not of a store."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != schema.APPLICATION_ID:
-        raise StoreError(f"{path} is a database, but no policy store")
+        raise StoreError(f"{path} is a database, but no policy store", "name a store, or a new file for one")
     if version > schema.VERSION:
-        raise StoreError(
-            f"{path} was written by a newer program (schema {version}; this one knows {schema.VERSION}):"
-            " upgrade this program"
-        )
+        known = f"schema {version}; this one knows {schema.VERSION}"
+        raise StoreError(f"{path} was written by a newer program ({known})", "upgrade this program")
+    return int(version)
+
+
+def require_current(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError where only a writer can go on: a migration is a change like any other."""
+    version = version_of(connection, path)
+    if version < schema.VERSION:
+        known = f"schema {version}; this one reads {schema.VERSION}"
+        hint = f"policydb compile PATH... --store {path} brings it up to date; it keeps its generations"
+        raise StoreError(f"{path} was written by an older program ({known})", hint)
+
+
+def require_generation(connection: sqlite3.Connection, path: Path, number: int) -> None:
+    """Raise StoreError unless the store holds this generation."""
+    # What SQLite cannot count to is no generation either.
+    if number >= 2**63 or not connection.execute("SELECT 1 FROM generation WHERE number = ?", (number,)).fetchone():
+        raise StoreError(f"{path} holds no generation {number}", "policydb generations lists them")
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """The store at `path`, for reading. Raises StoreError or sqlite3.Error."""
-    if not path.exists():
-        raise StoreError(f"{path} does not exist; policydb compile PATH... --store {path} makes it")
+    try:
+        found = path.stat()
+    except OSError as cause:
+        if isinstance(cause, FileNotFoundError | NotADirectoryError):
+            hint = f"policydb compile PATH... --store {path} makes it"
+            raise StoreError(f"{path} does not exist", hint) from cause
+        raise StoreError(f"{path}: {cause.strerror or cause}", _PERMISSIONS) from cause
+    if stat.S_ISDIR(found.st_mode):
+        raise StoreError(f"{path} is a directory", "name a store in it")
     try:
         return _checked(_open(f"{quote(str(path.absolute()))}?mode=ro"), path)
     except sqlite3.OperationalError as cause:
@@ -94,12 +124,12 @@ def _copy(path: Path) -> sqlite3.Connection:
         octets = bytearray(path.read_bytes())
         after = path.stat()
     except OSError as cause:
-        raise StoreError(f"{path}: {cause.strerror or cause}") from cause
+        raise StoreError(f"{path}: {cause.strerror or cause}", _PERMISSIONS) from cause
     if (log.exists() and log.stat().st_size) or (before.st_mtime_ns, before.st_size) != (
         after.st_mtime_ns,
         after.st_size,
     ):
-        raise StoreError(f"{path} is being written, and who cannot write its directory cannot follow; try again")
+        raise StoreError(f"{path} is being written, and who cannot write its directory cannot follow", "try again")
     # Octets 18 and 19 of the file's header say that there is a write-ahead log (2); a copy in memory has none (1).
     octets[18:20] = b"\x01\x01"
     connection = _open(":memory:")
@@ -110,7 +140,7 @@ def _copy(path: Path) -> sqlite3.Connection:
 def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     try:
         _require_tables(connection, path)
-        check_version(connection, path)
+        require_current(connection, path)
     except BaseException:
         connection.close()
         raise
