@@ -19,7 +19,7 @@ from daemon.files import FileRefusedError, write_private
 from daemon.ike.events import Command, Connect, Reinitialize
 from daemon.ike.surroundings import Oracle, Secrets
 from daemon.log import Log
-from daemon.oracle import Loaded, Overlaid
+from daemon.oracle import UNCHECKED, Loaded
 from grammar.errors import headline
 from grammar.nodes import Binding
 from policydb.overlay import Change, ChangeError, Verb, WorkingCopy, to_json
@@ -35,6 +35,14 @@ _FINDINGS_LOGGED = 20
 """More findings at once are told by the overlay's file only."""
 
 _LISTS = frozenset({"connections", "passive-connections"})
+
+_READ_LATER = {
+    "listen-on": "it is read at the start only",
+    "loglevel": "it is read from the files, at the start and at a reload; D sets levels now",
+    "logverbose": "it is read from the files, at the start and at a reload",
+    "policy-file": "it is read from the files, at the start and at a reload",
+}
+"""Tags of [General] that a change cannot bring into force (isakmpd(8), init and reinit): a reload takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,7 @@ class Live:
         except ChangeError as error:
             self._log.notice(str(error))
             return
+        self._tell_if_idle(change)
         self._dirty = True
         self._write.start()
         lists = change.section.lower() == "phase 2" and change.tag.lower() in _LISTS
@@ -178,7 +187,8 @@ class Live:
         if copy is not self._copy:  # a reload came first
             return
         self._tell(found)
-        self._oracle = Overlaid(self._loaded.oracle, found.configuration)
+        self._tell_policy(before.general.use_keynote, found.configuration.general.use_keynote)
+        self._oracle = self._loaded.changed(found.configuration)
         self._uses.configure(self._oracle, self._loaded.secrets.with_keys(copy.keys))
         if reinit:
             self._uses.command(Reinitialize())
@@ -195,6 +205,18 @@ class Live:
             self._log.notice(f"{len(new) - _FINDINGS_LOGGED} more findings: policydb overlay shows them")
         if found.kept and new:
             self._log.warning(f"FIFO changes: still as before: {_enumerated(found.kept)}")
+
+    def _tell_if_idle(self, change: Change) -> None:
+        """A change that will be kept and shown, and do nothing."""
+        tag = change.tag.lower() if change.section.lower() == "general" else ""
+        why = _READ_LATER.get(tag, "no policy was loaded" if tag == "use-keynote" and not self._loaded.checked else "")
+        if why:
+            self._log.notice(f"[General]:{change.tag} has no effect while isakmpd runs: {why}")
+
+    def _tell_policy(self, before: bool, wanted: bool) -> None:
+        """[General]:Use-Keynote decides at each question whether policy is asked, where one was loaded."""
+        if self._loaded.checked and before != wanted:
+            self._log.notice("policy checks are on again" if wanted else UNCHECKED)
 
     # --- the file -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.files import FileRefusedError, check_secrecy
 from daemon.ike.surroundings import Oracle
@@ -26,6 +27,9 @@ from grammar.nodes import Binding
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
 from policydb.request import Request
+
+if TYPE_CHECKING:
+    from policydb.snapshot import Snapshot
 
 UNCHECKED = "policy checks are off (-K or Use-Keynote): everything that passes the other checks is accepted"
 
@@ -70,20 +74,32 @@ class Compiled:
 class Loaded:
     """An oracle and what the daemon needs beside it.
 
-    `bindings`, each with its source's name, hold no key; `checked` False: the oracle accepts all.
+    `bindings`, each with its source's name, hold no key; `checked` False: the oracle accepts all. `snapshot` is what
+    keeps the store open, for whoever has to close it.
     """
 
     oracle: Oracle
     secrets: KeyStore
     bindings: tuple[tuple[str, Binding], ...] = ()
     checked: bool = True
+    snapshot: Snapshot | None = None
+
+    def changed(self, configuration: Configuration) -> Oracle:
+        """The oracle with FIFO changes on its configuration. They can switch policy checks off, but not on."""
+        overlaid = Overlaid(self.oracle, configuration)
+        return overlaid if self.checked and configuration.general.use_keynote else AcceptAll(overlaid)
 
 
 class AcceptAll:
-    """An oracle without policy: -K, or Use-Keynote other than yes. It accepts all and says so."""
+    """An oracle without policy: -K, or Use-Keynote other than yes. It accepts all and says so.
+
+    Traffic that no connection has is then nobody's to allow, so the configuration says that policy is not used.
+    """
 
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
+        general = replace(oracle.configuration.general, use_keynote=False)
+        self._configuration = replace(oracle.configuration, general=general)
 
     @property
     def generation(self) -> int:
@@ -93,7 +109,7 @@ class AcceptAll:
     @property
     def configuration(self) -> Configuration:
         """The configuration holds as ever."""
-        return self._oracle.configuration
+        return self._configuration
 
     def allows(self, request: Request) -> bool:  # noqa: ARG002 - the point of it
         """Yes."""
@@ -164,7 +180,7 @@ def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
         bindings = tuple(snapshot.bindings())
     except StoreError as error:
         raise LoadError([str(error)]) from error
-    return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings, checked)
+    return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings, checked, snapshot)
 
 
 def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:

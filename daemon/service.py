@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from daemon.capture import Capture
 from daemon.commands import CommandError, execute, without_keys
@@ -32,6 +33,8 @@ from daemon.report import report_lines, sa_text
 from daemon.udp import Ports, Transports, wildcards
 from policydb.decisionlog import DecisionLog
 from policydb.overlay import Change
+from policydb.snapshot import Snapshot
+from policydb.storefile import fold_log
 
 SETTLE_SECONDS = 1.0
 """How long a shutdown waits for outputs, and then again half of it for full sockets."""
@@ -54,6 +57,7 @@ class Service:
         self._end = asyncio.Event()
         self._reload_wanted = asyncio.Event()
         self._loaded: Loaded
+        self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._loop: Loop
         self._live: Live
         self._surface: Surface
@@ -80,7 +84,8 @@ class Service:
         options = self._options
         for directory in (options.rundir, options.statedir):
             make_directory(directory)
-        self._loaded = load_at_start(self._sources, datetime.now(UTC), self._log)
+        held.callback(self._close_store)
+        self._use(load_at_start(self._sources, datetime.now(UTC), self._log))
         self._apply()
         held.callback(self._transports.close)
         self._transports.open(self._addresses(), Ports(options.ike_port, self._nat_port()))
@@ -138,6 +143,17 @@ class Service:
         self._loop.command(Shutdown())
         await self._loop.settle(SETTLE_SECONDS)
         await self._transports.flush(SETTLE_SECONDS / 2)
+
+    def _use(self, loaded: Loaded) -> None:
+        """Take a generation as the newest. Exchanges keep the one that they began with, and close none."""
+        self._loaded = loaded
+        if loaded.snapshot is not None:
+            self._snapshots.add(loaded.snapshot)
+
+    def _close_store(self) -> None:
+        for each in list(self._snapshots):
+            each.close()
+        fold_log(self._sources.store)
 
     def _nat_port(self) -> int | None:
         return self._options.nat_port if self._options.nat_traversal else None
@@ -203,7 +219,7 @@ class Service:
             return
         for line in compiled.lines:
             self._log.warning(line)
-        self._loaded = loaded
+        self._use(loaded)
         self._live.replace(loaded)
         self._apply()
         self._loop.reconfigure(loaded.oracle, loaded.secrets)

@@ -7,6 +7,7 @@ generation while newer ones are published, for rows are never changed (policydb.
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -89,6 +90,8 @@ class Snapshot:
 
     def __init__(self, connection: sqlite3.Connection, path: Path, generation: int) -> None:
         self._connection = connection
+        # Of itself a connection waits for the garbage collector, with its file open and its lock held.
+        weakref.finalize(self, connection.close)
         self._path = path
         self._generation = generation
         self._turn = Lock()

@@ -5,6 +5,7 @@ The file is made with mode 0600. It holds no passphrase, but digests of passphra
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -156,7 +157,7 @@ def open_store(path: str | Path) -> Store:
     path = Path(path)
     with explained(path):
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            _make(path)
         except OSError as cause:
             raise StoreError(f"{path}: {cause.strerror or cause}") from cause
         connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT)
@@ -165,6 +166,20 @@ def open_store(path: str | Path) -> Store:
         except BaseException:
             connection.close()
             raise
+
+
+def _make(path: Path) -> None:
+    """A private file where there is none. Raises OSError, also for one that could not be opened for writing.
+
+    A file that is there is not opened: closing it again would drop the locks of this process's snapshots (fcntl(2)),
+    and whoever closed the store next would take their write-ahead log away.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        wrong = errno.EISDIR if path.is_dir() else 0 if os.access(path, os.W_OK, effective_ids=True) else errno.EACCES
+        if wrong:
+            raise OSError(wrong, os.strerror(wrong)) from None
 
 
 def _prepared(connection: sqlite3.Connection, path: Path) -> Database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -108,6 +108,19 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     # Who may not write the directory cannot make the index of the write-ahead log there. If there is nothing in such a
     # log either, nobody writes: a copy in memory is as good, and stays good when somebody starts to.
     return _checked(_copy(path), path)
+
+
+def fold_log(path: Path) -> None:
+    """Take the write-ahead log and its index away, as the last reader cannot; they stay while others have the store.
+
+    Nothing is raised: a log that stays does no harm.
+    """
+    with suppress(sqlite3.Error):
+        connection = _open(f"{quote(str(path.absolute()))}?mode=rw")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        finally:
+            connection.close()
 
 
 def _open(name: str) -> sqlite3.Connection:

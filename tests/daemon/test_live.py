@@ -7,6 +7,7 @@ import io
 import json
 import stat
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from daemon.ike.surroundings import Oracle, Secrets
 from daemon.keystore import KeyStore
 from daemon.live import Live, Uses
 from daemon.log import Levels, Log, StderrSink
-from daemon.oracle import Loaded
+from daemon.oracle import UNCHECKED, AcceptAll, Loaded
 from policydb.connections import Configuration
 from policydb.decision import Decision
 from policydb.overlay import Change, Verb
@@ -303,5 +304,52 @@ def test_what_is_refused_is_said_and_changes_nothing(run: Run, world: World) -> 
         await advance(2 * SOON)
         assert world.done == []
         assert "duplicate tag [General]:Retransmits, ignoring..." in world.written.getvalue()
+
+    run(work)
+
+
+@pytest.mark.parametrize("tag", ["Listen-on", "Loglevel", "logverbose", "Policy-file"])
+def test_a_tag_that_is_read_from_the_files_only_is_kept_and_said_to_do_nothing(
+    run: Run, world: World, tag: str
+) -> None:
+    async def work(live: Live) -> None:
+        live.change(Change(Verb.SET, "general", tag, "x"))
+        assert live.value("General", tag) == "x"
+        assert f"[General]:{tag} has no effect while isakmpd runs: it is read" in world.written.getvalue()
+
+    run(work)
+
+
+def use_keynote(value: str) -> Change:
+    return Change(Verb.SET, "General", "Use-Keynote", value, force=True)
+
+
+QUESTION = Request(("passphrase-sha1-hex:" + 40 * "a",), {"app_domain": "IPsec policy"}, ("false", "true"))
+
+
+def test_policy_checks_are_switched_off_and_on_again(run: Run, world: World) -> None:
+    async def work(live: Live) -> None:
+        for count, (value, accepts) in enumerate((("no", True), ("yes", False)), 1):
+            live.change(use_keynote(value))
+            await advance(SOON)
+            await world.until(count)
+            assert isinstance(live.oracle, AcceptAll) is accepts
+            assert live.oracle.configuration.general.use_keynote is not accepts
+        written = world.written.getvalue()
+        assert (written.count(UNCHECKED), written.count("policy checks are on again")) == (1, 1)
+
+    run(work)
+
+
+def test_policy_checks_cannot_be_switched_on_where_no_policy_was_loaded(run: Run, world: World) -> None:
+    async def work(live: Live) -> None:
+        generation = loaded(text=f"{WHOLE}\n[General]\nUse-Keynote=no\n")
+        live.replace(replace(generation, oracle=AcceptAll(generation.oracle), checked=False))
+        live.change(use_keynote("yes"))
+        await advance(SOON)
+        await world.until(1)
+        assert live.oracle.allows(QUESTION)
+        assert not live.oracle.configuration.general.use_keynote
+        assert "no effect while isakmpd runs: no policy was loaded" in world.written.getvalue()
 
     run(work)

@@ -63,6 +63,12 @@ def test_without_policy_all_is_accepted_and_the_answer_says_that_nobody_was_aske
     assert loaded.oracle.configuration.general.retransmits == 5
 
 
+def test_without_policy_traffic_of_no_connection_is_nobodys_to_allow(sources: Sources) -> None:
+    unchecked = load(replace(sources, check_policy=False))
+    assert not unchecked.oracle.configuration.general.use_keynote
+    assert not unchecked.changed(Configuration()).configuration.general.use_keynote
+
+
 @pytest.mark.parametrize(("value", "checked"), [("yes", True), ("yes please", True), ("no", False), ("", False)])
 def test_use_keynote_that_does_not_start_with_yes_switches_policy_off(
     sources: Sources, value: str, checked: bool

@@ -57,6 +57,7 @@ def test_sigterm_ends_it_and_leaves_neither_fifo_nor_pid_file(isakmpd: Isakmpd) 
     assert stat.S_IMODE(isakmpd.fifo.stat().st_mode) == 0o600
     isakmpd.signal(signal.SIGTERM)
     assert isakmpd.process.wait(2) == 0
+    assert [path.name for path in isakmpd.folder.glob("policy.db*")] == ["policy.db"]
     assert not isakmpd.fifo.exists()
     assert not isakmpd.pid_file.exists()
     log = isakmpd.log()
@@ -110,6 +111,16 @@ def test_a_reload_brings_the_new_files_into_force(isakmpd: Isakmpd) -> None:
     isakmpd.signal(signal.SIGHUP)
     isakmpd.until("generation 2 is in force")
     assert isakmpd.ask("C get [General]:Retransmits") == "4\n"
+
+
+def test_after_reloads_too_the_store_is_left_as_one_file(isakmpd: Isakmpd) -> None:
+    for generation in (2, 3):
+        isakmpd.write(isakmpd.conf, CONF.replace("Retransmits=5", f"Retransmits={generation}"))
+        isakmpd.say("R")
+        isakmpd.until(f"generation {generation} is in force")
+    isakmpd.say("Q")
+    assert isakmpd.wait() == 0
+    assert [path.name for path in isakmpd.folder.glob("policy.db*")] == ["policy.db"]
 
 
 def test_a_reload_of_broken_files_says_every_error_and_keeps_the_old_generation(isakmpd: Isakmpd) -> None:

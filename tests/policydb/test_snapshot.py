@@ -23,7 +23,7 @@ from policydb.rows import decode
 from policydb.schema import APPLICATION_ID, VERSION
 from policydb.snapshot import Snapshot, list_generations, open_snapshot
 from policydb.store import Setting, Source, open_store
-from policydb.storefile import StoreError
+from policydb.storefile import StoreError, fold_log
 from tests.policydb.stores import NOON, assertion, publish, source
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +99,42 @@ def test_a_snapshot_stays_on_its_generation(path: Path) -> None:
     with open_snapshot(path) as snapshot:
         assert snapshot.generation == 2
         assert [each.licensees for each in snapshot.authorized_by("POLICY")] == ["new"]
+
+
+def test_a_writer_of_the_same_process_takes_no_lock_of_a_snapshot(path: Path) -> None:
+    publish(path, source("a", assertion("POLICY", "old")))
+    with open_snapshot(path) as snapshot:
+        publish(path, source("a", assertion("POLICY", "new")))
+        other = f"from policydb.store import open_store; open_store({str(path)!r}).close()"
+        subprocess.run([sys.executable, "-c", other], cwd=ROOT, check=True, timeout=60)
+        assert path.with_name("policy.db-wal").exists()
+        assert [each.licensees for each in snapshot.authorized_by("POLICY")] == ["old"]
+
+
+def test_a_snapshot_that_nobody_has_any_more_lets_go_of_the_file(path: Path) -> None:
+    publish(path, source("a", assertion("POLICY", "k")))
+    snapshot = open_snapshot(path)
+    assert snapshot.bindings() == []
+    connection = snapshot._connection
+    del snapshot
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+def test_when_all_is_closed_the_log_can_be_folded_in(path: Path) -> None:
+    publish(path, source("a", assertion("POLICY", "k")))
+    with open_snapshot(path):
+        fold_log(path)
+        assert path.with_name("policy.db-wal").exists()
+    fold_log(path)
+    assert [each.name for each in path.parent.iterdir()] == ["policy.db"]
+    with open_snapshot(path) as snapshot:
+        assert snapshot.generation == 1
+
+
+def test_folding_the_log_of_no_store_raises_nothing(path: Path) -> None:
+    fold_log(path)
+    assert not path.exists()
 
 
 def test_an_older_generation_can_be_asked_again(path: Path) -> None:
