@@ -18,7 +18,6 @@ from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
 from policydb.rows import decode
-from policydb.schema import Generation, SourceVersion
 from policydb.sealing import seal
 from policydb.storefile import StoreError, connect_read_only, explained, require_generation
 
@@ -228,23 +227,3 @@ def _number(connection: sqlite3.Connection, path: Path, wanted: int | None) -> i
         return int(latest)
     require_generation(connection, path, wanted)
     return wanted
-
-
-def list_generations(path: str | Path) -> tuple[Generation, ...]:
-    """Every generation of the store, oldest first. Raises StoreError."""
-    path = Path(path)
-    with explained(path):
-        connection = connect_read_only(path)
-        try:
-            sources: dict[int, list[SourceVersion]] = {}
-            for number, *source in connection.execute(
-                "SELECT generation, name, kind, digest FROM generation_source JOIN source ON source.id = source"
-                " ORDER BY generation, position"
-            ):
-                sources.setdefault(number, []).append(SourceVersion(*source))
-            return tuple(
-                Generation(number, published, tuple(sources.get(number, ())))
-                for number, published in connection.execute("SELECT number, published FROM generation ORDER BY number")
-            )
-        finally:
-            connection.close()
