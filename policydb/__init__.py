@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from policydb.history import Comparison, SourceChange, compare, list_generations, roll_back
     from policydb.library import Policy, read_policy, with_credentials
+    from policydb.portable import dump_snapshot, load_snapshot
     from policydb.request import DEFAULT_VALUES, Request, RequestError
     from policydb.snapshot import Snapshot, open_snapshot
     from policydb.storefile import StoreError
@@ -57,7 +58,9 @@ __all__ = [
     "check_paths",
     "compare",
     "compile_paths",
+    "dump_snapshot",
     "list_generations",
+    "load_snapshot",
     "open_snapshot",
     "read_policy",
     "roll_back",
@@ -74,6 +77,7 @@ _HOMES = {
     ),
     "history": ("Comparison", "SourceChange", "compare", "list_generations", "roll_back"),
     "library": ("Policy", "read_policy", "with_credentials"),
+    "portable": ("dump_snapshot", "load_snapshot"),
     "request": ("DEFAULT_VALUES", "Request", "RequestError"),
     "snapshot": ("Snapshot", "open_snapshot"),
     "storefile": ("StoreError",),

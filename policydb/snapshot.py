@@ -7,7 +7,7 @@ generation while newer ones are published, for rows are never changed (policydb.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -17,7 +17,7 @@ from policydb.checker import Checker
 from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
-from policydb.rows import decode
+from policydb.rows import Row, decode
 from policydb.sealing import seal
 from policydb.storefile import StoreError, connect_read_only, explained, require_generation
 
@@ -134,12 +134,15 @@ class Snapshot:
         """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
         from grammar.nodes import Binding, Span
 
-        with explained(self._path), self._turn:
-            rows = self._connection.execute(BINDINGS, {"generation": self._generation}).fetchall()
         return [
             (source, Binding(Span(0, 0, line, 1), section, tag, value, Span(0, 0, line, 1), Span(0, 0, line, 1)))
-            for source, line, section, tag, value in rows
+            for source, line, section, tag, value in self.rows(BINDINGS, {"generation": self._generation})
         ]
+
+    def rows(self, query: str, parameters: Mapping[str, int | str]) -> list[Row]:
+        """What a query over the store's tables (policydb.schema) finds; for whoever copies a generation."""
+        with explained(self._path), self._turn:
+            return self._connection.execute(query, parameters).fetchall()
 
     # --- the graph ------------------------------------------------------------------------------------------------
 
