@@ -210,7 +210,7 @@ def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Co
     from policydb.storefile import StoreError
 
     try:
-        compilation = compile_paths(paths, sources.store, now)
+        compilation = compile_paths(paths, sources.store, now, author="isakmpd")
     except StoreError as error:
         raise LoadError([str(error)], compiled) from error
     lines = tuple(

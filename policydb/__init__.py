@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         Step,
         to_json,
     )
+    from policydb.history import Comparison, SourceChange, compare, list_generations, roll_back
     from policydb.library import Policy, read_policy, with_credentials
+    from policydb.portable import dump_snapshot, load_snapshot
     from policydb.request import DEFAULT_VALUES, Request, RequestError
-    from policydb.snapshot import Snapshot, list_generations, open_snapshot
+    from policydb.snapshot import Snapshot, open_snapshot
     from policydb.storefile import StoreError
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "Atom",
     "Change",
     "Checker",
+    "Comparison",
     "Compilation",
     "Decision",
     "Findings",
@@ -49,13 +52,18 @@ __all__ = [
     "Request",
     "RequestError",
     "Snapshot",
+    "SourceChange",
     "Step",
     "StoreError",
     "check_paths",
+    "compare",
     "compile_paths",
+    "dump_snapshot",
     "list_generations",
+    "load_snapshot",
     "open_snapshot",
     "read_policy",
+    "roll_back",
     "to_json",
     "with_credentials",
 ]
@@ -67,9 +75,11 @@ _HOMES = {
         *("AssertionReport", "AssertionStatus", "Atom", "Change", "Decision", "Nearest", "Place", "Step"),
         "to_json",
     ),
+    "history": ("Comparison", "SourceChange", "compare", "list_generations", "roll_back"),
     "library": ("Policy", "read_policy", "with_credentials"),
+    "portable": ("dump_snapshot", "load_snapshot"),
     "request": ("DEFAULT_VALUES", "Request", "RequestError"),
-    "snapshot": ("Snapshot", "list_generations", "open_snapshot"),
+    "snapshot": ("Snapshot", "open_snapshot"),
     "storefile": ("StoreError",),
 }
 

@@ -25,6 +25,7 @@ from policydb.cli_support import (
     default_store,
     names_store,
     octets,
+    of_store,
     read_text,
     show_findings,
     shown,
@@ -138,9 +139,10 @@ def question(ask: Ask) -> Iterator[tuple[Graph, Request]]:
                 "--authorizer NAME says who asks" if not ask.authorizers else "`policydb query --help` shows examples"
             )
             raise Unusable(str(problem), hint) from None
-        except (StoreError, ShapeError) as problem:
-            hint = "--policy FILE asks a policy file without a store"
-            raise Unusable(str(problem), hint) from None
+        except StoreError as problem:
+            raise of_store(problem, "--policy FILE asks a policy file without a store") from None
+        except ShapeError as problem:
+            raise Unusable(str(problem), "compile again") from None
 
 
 def _authorizers(typed: Iterable[str]) -> tuple[str, ...]:

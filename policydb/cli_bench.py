@@ -15,7 +15,7 @@ from statistics import median
 import click
 
 from policydb.bench import BenchError, Row, Step, measure, measure_change, measure_question, measure_store, of_c_library
-from policydb.cli_support import NO, YES, Ask, Unusable, default_store, octets, unreadable
+from policydb.cli_support import NO, YES, Ask, Unusable, default_store, octets, of_store, unreadable
 from policydb.request import Request, RequestError
 from policydb.scenarios import SCENARIOS
 from policydb.storefile import StoreError
@@ -60,7 +60,9 @@ def question(ask: Ask, rounds: int, form: str) -> int:
                 found = list(measure_store(store, request, time.process_time, rounds))
         except OSError as problem:
             raise unreadable(str(problem.filename), problem) from None
-        except (BenchError, StoreError, RequestError) as problem:
+        except StoreError as problem:
+            raise of_store(problem) from None
+        except (BenchError, RequestError) as problem:
             raise Unusable(str(problem)) from None
     if form == "json":
         click.echo(json.dumps([asdict(each) for each in found]))

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from grammar.errors import Diagnostic, Severity
-from policydb.cli_support import BAD, YES, Unusable, show_findings
+from policydb.cli_support import BAD, YES, of_store, show_findings, who
 from policydb.compiler import Compilation, check_paths, compile_paths
-from policydb.snapshot import list_generations
+from policydb.history import list_generations
 from policydb.storefile import StoreError
 from policydb.watching import Item
 
@@ -24,9 +24,9 @@ _MANY = 1_000
 def publish(paths: Sequence[str], store: str, form: str) -> int:
     """Compile into the store and print what was published, or every error and that nothing was."""
     try:
-        compilation = compile_paths(paths, store, datetime.now(UTC), _progress)
+        compilation = compile_paths(paths, store, datetime.now(UTC), _progress, who())
     except StoreError as problem:
-        raise Unusable(str(problem), "name another store with --store FILE") from None
+        raise of_store(problem) from None
     in_force = _in_force(store) if compilation.generation is None else compilation.generation
     if form == "json":
         told = {

@@ -1,4 +1,4 @@
-"""The commands `log`, `explain --record` and `generations`: what was negotiated and published before.
+"""The commands `log` and `explain --record`: what was negotiated before.
 
 A negotiation comes from the daemon's decision log; asked again, it is the generation of that time that answers.
 """
@@ -15,7 +15,7 @@ from policydb.cli_support import NO, YES, Unusable, shown
 from policydb.decisionlog import DecisionLog, LogError
 from policydb.negotiation import NegotiationRecord, Outcome, Question
 from policydb.request import Request, RequestError
-from policydb.snapshot import Snapshot, list_generations, open_snapshot
+from policydb.snapshot import Snapshot, open_snapshot
 from policydb.storefile import StoreError
 
 _HINT = "the daemon writes decisions.db into its state directory; name it with --log FILE"
@@ -65,32 +65,6 @@ def explain(number: int, path: str, store: str, form: str) -> int:
         record = replace(record, questions=questions)
     _print(record, form)
     return YES if record.outcome is Outcome.ACCEPTED else NO
-
-
-def generations(store: str, form: str) -> int:
-    """Print every generation of the store, oldest first."""
-    try:
-        listed = list_generations(store)
-    except StoreError as problem:
-        raise Unusable(str(problem), "name another store with --store FILE") from None
-    newest = listed[-1].number if listed else None
-    if form == "json":
-        told = [
-            {
-                "generation": each.number,
-                "published": each.published,
-                "in_force": each.number == newest,
-                "sources": [{"name": one.name, "kind": one.kind, "digest": one.digest} for one in each.sources],
-            }
-            for each in listed
-        ]
-        click.echo(json.dumps(told, indent=2))
-        return YES
-    for each in listed:
-        mark = "in force" if each.number == newest else ""
-        names = ", ".join(one.name for one in each.sources)
-        click.echo(f"{each.number:>6}  {each.published}  {mark:<8}  {names}")
-    return YES
 
 
 def _asked_again(question: Question, snapshot: Snapshot) -> Question:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from policydb.cli_peer_options import PeerQuestion
-from policydb.cli_support import NO, YES, Unusable, shown
+from policydb.cli_support import NO, YES, Unusable, of_store, shown
 from policydb.connections import Configuration, Identity, IkeTransform, Suite
 from policydb.negotiation import Comparison, Difference
 from policydb.predefined import main_mode_names, suite_names
@@ -34,9 +34,10 @@ def explain_peer(question: PeerQuestion, store: str, form: str) -> int:
             incoming = _incoming(snapshot.configuration, question)
             selection = select(snapshot.configuration, incoming)
             generation = snapshot.generation
-    except (StoreError, ShapeError) as problem:
-        hint = "policydb compile isakmpd.conf makes a store; --store FILE names one"
-        raise Unusable(str(problem), hint) from None
+    except StoreError as problem:
+        raise of_store(problem, "policydb compile isakmpd.conf makes a store; --store FILE names one") from None
+    except ShapeError as problem:
+        raise Unusable(str(problem), "compile again") from None
     if form == "json":
         click.echo(json.dumps({"generation": generation, **_as_json(incoming, selection)}, indent=2))
     else:

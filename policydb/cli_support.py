@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from grammar.errors import Diagnostic
+    from policydb.storefile import StoreError
 
 YES, NO, BAD, UNDECIDED = 0, 1, 2, 3
 """The exit codes (docs/formats.md)."""
@@ -64,6 +65,23 @@ def names_store() -> bool:
 def default_log(given: str | None, store: str | None) -> str:
     """The decision log to read: as given, else $POLICYDB_LOG, else decisions.db beside the store."""
     return given or os.environ.get("POLICYDB_LOG") or str(Path(default_store(store)).with_name("decisions.db"))
+
+
+def of_store(problem: StoreError, hint: str = "name another store with --store FILE") -> Unusable:
+    """What to say of a store that cannot be used; `hint` where the problem brings none along."""
+    return Unusable(problem.message, problem.hint or hint)
+
+
+def who() -> str:
+    """Who runs this, for the list of generations: the login name, behind sudo the one that called it; "" if unknown."""
+    try:
+        import pwd  # not everywhere
+
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return ""
+    caller = os.environ.get("SUDO_USER", "")
+    return caller if name == "root" and caller else name
 
 
 def octets(typed: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -18,8 +18,7 @@ from policydb.checker import Checker
 from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
-from policydb.rows import decode
-from policydb.schema import Generation, SourceVersion
+from policydb.rows import Row, decode
 from policydb.sealing import seal
 from policydb.storefile import StoreError, connect_read_only, explained, require_generation
 
@@ -138,12 +137,15 @@ class Snapshot:
         """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
         from grammar.nodes import Binding, Span
 
-        with explained(self._path), self._turn:
-            rows = self._connection.execute(BINDINGS, {"generation": self._generation}).fetchall()
         return [
             (source, Binding(Span(0, 0, line, 1), section, tag, value, Span(0, 0, line, 1), Span(0, 0, line, 1)))
-            for source, line, section, tag, value in rows
+            for source, line, section, tag, value in self.rows(BINDINGS, {"generation": self._generation})
         ]
+
+    def rows(self, query: str, parameters: Mapping[str, int | str]) -> list[Row]:
+        """What a query over the store's tables (policydb.schema) finds; for whoever copies a generation."""
+        with explained(self._path), self._turn:
+            return self._connection.execute(query, parameters).fetchall()
 
     # --- the graph ------------------------------------------------------------------------------------------------
 
@@ -231,23 +233,3 @@ def _number(connection: sqlite3.Connection, path: Path, wanted: int | None) -> i
         return int(latest)
     require_generation(connection, path, wanted)
     return wanted
-
-
-def list_generations(path: str | Path) -> tuple[Generation, ...]:
-    """Every generation of the store, oldest first. Raises StoreError."""
-    path = Path(path)
-    with explained(path):
-        connection = connect_read_only(path)
-        try:
-            sources: dict[int, list[SourceVersion]] = {}
-            for number, *source in connection.execute(
-                "SELECT generation, name, kind, digest FROM generation_source JOIN source ON source.id = source"
-                " ORDER BY generation, position"
-            ):
-                sources.setdefault(number, []).append(SourceVersion(*source))
-            return tuple(
-                Generation(number, published, tuple(sources.get(number, ())))
-                for number, published in connection.execute("SELECT number, published FROM generation ORDER BY number")
-            )
-        finally:
-            connection.close()

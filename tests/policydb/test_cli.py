@@ -15,7 +15,7 @@ from policydb.cli import commands
 from tests.policydb.command_line import Run
 
 POLICY = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red";\n'
-DEMANDED = {"compile", "check", "lint", "fmt", "query", "explain", "log", "generations"}
+DEMANDED = {"compile", "check", "lint", "fmt", "query", "explain", "log", "generations", "diff", "rollback"}
 
 
 def in_process(project: Path, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -97,11 +97,13 @@ def test_completion_scripts_are_printed(tmp_path: Path, project: Path, shell: st
 HEAVY = {"lark", "pyroute2", "sqlite_utils", "cryptography", "tabulate", "daemon"}
 
 
-@pytest.mark.parametrize("command", ["query", "explain", "log", "generations"])
+@pytest.mark.parametrize("command", ["query", "explain", "log", "generations", "diff"])
 def test_asking_a_store_loads_nothing_heavy(policydb: Run, tmp_path: Path, project: Path, command: str) -> None:
     Path("p.policy").write_text(POLICY)
     assert policydb("compile", "p.policy")[0] == 0
-    question = ("--authorizer", "alice", "--attribute", "colour=red") if command in {"query", "explain"} else ()
+    question = {"diff": ("1",), "log": (), "generations": ()}.get(
+        command, ("--authorizer", "alice", "--attribute", "colour=red")
+    )
     if command == "log":
         from policydb.decisionlog import DecisionLog
 

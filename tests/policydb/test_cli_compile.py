@@ -1,4 +1,4 @@
-"""`compile`, `check` and `generations`: one generation or none, every finding shown, nothing written by a check."""
+"""`compile` and `check`: one generation or none, every finding shown, nothing written by a check."""
 
 from __future__ import annotations
 
@@ -141,23 +141,6 @@ def test_check_as_json(policydb: Run) -> None:
 def test_a_missing_file_is_said_in_one_line_and_a_hint(policydb: Run) -> None:
     _, _, err = policydb("check", "god.policy")
     assert err == ("god.policy:1:1: error[PD001]: there is no such file\n    hint: did you mean good.policy?\n")
-
-
-def test_generations_are_listed(policydb: Run) -> None:
-    policydb("compile", "good.policy")
-    policydb("compile", "good.policy", "doubtful.policy")
-    code, out, _ = policydb("generations")
-    assert code == 0
-    first, second = out.splitlines()
-    assert first.split()[0] == "1"
-    assert "in force" not in first
-    assert second.split()[0] == "2"
-    assert "in force" in second
-    assert second.endswith("good.policy, doubtful.policy")
-    told = json.loads(policydb("generations", "--format", "json")[1])
-    assert [(each["generation"], each["in_force"]) for each in told] == [(1, False), (2, True)]
-    assert [each["name"] for each in told[1]["sources"]] == ["good.policy", "doubtful.policy"]
-    assert policydb("generations", "--store", "nix.db")[0] == 2
 
 
 def test_store_policy_and_credentials_count_together(policydb: Run) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from grammar.errors import Severity, render
 from policydb.compiler import STAGES, Compilation, check_paths, compile_paths
+from policydb.history import list_generations
 from policydb.request import Request
 from policydb.schema import Generation
-from policydb.snapshot import list_generations, open_snapshot
+from policydb.snapshot import open_snapshot
 from policydb.storefile import StoreError
 from policydb.watching import Item
 from tests.policydb.confs import WHOLE, altered

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from policydb import schema
+from policydb.history import list_generations
 from policydb.request import Request
-from policydb.snapshot import list_generations, open_snapshot
+from policydb.snapshot import open_snapshot
 from policydb.store import open_store
 from policydb.storefile import StoreError
 from policydb.stretches import stretches_of

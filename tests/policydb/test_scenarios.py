@@ -13,8 +13,8 @@ from policydb.bench import Row, measure, measure_change, of_c_library, repeat
 from policydb.checker import Checker
 from policydb.cli_bench import figures
 from policydb.explain import explain
+from policydb.history import list_generations
 from policydb.scenarios import SCENARIOS
-from policydb.snapshot import list_generations
 from tests.policydb.command_line import Run
 
 ASSERTIONS = {"flat": 20, "miss": 20, "flat1": 1, "creds3": 20, "chain": 20, "kofn": 1}

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from policydb import snapshot as reader
 from policydb.graph import CompiledAssertion, Graph, Principals
+from policydb.history import list_generations
 from policydb.memory import MemoryGraph
 from policydb.request import Request
 from policydb.rows import decode
 from policydb.schema import APPLICATION_ID, VERSION
-from policydb.snapshot import Snapshot, list_generations, open_snapshot
+from policydb.snapshot import Snapshot, open_snapshot
 from policydb.store import Setting, Source, open_store
 from policydb.storefile import StoreError, fold_log
 from tests.policydb.stores import NOON, assertion, publish, source

@@ -19,8 +19,9 @@ import pytest
 
 from policydb import schema, store
 from policydb.graph import CompiledAssertion
+from policydb.history import list_generations
 from policydb.schema import Generation
-from policydb.snapshot import list_generations, open_snapshot
+from policydb.snapshot import open_snapshot
 from policydb.store import Publication, Setting, Source, open_store
 from policydb.storefile import StoreError
 from policydb.stretches import stretches_of
