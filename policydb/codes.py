@@ -17,6 +17,7 @@ MEANINGS: Mapping[str, str] = {
     "CF110": "warning: a connection answers to the same peer and identities as an earlier one, which is taken",
     "CF111": "warning: a connection never answers, for [Phase 1] does not lead to its peer",
     "CF112": "warning: a connection is to be started and its peer has no Address, or only transforms with ANY",
+    "CF113": "warning: the Retransmit- tags of a peer repeat a message for longer than Exchange-max-time",
     "CF201": "a reference to a section that does not exist",
     "CF202": "a tag is missing that its section needs",
     "CF203": "a value that its tag does not allow",

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
-from policydb.connections import Address, Configuration, Connection, General, Identity, IkeTransform, Peer, Suite
+from policydb.connections import Address, Backoff, Configuration, Connection, General, Identity, IkeTransform, Peer, Suite
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.modeconfig import check_mode_config
 from policydb.predefined import main_mode_names, suite_names
@@ -35,6 +35,9 @@ from policydb.vocabulary import (
     WEAK_SIGNATURES,
     Kind,
 )
+
+LEAST_FRAGMENT = 576
+"""The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
 
 _LOG_LEVEL = re.compile(r"(?:A|10|[0-9])=[0-9]{1,2}")  # isakmpd(8), -D
 
@@ -105,11 +108,13 @@ class _Resolver:
         self._ike_transforms: dict[str, IkeTransform | None] = {}
         self._quick_modes: dict[str, tuple[Suite, ...]] = {}
         self._suites: dict[str, Suite | None] = {}
+        self._backoff: Backoff | None = None
 
     def configuration(self) -> Configuration:
         """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
         keynote = self._book.open("KeyNote", Kind.KEYNOTE)
         general = self._general(self._book.open("General", Kind.GENERAL), keynote)
+        self._backoff = general.backoff
         self._book.open("X509-certificates", Kind.X509)
         by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
@@ -139,7 +144,6 @@ class _Resolver:
     def _general(self, section: Section, keynote: Section) -> General:
         for tag in ("Default-phase-1-lifetime", "Default-phase-2-lifetime"):
             section.interval(tag)
-        section.number("DPD-check-interval", 0)
         for member in section.members("Default-phase-2-suites"):
             self._suite(section, "Default-phase-2-suites", member)
         default = General()
@@ -147,6 +151,9 @@ class _Resolver:
             check_interval=section.number("Check-interval", default.check_interval, least=1),
             exchange_max_time=section.number("Exchange-max-time", default.exchange_max_time, least=1),
             retransmits=section.number("Retransmits", default.retransmits, most=100),
+            backoff=_backoff(section, None),
+            dpd_check_interval=section.number("DPD-check-interval", default.dpd_check_interval),
+            fragment_size=self._fragment_size(section, default.fragment_size),
             nat_t_keepalive=section.number("NAT-T-Keepalive", default.nat_t_keepalive, least=1),
             use_keynote=section.text("Use-Keynote", "yes").startswith("yes"),
             delete_sas=not section.text("Delete-SAs", "yes").startswith("no"),
@@ -156,6 +163,13 @@ class _Resolver:
             policy_file=section.text("Policy-file", default.policy_file),
             accept_weak_signatures=keynote.word("Accept-weak-signatures", WEAK_SIGNATURES, default="no") == "yes",
         )
+
+    @staticmethod
+    def _fragment_size(section: Section, default: int) -> int:
+        size = section.number("Fragment-size", default, most=65507)
+        if 0 < size < LEAST_FRAGMENT:
+            section.error("CF205", f"Fragment-size is 0 or {LEAST_FRAGMENT} at least", section.get("Fragment-size"))
+        return size
 
     def _phase_1(self, section: Section) -> tuple[dict[Address, str], str | None]:
         """[Phase 1]: which peer is expected at which address, and who anywhere else."""
@@ -217,6 +231,7 @@ class _Resolver:
             remote_identity=self._identity(section, "Remote-ID", Kind.PHASE_1_ID),
             secret=secret_reference(section.name) if section.get("Authentication") else None,
             flags=section.flags("Flags", PEER_FLAGS),
+            backoff=_backoff(section, self._backoff),
         )
         self._doubts(section, peer)
         return peer if is_peer and exchange and transforms else None
@@ -344,6 +359,19 @@ class _Resolver:
             read = phase_1_identity if kind is Kind.PHASE_1_ID else ipsec_identity
             self._identities[key] = read(inner)
         return self._identities[key]
+
+
+def _backoff(section: Section, inherited: Backoff | None) -> Backoff | None:
+    """The Retransmit- tags of [General] or of a peer; what a peer leaves out is as in [General]."""
+    if not any(section.get(f"Retransmit-{each}") for each in ("tries", "timeout", "base", "limit")):
+        return inherited
+    default = inherited or Backoff()
+    return Backoff(
+        tries=section.number("Retransmit-tries", default.tries, most=100),
+        timeout=section.decimal("Retransmit-timeout", default.timeout, least=0.1, most=60.0),
+        base=section.decimal("Retransmit-base", default.base, least=1.0, most=10.0),
+        limit=section.decimal("Retransmit-limit", default.limit, least=0.0, most=3600.0),
+    )
 
 
 def _log_levels(section: Section) -> Iterator[str]:

@@ -118,10 +118,34 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Backoff:
+    """The Retransmit- tags: `tries` repetitions of a message, the first one `timeout` seconds after it.
+
+    Every further one waits `base` times as long as the one before, `limit` seconds at most; 0: without limit.
+    """
+
+    tries: int = 5
+    timeout: float = 4.0
+    base: float = 1.8
+    limit: float = 0.0
+
+    def wait(self, sends: int) -> float:
+        """Seconds until a message that was sent so often (1, 2, ...) is sent again, or given up."""
+        wait = self.timeout * self.base ** (sends - 1)
+        return min(wait, self.limit) if self.limit else wait
+
+    @property
+    def span(self) -> float:
+        """Seconds from the first send of a message until it is given up."""
+        return sum(map(self.wait, range(1, self.tries + 2)))
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """An ISAKMP-peer section with all it refers to. `address` None: can only answer.
 
     `secret` names where the pre-shared key is kept (the key never enters the store), None where there is none.
+    `backoff` None: messages are repeated as isakmpd does.
     """
 
     name: str
@@ -134,6 +158,7 @@ class Peer:
     remote_identity: Identity | None = None
     secret: str | None = None
     flags: frozenset[str] = frozenset()
+    backoff: Backoff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +178,18 @@ class Connection:
 class General:
     """[General] as the daemon needs it; times in seconds.
 
+    `backoff` is for peers that no section describes any more. `dpd_check_interval` 0: no probes. `fragment_size`: the
+    longest IKE datagram in octets where the peer takes fragments; 0: none are sent or taken.
+
     `accept_weak_signatures` is of [KeyNote], and ours: credentials signed with MD5 or SHA-1 count.
     """
 
     check_interval: int = 60
     exchange_max_time: int = 120
     retransmits: int = 3
+    backoff: Backoff | None = None
+    dpd_check_interval: int = 0
+    fragment_size: int = 1280
     nat_t_keepalive: int = 20
     use_keynote: bool = True
     delete_sas: bool = True

@@ -18,6 +18,7 @@ from policydb.predefined import built_in_sections, predefined_section
 from policydb.vocabulary import FIXED, Kind, Word, Words
 
 _INTEGER = re.compile(r"-?\d+")
+_DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _OFFER = re.compile(r"(\d+)(?:\s*,\s*(\d+)\s*:\s*(\d+))?")
 _LARGEST = 2**32 - 1
 
@@ -213,6 +214,20 @@ class Section:
             self.warn("CF103", f"{tag}={value.text} is read as {number}", value, "numbers have no units here")
         if not least <= number <= most:
             self.error("CF205", f"{tag} lies between {least} and {most}, and {number} does not", value)
+            return default
+        return number
+
+    def decimal(self, tag: str, default: float, least: float, most: float) -> float:
+        """A decimal number that may have a fraction, as in 0.5."""
+        value = self.get(tag)
+        if value is None:
+            return default
+        if not _DECIMAL.fullmatch(value.text):
+            self.error("CF205", f"{tag} is a number, and {value.text!r} is none", value, "write it as 4 or 0.5")
+            return default
+        number = float(value.text)
+        if not least <= number <= most:
+            self.error("CF205", f"{tag} lies between {least:g} and {most:g}, and {value.text} does not", value)
             return default
         return number
 

@@ -28,7 +28,11 @@ def doubts(configuration: Configuration) -> Iterator[Doubt]:
     told: set[tuple[str, str]] = set()
     for each in configuration.connections.values():
         peer = configuration.peers[each.peer]
-        for found in (*_unreached(configuration, each, peer), *_not_startable(each, peer)):
+        for found in (
+            *_unreached(configuration, each, peer),
+            *_not_startable(each, peer),
+            *_impatient(configuration, peer),
+        ):
             if (found.code, found.section) not in told:
                 told.add((found.code, found.section))
                 yield found
@@ -75,6 +79,14 @@ def _not_startable(connection: Connection, peer: Peer) -> Iterator[Doubt]:
     if all(map(_is_wild, peer.transforms)):
         message = f"[{connection.name}] is to be started, and every transform of [{peer.name}] has ANY"
         yield Doubt("CF112", peer.name, message, "ANY is for responders: add a transform that says what to offer")
+
+
+def _impatient(configuration: Configuration, peer: Peer) -> Iterator[Doubt]:
+    """A peer whose messages are repeated for longer than an exchange lasts."""
+    last = configuration.general.exchange_max_time
+    if peer.backoff is not None and peer.backoff.span > last:
+        message = f"a message to [{peer.name}] is repeated for {peer.backoff.span:.0f} s, and Exchange-max-time is {last}"
+        yield Doubt("CF113", peer.name, message, "lower Retransmit-limit or Retransmit-tries, or raise Exchange-max-time")
 
 
 def _is_wild(transform: IkeTransform) -> bool:

@@ -43,19 +43,23 @@ FIXED = {
 MODE_CONFIG_NAME = re.compile(r"(?:ipv4|ipv6|fqdn|ufqdn|asn1_dn)/", re.IGNORECASE)
 """How the names of IKECFG-ID sections begin."""
 
+_RETRANSMIT_TAGS = "Retransmit-tries Retransmit-timeout Retransmit-base Retransmit-limit"
 _IDENTITY_TAGS = "ID-type Address Network Netmask Name Protocol Port"
 
 _TAGS = {
     Kind.GENERAL: (
         "Acquire-Only Check-interval Default-phase-1-ID Default-phase-1-lifetime Default-phase-2-lifetime "
-        "Default-phase-2-suites Delete-SAs DPD-check-interval Exchange-max-time Listen-on Loglevel Logverbose "
-        "NAT-T-Keepalive Policy-file Pubkey-directory Renegotiate-on-HUP Retransmits Shared-SADB Use-Keynote"
+        "Default-phase-2-suites Delete-SAs DPD-check-interval Exchange-max-time Fragment-size Listen-on Loglevel Logverbose "
+        "NAT-T-Keepalive Policy-file Pubkey-directory Renegotiate-on-HUP Retransmits Shared-SADB Use-Keynote "
+        f"{_RETRANSMIT_TAGS}"
     ),
     Kind.PHASE_1: "Default",
     Kind.PHASE_2: "Connections Passive-connections",
     Kind.KEYNOTE: "Accept-weak-signatures Credential-directory",
     Kind.X509: ("Accept-self-signed CA-directory Cert-directory CRL-directory Private-key Private-key-directory"),
-    Kind.PEER: ("Phase Transport Address Local-address Port Configuration Authentication ID Remote-ID Flags"),
+    Kind.PEER: (
+        f"Phase Transport Address Local-address Port Configuration Authentication ID Remote-ID Flags {_RETRANSMIT_TAGS}"
+    ),
     Kind.PHASE_1_ID: _IDENTITY_TAGS,
     Kind.IKE_CONFIGURATION: "DOI EXCHANGE_TYPE Transforms",
     Kind.IKE_TRANSFORM: (

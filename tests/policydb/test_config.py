@@ -12,6 +12,7 @@ from grammar.errors import Severity
 from policydb.codes import MEANINGS
 from policydb.config import Resolved, check_keys, is_kept, resolve
 from policydb.connections import (
+    Backoff,
     Connection,
     General,
     Identity,
@@ -99,6 +100,30 @@ def test_a_section_in_two_parts_is_one() -> None:
     assert read(with_lines("[East]", "Port=5500")).peers["east"].port == 5500
 
 
+LOSSY = ("Retransmit-tries=15", "Retransmit-timeout=0.5", "Retransmit-base=1.5", "Retransmit-limit=4")
+
+
+def test_a_peer_takes_over_what_general_says_about_lossy_links_tag_by_tag() -> None:
+    assert read(with_lines()).peers["east"].backoff is None
+    assert read(with_lines("[General]", *LOSSY)).peers["east"].backoff == Backoff(15, 0.5, 1.5, 4.0)
+    text = with_lines("[General]", *LOSSY, "[east]", "Retransmit-tries=3")
+    assert read(text).peers["east"].backoff == Backoff(3, 0.5, 1.5, 4.0)
+    assert read(with_lines("[east]", "Retransmit-base=2")).peers["east"].backoff == Backoff(5, 4.0, 2.0, 0.0)
+
+
+def test_sixteen_sends_over_fifty_seconds_can_be_said() -> None:
+    backoff = read(with_lines("[east]", *LOSSY)).peers["east"].backoff
+    assert backoff is not None
+    waits = [backoff.wait(sends) for sends in range(1, 17)]
+    assert waits[:7] == [0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 4.0]
+    assert backoff.span == sum(waits)
+    assert 50 < backoff.span < 51
+
+
+def test_the_defaults_are_strongswans_165_seconds() -> None:
+    assert round(Backoff().span) == 165
+
+
 # --- [General] ----------------------------------------------------------------------------------------------------
 
 
@@ -121,7 +146,11 @@ def test_a_section_in_two_parts_is_one() -> None:
         ("Listen-on=192.0.2.7,eth0", General(listen_on=("192.0.2.7", "eth0"))),
         ("Policy-file=/etc/my.policy", General(policy_file="/etc/my.policy")),
         ("Acquire-Only=", General()),
-        ("DPD-check-interval=5", General()),
+        ("DPD-check-interval=5", General(dpd_check_interval=5)),
+        ("Fragment-size=0", General(fragment_size=0)),
+        ("Fragment-size=576", General(fragment_size=576)),
+        ("Retransmit-tries=15", General(backoff=Backoff(tries=15))),
+        ("Retransmit-limit=0.25", General(backoff=Backoff(limit=0.25))),
     ],
 )
 def test_general_tags(line: str, expected: General) -> None:
@@ -281,6 +310,12 @@ def test_a_peer_whose_identity_nobody_checks_is_warned_about() -> None:
         ("Network=10.2.0.0", "Network=default", "CF204", "default"),
         ("Retransmits=5", "Retransmits=five", "CF205", "five"),
         ("Retransmits=5", "Retransmits=", "CF205", ""),
+        ("Retransmits=5", "Retransmit-tries=101", "CF205", "101"),
+        ("Retransmits=5", "Retransmit-timeout=0.05", "CF205", "0.05"),
+        ("Retransmits=5", "Retransmit-timeout=1e3", "CF205", "1e3"),
+        ("Retransmits=5", "Retransmit-base=0.9", "CF205", "0.9"),
+        ("Retransmits=5", "Retransmit-limit=-1", "CF205", "-1"),
+        ("Retransmits=5", "Fragment-size=575", "CF205", "575"),
         ("Retransmits=5", "Check-interval=0", "CF205", "0"),
         ("[east]\n", "[east]\nPort=65536\n", "CF205", "65536"),
         ("[east]\n", "[east]\nPort=isakpm\n", "CF205", "isakpm"),

@@ -69,3 +69,11 @@ def test_suites_that_are_offered_together_agree_on_the_group() -> None:
     assert shown(text, error) == ("CF210", "quick")
     assert "MODP_2048, none" in error.message
     assert findings(text.replace("Connections=link", "Passive-connections=link")) == []
+
+
+def test_repeating_for_longer_than_an_exchange_lasts_is_told() -> None:
+    text = with_lines("[east]", "Retransmit-tries=5")
+    (warning,) = findings(text, Severity.WARNING)
+    assert shown(text, warning) == ("CF113", "east")
+    assert "165 s" in warning.message
+    assert findings(with_lines("[east]", "Retransmit-tries=4"), Severity.WARNING) == []
