@@ -31,6 +31,14 @@ from daemon.ike.sa import IsakmpSa
 from policydb.negotiation import Reason
 
 
+_COPIES = 3
+"""Whoever repeats its message has not got our last one, which nothing else brings: it goes out this often at once.
+
+Yet never more octets than were received, or a replayed message would be an amplifier. In effect this concerns message 3
+of quick mode, which is a third of message 2 (docs/decisions/0008-lossy-links.md).
+"""
+
+
 def receive(core: Core, datagram: Datagram) -> None:
     """Give a datagram to the exchange that it belongs to, or begin one. Raises ProtocolError, NegotiationFailed."""
     header = datagram.header
@@ -122,7 +130,8 @@ def _answered(core: Core, isakmp: IsakmpSa, message_id: int, datagram: Datagram)
     answer = isakmp.answered.answer(message_id, datagram.fingerprint)
     if answer is None:
         return False
-    core.transmit(answer)
+    for _ in range(min(_COPIES, max(1, len(datagram.data) // len(answer.data)))):
+        core.transmit(answer)
     return True
 
 
