@@ -41,6 +41,8 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
         since=core.now,
         version=state.version,
         nat=state.nat,
+        vendors=state.vendors,
+        fragment_size=exchange.fragment_size,
         flags=SaFlag.READY,
         soft_at=core.now + seconds * soft_share(core.tools.surroundings.random),
         hard_at=core.now + seconds,

@@ -9,6 +9,7 @@ from daemon.ike.errors import ProtocolError
 from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
 from daemon.ike.exchange import Sent, Tools
 from daemon.ike.exchange_table import ExchangeTable
+from daemon.ike.fragments import FragmentStore, split
 from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
 from daemon.ike.registries import Protocol
 from daemon.ike.sa import SaTable
@@ -37,6 +38,7 @@ class Core:
         self.timers = Timers()
         self.sas = SaTable()
         self.exchanges = ExchangeTable()
+        self.fragments = FragmentStore()
         self.awaited: dict[int, Awaited] = {}
         self.contacted: set[str] = set()
         self.stopped: set[str] = set()
@@ -111,7 +113,8 @@ class Core:
 
     def transmit(self, sent: Sent, *, priority: bool = False) -> None:
         """Put a message of ours on the wire; a repetition is not captured again."""
-        self.emit(Send(sent.path, sent.data, priority))
+        for datagram in split(sent.data, sent.fragment_size, encapsulated=sent.path.encapsulated):
+            self.emit(Send(sent.path, datagram, priority))
         if self.settings.capture and sent.transmissions == 0:
             self.emit(Captured(sent.path, sent.message.encode(), outbound=True))
 

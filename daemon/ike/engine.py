@@ -145,6 +145,8 @@ class Engine:
                 time_out(core, key.owner)
             case TimerKind.CHECK:
                 lifecycle.check(core)
+            case TimerKind.FRAGMENTS:
+                reception.expire_fragments(core)
             case _:
                 sa = core.sas.by_number(key.owner)
                 if sa is not None:

@@ -56,6 +56,7 @@ from daemon.ike.removal import abandon
 from daemon.ike.retransmission import retransmission_wait
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
+from daemon.ike.vendor import Vendor
 from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
 from policydb.negotiation import Reason
@@ -150,6 +151,7 @@ def _quick_exchange(core: Core, isakmp: IsakmpSa, role: Role, message_id: int, s
         state=state,
         message_id=message_id,
         cipher=keys.phase2_cipher(isakmp.keys, isakmp.cipher.iv, message_id),
+        fragment_size=isakmp.fragment_size,
     )
 
 
@@ -159,7 +161,7 @@ def _quick_exchange(core: Core, isakmp: IsakmpSa, role: Role, message_id: int, s
 def proceed(core: Core, exchange: AnyExchange) -> None:
     """Go as far as we can without the peer or the kernel. Raises before anything has changed."""
     if exchange.our_turn and exchange.need is None:
-        exchange = advance(_acquainted(core, exchange), core.tools)
+        exchange = advance(_prepared(core, exchange), core.tools)
     _adopt(core, exchange)
     core.timers.cancel(TimerKey(TimerKind.RETRANSMIT, exchange.number))
     if exchange.sent is not None:
@@ -170,12 +172,19 @@ def proceed(core: Core, exchange: AnyExchange) -> None:
         _complete(core, exchange)
 
 
-def _acquainted(core: Core, exchange: AnyExchange) -> AnyExchange:
-    """A phase 1 that began before we met the peer, and goes on after: INITIAL-CONTACT would no longer be true."""
+def _prepared(core: Core, exchange: AnyExchange) -> AnyExchange:
+    """A phase 1 with what has come to be known since it began.
+
+    INITIAL-CONTACT is no longer true where another phase 1 has met the peer meanwhile, and long messages may be sent in
+    fragments once the peer has said that it takes them.
+    """
     state = exchange.state
-    if isinstance(state, MainMode) and state.first_contact and exchange.path.remote.address in core.contacted:
-        return replace(exchange, state=replace(state, first_contact=False))
-    return exchange
+    if not isinstance(state, Phase1):
+        return exchange
+    first_contact = state.first_contact and exchange.path.remote.address not in core.contacted
+    general = exchange.oracle.configuration.general
+    size = general.fragment_size if Vendor.FRAGMENTATION in state.vendors else 0
+    return replace(exchange, fragment_size=size, state=replace(state, first_contact=first_contact))
 
 
 def proceed_or_fail(core: Core, exchange: AnyExchange) -> None:

@@ -16,6 +16,7 @@ class TimerKind(StrEnum):
     HARD_EXPIRY = "hard-expiry"
     KEEPALIVE = "nat-t-keepalive"
     CHECK = "connection-checker"
+    FRAGMENTS = "fragments"
 
 
 @dataclass(frozen=True, slots=True)

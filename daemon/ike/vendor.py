@@ -35,15 +35,17 @@ def recognised(bodies: Iterable[bytes]) -> frozenset[Vendor]:
     return frozenset(found)
 
 
-def announced(nat_traversal: bool) -> tuple[Vendor, ...]:
+def announced(nat_traversal: bool, fragmentation: bool) -> tuple[Vendor, ...]:
     """What we send in message 1."""
-    return (*(NAT_T if nat_traversal else ()), Vendor.DPD)
+    return (*(NAT_T if nat_traversal else ()), Vendor.DPD, *((Vendor.FRAGMENTATION,) if fragmentation else ()))
 
 
-def answered(nat_traversal: bool, theirs: frozenset[Vendor]) -> tuple[Vendor, ...]:
+def answered(nat_traversal: bool, fragmentation: bool, theirs: frozenset[Vendor]) -> tuple[Vendor, ...]:
     """What we send in message 2: only what the peer can do as well, and of NAT traversal one version.
 
     So message 2 is never longer than message 1, and a forged message 1 buys nobody an amplified answer.
     """
-    traversal = [each for each in NAT_T if nat_traversal and each in theirs]
-    return (*traversal[:1], *((Vendor.DPD,) if Vendor.DPD in theirs else ()))
+    ours = announced(nat_traversal, fragmentation)
+    traversal = [each for each in NAT_T if each in ours and each in theirs]
+    others = [each for each in ours if each not in NAT_T and each in theirs]
+    return *traversal[:1], *others

@@ -42,7 +42,7 @@ from tests.daemon.ike.network import (
     suite,
 )
 
-NOTHING = {"exchanges": 0, "half-open": 0, "tokens": 0, "phase 1": 0, "phase 2": 0}
+NOTHING = {"exchanges": 0, "half-open": 0, "tokens": 0, "fragments": 0, "phase 1": 0, "phase 2": 0}
 
 
 def initiating(**options: object) -> Pair:
@@ -69,6 +69,7 @@ def test_nine_messages_make_a_tunnel_that_both_kernels_agree_on() -> None:
         assert node.census() == {
             "exchanges": 0,
             "half-open": 0,
+            "fragments": 0,
             "tokens": 0,
             "phase 1": 1,
             "phase 2": 1,
