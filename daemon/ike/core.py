@@ -23,10 +23,14 @@ _COMPLAINTS_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """What a token stands for: an exchange, and the protocol of an SPI (None: the installation of its SAs)."""
+    """What a token stands for: an SPI of a protocol for an exchange, or (None) the installation of its SAs.
 
-    exchange: int
+    `last_use`: the owner is an ISAKMP SA, and the kernel was asked when its peer's SAs were last used.
+    """
+
+    owner: int
     protocol: Protocol | None = None
+    last_use: bool = False
 
 
 class Core:
@@ -142,6 +146,10 @@ class Core:
         """Take an exchange out with everything that belongs to it: timers, tokens, its place in the table."""
         for kind in (TimerKind.RETRANSMIT, TimerKind.EXCHANGE_END):
             self.timers.cancel(TimerKey(kind, number))
-        for token in [token for token, each in self.awaited.items() if each.exchange == number]:
-            del self.awaited[token]
+        self.drop_tokens(number)
         self.exchanges.remove(number)
+
+    def drop_tokens(self, owner: int) -> None:
+        """Take no more answers for an exchange or SA."""
+        for token in [token for token, each in self.awaited.items() if each.owner == owner]:
+            del self.awaited[token]

@@ -3,8 +3,8 @@
     header (next payload 132) | 0 | 0 | length (2) | id (2) | number (1) | flags (1) | part of the message
 
 Numbers count from 1, flag 1 marks the last part; the parts together are a whole message with a header of its own. There
-is no RFC. Everybody but us gives all messages the same id, so a set of parts is known by address and cookies, and a part
-that contradicts the set begins it anew: what is mixed up all the same fails like any damaged message and is repeated.
+is no RFC. Everybody but us gives all messages the same id, so a set of parts is known by address and cookies, and a
+part that contradicts the set begins it anew: what is mixed up all the same fails like any damaged message.
 
 Whose cookies are unknown gets nothing kept (reception asks). What is kept is bounded for each message, address and in
 all; the oldest set goes first, and each after a time.

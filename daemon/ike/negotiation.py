@@ -261,11 +261,10 @@ def _ask(core: Core, exchange: QuickExchange, need: Need) -> None:
     core.emit(InstallSas(token, following.state.sas))
 
 
-def take_result(core: Core, token: int, outcome: Outcome) -> None:
+def take_result(core: Core, awaited: Awaited, token: int, outcome: Outcome) -> None:
     """The kernel's answer. One for an exchange that has ended meanwhile is dropped."""
-    awaited = core.awaited.pop(token, None)
-    exchange = core.exchanges.get(awaited.exchange) if awaited else None
-    if awaited is None or exchange is None:
+    exchange = core.exchanges.get(awaited.owner)
+    if exchange is None:
         return
     match outcome:
         case KernelFailed(text):

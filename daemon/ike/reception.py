@@ -32,12 +32,11 @@ from daemon.ike.sa import IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
 from policydb.negotiation import Reason
 
-
 _COPIES = 2
 """Whoever repeats its message has not got our last one, which no timer repeats: it goes out so often at once.
 
-So a round trip that ends an exchange fails far less often on a lossy link (docs/decisions/0008-lossy-links.md). The peer
-is authenticated and the copies go where it is, so a replayed message hurts nobody else.
+So a round trip that ends an exchange fails far less often on a lossy link (docs/decisions/0008-lossy-links.md). The
+peer is authenticated and the copies go where it is, so a replayed message hurts nobody else.
 """
 
 

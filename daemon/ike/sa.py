@@ -65,6 +65,19 @@ class Answered:
         return known[1] if known and known[0] == digest else None
 
 
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """Dead peer detection: `sequence` is the number of our probes of this round, of which `probes` were sent.
+
+    `asked` is the number of the peer's last probe, None before the first, `asked_times` how often that came.
+    """
+
+    sequence: int = 0
+    probes: int = 0
+    asked: int | None = None
+    asked_times: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class IsakmpSa:
     """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section.
@@ -94,6 +107,7 @@ class IsakmpSa:
     nat: NatFound | None = None
     vendors: frozenset[Vendor] = frozenset()
     fragment_size: int = 0
+    dpd: Probing = Probing()
     flags: SaFlag = SaFlag.NONE
     soft_at: float | None = None
     hard_at: float | None = None

@@ -15,6 +15,7 @@ class TimerKind(StrEnum):
     SOFT_EXPIRY = "soft-expiry"
     HARD_EXPIRY = "hard-expiry"
     KEEPALIVE = "nat-t-keepalive"
+    DPD = "dead-peer-detection"
     CHECK = "connection-checker"
     FRAGMENTS = "fragments"
 

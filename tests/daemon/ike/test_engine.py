@@ -543,7 +543,7 @@ def check_books(pair: Pair) -> None:
         assert set(node.kernel) <= held
         owners = {each.number for each in (*core.exchanges, *core.sas.isakmp, *core.sas.ipsec)} | {0}
         assert {key.owner for key in core.timers.armed()} <= owners
-        assert {each.exchange for each in core.awaited.values()} <= owners
+        assert {each.owner for each in core.awaited.values()} <= owners
         assert len(core.exchanges._by_key) == len(core.exchanges)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -36,8 +36,8 @@ def message(octets: int, kind: int = 32, seed: int = 1) -> bytes:
     return COOKIES + bytes([8, 0x10, kind, 1]) + b"mid!" + octets.to_bytes(4, "big") + body
 
 
-def parts(data: bytes, limit: int = LIMIT, **kwargs: Any) -> list[Fragment]:
-    return [parse_fragment(read_header(each), each) for each in split(data, limit, **kwargs)]
+def parts(data: bytes, limit: int = LIMIT, encapsulated: bool = False) -> list[Fragment]:
+    return [parse_fragment(read_header(each), each) for each in split(data, limit, encapsulated=encapsulated)]
 
 
 def put(store: FragmentStore, found: list[Fragment], now: float = 0.0) -> list[bytes]:
@@ -149,7 +149,7 @@ def test_a_part_that_contradicts_begins_anew(kept: Fragment, then: Fragment) -> 
     ],
     ids=["next payload", "reserved", "short length", "long length", "number 0", "number 65", "version 2"],
 )
-def test_a_malformed_fragment_is_refused(change: Any) -> None:
+def test_a_malformed_fragment_is_refused(change: Callable[[bytes], bytes]) -> None:
     data = change(split(message(800), LIMIT)[0])
     with pytest.raises(PayloadMalformed):
         parse_fragment(read_header(data), data)
