@@ -39,6 +39,10 @@ class Kernel(Protocol):
         """Remove SAs, and the flows that no other SA needs. Never fails: gone is gone."""
         ...
 
+    async def last_use(self, sas: Iterable[SaKey]) -> float | None:
+        """Seconds since a packet last came in over one of these; None: none did. Raises KernelError."""
+        ...
+
     def close(self) -> None:
         """Let go of the kernel; what is installed stays."""
         ...
@@ -81,6 +85,10 @@ class MemoryKernel:
         for key in sas:
             self._larval.pop(key, None)
             self._sas.pop(key, None)
+
+    async def last_use(self, sas: Iterable[SaKey]) -> float | None:  # noqa: ARG002 - see Kernel
+        """No traffic moves here."""
+        return None
 
     def close(self) -> None:
         """Nothing is held."""

@@ -22,6 +22,8 @@ from daemon.ike.events import (
     InstallSas,
     KernelFailed,
     KeyMaterial,
+    LastUse,
+    LastUsed,
     LogLine,
     Outcome,
     Output,
@@ -221,7 +223,7 @@ class Loop:
                 self._surface.transports.send(output.path, output.data, priority=output.priority)
             case SendKeepalive():
                 self._surface.transports.send_keepalive(output.path)
-            case AllocateSpi() | InstallSas():
+            case AllocateSpi() | InstallSas() | LastUse():
                 outcome = await self._ask_kernel(output)
                 self._turn(f"{outcome}", lambda now: self._core.result(output.token, outcome, now), source)
             case DeleteSas():
@@ -235,11 +237,13 @@ class Loop:
             case KeyMaterial():
                 self._append(output)
 
-    async def _ask_kernel(self, output: AllocateSpi | InstallSas) -> Outcome:
+    async def _ask_kernel(self, output: AllocateSpi | InstallSas | LastUse) -> Outcome:
         try:
             if isinstance(output, AllocateSpi):
                 spi = await self._surface.kernel.allocate_spi(output.protocol, output.local, output.remote)
                 return SpiAllocated(spi)
+            if isinstance(output, LastUse):
+                return LastUsed(await self._surface.kernel.last_use(output.sas))
             await self._surface.kernel.install(output.sas)
         except KernelError as error:
             return KernelFailed(str(error))

@@ -13,7 +13,17 @@ from ipaddress import ip_address
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
-from policydb.connections import Address, Backoff, Configuration, Connection, General, Identity, IkeTransform, Peer, Suite
+from policydb.connections import (
+    Address,
+    Backoff,
+    Configuration,
+    Connection,
+    General,
+    Identity,
+    IkeTransform,
+    Peer,
+    Suite,
+)
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.modeconfig import check_mode_config
 from policydb.predefined import main_mode_names, suite_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daemon.ike import dpd
 from daemon.ike.core import Core
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
@@ -41,6 +42,8 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
         since=core.now,
         version=state.version,
         nat=state.nat,
+        vendors=state.vendors,
+        fragment_size=exchange.fragment_size,
         flags=SaFlag.READY,
         soft_at=core.now + seconds * soft_share(core.tools.surroundings.random),
         hard_at=core.now + seconds,
@@ -52,6 +55,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     core.sas.add(isakmp)
     _arm_lifetime(core, isakmp)
     _attend_to_nat(core, isakmp)
+    dpd.begin(core, isakmp)
     ids = [printed(isakmp.local_id), printed(isakmp.remote_id)]
     initiator, responder = ids if exchange.role is Role.INITIATOR else reversed(ids)
     core.log(

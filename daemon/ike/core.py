@@ -9,6 +9,7 @@ from daemon.ike.errors import ProtocolError
 from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
 from daemon.ike.exchange import Sent, Tools
 from daemon.ike.exchange_table import ExchangeTable
+from daemon.ike.fragments import FragmentStore, split
 from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
 from daemon.ike.registries import Protocol
 from daemon.ike.sa import SaTable
@@ -22,10 +23,14 @@ _COMPLAINTS_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """What a token stands for: an exchange, and the protocol of an SPI (None: the installation of its SAs)."""
+    """What a token stands for: an SPI of a protocol for an exchange, or (None) the installation of its SAs.
 
-    exchange: int
+    `last_use`: the owner is an ISAKMP SA, and the kernel was asked when its peer's SAs were last used.
+    """
+
+    owner: int
     protocol: Protocol | None = None
+    last_use: bool = False
 
 
 class Core:
@@ -37,6 +42,7 @@ class Core:
         self.timers = Timers()
         self.sas = SaTable()
         self.exchanges = ExchangeTable()
+        self.fragments = FragmentStore()
         self.awaited: dict[int, Awaited] = {}
         self.contacted: set[str] = set()
         self.stopped: set[str] = set()
@@ -111,7 +117,8 @@ class Core:
 
     def transmit(self, sent: Sent, *, priority: bool = False) -> None:
         """Put a message of ours on the wire; a repetition is not captured again."""
-        self.emit(Send(sent.path, sent.data, priority))
+        for datagram in split(sent.data, sent.fragment_size, encapsulated=sent.path.encapsulated):
+            self.emit(Send(sent.path, datagram, priority))
         if self.settings.capture and sent.transmissions == 0:
             self.emit(Captured(sent.path, sent.message.encode(), outbound=True))
 
@@ -139,6 +146,10 @@ class Core:
         """Take an exchange out with everything that belongs to it: timers, tokens, its place in the table."""
         for kind in (TimerKind.RETRANSMIT, TimerKind.EXCHANGE_END):
             self.timers.cancel(TimerKey(kind, number))
-        for token in [token for token, each in self.awaited.items() if each.exchange == number]:
-            del self.awaited[token]
+        self.drop_tokens(number)
         self.exchanges.remove(number)
+
+    def drop_tokens(self, owner: int) -> None:
+        """Take no more answers for an exchange or SA."""
+        for token in [token for token, each in self.awaited.items() if each.owner == owner]:
+            del self.awaited[token]

@@ -7,7 +7,7 @@ done, in order. No peer, kernel or command can make a verb raise: ProtocolError 
 
 from __future__ import annotations
 
-from daemon.ike import lifecycle, reception
+from daemon.ike import dpd, lifecycle, reception
 from daemon.ike.core import Core
 from daemon.ike.errors import LocalError, ProtocolError
 from daemon.ike.events import (
@@ -90,9 +90,14 @@ class Engine:
         return core.take_outputs()
 
     def result(self, token: int, outcome: Outcome, now: float) -> list[Output]:
-        """The answer to an AllocateSpi or InstallSas; one that comes too late is ignored."""
+        """The answer to an output that carried a token; one that comes too late is ignored."""
         core = self._at(now)
-        take_result(core, token, outcome)
+        awaited = core.awaited.pop(token, None)
+        sa = core.sas.by_number(awaited.owner) if awaited is not None and awaited.last_use else None
+        if isinstance(sa, IsakmpSa):
+            dpd.take_last_use(core, sa, outcome)
+        elif awaited is not None:
+            take_result(core, awaited, token, outcome)
         return core.take_outputs()
 
     def command(self, command: Command, now: float) -> list[Output]:
@@ -145,6 +150,8 @@ class Engine:
                 time_out(core, key.owner)
             case TimerKind.CHECK:
                 lifecycle.check(core)
+            case TimerKind.FRAGMENTS:
+                reception.expire_fragments(core)
             case _:
                 sa = core.sas.by_number(key.owner)
                 if sa is not None:
@@ -155,6 +162,8 @@ class Engine:
             lifecycle.soften(self._core, sa)
         elif kind is TimerKind.HARD_EXPIRY:
             lifecycle.delete(self._core, sa)
+        elif isinstance(sa, IsakmpSa) and kind is TimerKind.DPD:
+            dpd.tick(self._core, sa)
         elif isinstance(sa, IsakmpSa):
             lifecycle.keep_alive(self._core, sa)
 

@@ -113,6 +113,14 @@ class DeleteSas:
 
 
 @dataclass(frozen=True, slots=True)
+class LastUse:
+    """Ask when traffic last came in over any of these inbound SAs; answered with LastUsed or KernelFailed."""
+
+    token: int
+    sas: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A negotiation ended: for the decision log."""
 
@@ -150,7 +158,7 @@ class KeyMaterial:
 
 
 Output: TypeAlias = (
-    Send | SendKeepalive | AllocateSpi | InstallSas | DeleteSas | Record | LogLine | Captured | KeyMaterial
+    Send | SendKeepalive | AllocateSpi | InstallSas | DeleteSas | LastUse | Record | LogLine | Captured | KeyMaterial
 )
 
 
@@ -176,7 +184,14 @@ class KernelFailed:
     text: str
 
 
-Outcome: TypeAlias = SpiAllocated | Installed | KernelFailed
+@dataclass(frozen=True, slots=True)
+class LastUsed:
+    """The kernel's answer to LastUse: seconds since the last packet, None: there was none."""
+
+    seconds: float | None
+
+
+Outcome: TypeAlias = SpiAllocated | Installed | LastUsed | KernelFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,13 +96,17 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A datagram of ours as it went out, what it says in the clear, and how often it was sent so far."""
+    """A message of ours as it went out, what it says in the clear, and how often it was sent so far.
+
+    `fragment_size`: octets above which it travels in fragments; 0: it never does.
+    """
 
     path: Path
     data: bytes
     message: Message
     repeats: Retransmission
     transmissions: int = 0
+    fragment_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class Exchange(Generic[S]):
     """One negotiation under way: who, where, which message comes next, and what its protocol has gathered (`state`).
 
     `received` is the digest of the last datagram accepted; `granted` holds the answers to needs; `waiting` are the
-    connections whose quick mode starts when this phase 1 is done; `grievance` is why a record was already written.
+    connections whose quick mode starts when this phase 1 is done; `grievance` is why a record was already written;
+    `fragment_size` is that of the messages we send.
     """
 
     number: int
@@ -131,6 +136,7 @@ class Exchange(Generic[S]):
     granted: frozenset[Need] = frozenset()
     waiting: tuple[str, ...] = ()
     grievance: str = ""
+    fragment_size: int = 0
 
     @property
     def finished(self) -> bool:
@@ -320,7 +326,7 @@ def advance(exchange: Exchange[S], tools: Tools) -> Exchange[S]:
         raise LocalError("a message is to be encrypted before there are keys")
     else:
         data, cipher = seal(cipher, message)
-    sent = Sent(built.path, data, message, step.retransmission)
+    sent = Sent(built.path, data, message, step.retransmission, fragment_size=built.fragment_size)
     return replace(built, step=exchange.step + 1, cipher=cipher, sent=sent)
 
 

@@ -103,6 +103,7 @@ def exchange_for(core: Core, isakmp: IsakmpSa, message_id: int, role: Role) -> I
         state=Informational(isakmp),
         message_id=message_id,
         cipher=keys.phase2_cipher(isakmp.keys, isakmp.cipher.iv, message_id),
+        fragment_size=isakmp.fragment_size,
     )
 
 

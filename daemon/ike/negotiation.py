@@ -53,8 +53,10 @@ from daemon.ike.quick import (
 from daemon.ike.records import make_record
 from daemon.ike.registries import Notification
 from daemon.ike.removal import abandon
+from daemon.ike.retransmission import retransmission_wait
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
+from daemon.ike.vendor import Vendor
 from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
 from policydb.negotiation import Reason
@@ -149,6 +151,7 @@ def _quick_exchange(core: Core, isakmp: IsakmpSa, role: Role, message_id: int, s
         state=state,
         message_id=message_id,
         cipher=keys.phase2_cipher(isakmp.keys, isakmp.cipher.iv, message_id),
+        fragment_size=isakmp.fragment_size,
     )
 
 
@@ -158,7 +161,7 @@ def _quick_exchange(core: Core, isakmp: IsakmpSa, role: Role, message_id: int, s
 def proceed(core: Core, exchange: AnyExchange) -> None:
     """Go as far as we can without the peer or the kernel. Raises before anything has changed."""
     if exchange.our_turn and exchange.need is None:
-        exchange = advance(exchange, core.tools)
+        exchange = advance(_prepared(core, exchange), core.tools)
     _adopt(core, exchange)
     core.timers.cancel(TimerKey(TimerKind.RETRANSMIT, exchange.number))
     if exchange.sent is not None:
@@ -167,6 +170,21 @@ def proceed(core: Core, exchange: AnyExchange) -> None:
         _ask(core, exchange, exchange.need)
     elif exchange.finished:
         _complete(core, exchange)
+
+
+def _prepared(core: Core, exchange: AnyExchange) -> AnyExchange:
+    """A phase 1 with what has come to be known since it began.
+
+    INITIAL-CONTACT is no longer true where another phase 1 has met the peer meanwhile, and long messages may be sent in
+    fragments once the peer has said that it takes them.
+    """
+    state = exchange.state
+    if not isinstance(state, Phase1):
+        return exchange
+    first_contact = state.first_contact and exchange.path.remote.address not in core.contacted
+    general = exchange.oracle.configuration.general
+    size = general.fragment_size if Vendor.FRAGMENTATION in state.vendors else 0
+    return replace(exchange, fragment_size=size, state=replace(state, first_contact=first_contact))
 
 
 def proceed_or_fail(core: Core, exchange: AnyExchange) -> None:
@@ -198,7 +216,7 @@ def _adopt(core: Core, exchange: AnyExchange) -> None:
 
 
 def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
-    """Send the exchange's last message (again) and arrange for the next time, or give up (isakmpd: 2n + 5 s)."""
+    """Send the exchange's last message (again) and arrange for the next time, or give up."""
     if exchange.sent is None:
         return exchange
     core.transmit(exchange.sent)
@@ -206,13 +224,13 @@ def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
     following = replace(exchange, sent=sent)
     core.exchanges.put(following)
     if sent.repeats is Retransmission.TIMER:
-        if sent.transmissions > exchange.oracle.configuration.general.retransmits:
+        wait = retransmission_wait(exchange, sent.transmissions)
+        if wait is None:
             core.log(
                 f"transport_send_messages: giving up on exchange {exchange.label}, "
                 f"no response from peer {sent.path.remote}"
             )
         else:
-            wait = 2 * sent.transmissions + 5
             core.timers.arm(TimerKey(TimerKind.RETRANSMIT, exchange.number), core.now + wait)
     return following
 
@@ -243,11 +261,10 @@ def _ask(core: Core, exchange: QuickExchange, need: Need) -> None:
     core.emit(InstallSas(token, following.state.sas))
 
 
-def take_result(core: Core, token: int, outcome: Outcome) -> None:
+def take_result(core: Core, awaited: Awaited, token: int, outcome: Outcome) -> None:
     """The kernel's answer. One for an exchange that has ended meanwhile is dropped."""
-    awaited = core.awaited.pop(token, None)
-    exchange = core.exchanges.get(awaited.exchange) if awaited else None
-    if awaited is None or exchange is None:
+    exchange = core.exchanges.get(awaited.owner)
+    if exchange is None:
         return
     match outcome:
         case KernelFailed(text):
@@ -294,8 +311,14 @@ def _tell_peer(core: Core, exchange: AnyExchange, notification: Notification) ->
     if not isinstance(state, QuickMode) or (exchange.role is Role.INITIATOR and exchange.step == 0):
         return
     protocol, spi = initiator_spi(exchange)
+    _disown(core, state, Notify(notification, protocol, spi))
+
+
+def _disown(core: Core, state: QuickMode, *reasons: Notify) -> None:
+    """DELETE for our SPIs of a quick mode that came to nothing, after the reasons."""
     deletes = (Delete(each, (number.to_bytes(4),)) for each, number in state.spis.items())
-    tell(core, state.isakmp, Notify(notification, protocol, spi), *deletes)
+    if news := (*reasons, *deletes):
+        tell(core, state.isakmp, *news)
 
 
 def end(
@@ -338,6 +361,9 @@ def time_out(core: Core, number: int) -> None:
     if isinstance(exchange.state, QuickMode) and exchange.step == 1:
         # Not a word to our message 1: the peer may have lost this ISAKMP SA, so the next attempt makes a new one.
         exchange.state.isakmp.flags |= SaFlag.REPLACED
+    if isinstance(exchange.state, QuickMode) and exchange.role is Role.RESPONDER:
+        # Message 3 never came, but may have been sent: then SAs stand at the peer that nobody answers to.
+        _disown(core, exchange.state)
     if exchange.grievance:
         abandon(core, exchange)
     else:

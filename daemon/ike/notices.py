@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from daemon.ike import dpd
 from daemon.ike.completion import drop_others
 from daemon.ike.core import Core
 from daemon.ike.events import Path
 from daemon.ike.exchange import AnyExchange, Role
-from daemon.ike.informational import Informational, tell
+from daemon.ike.informational import Informational
 from daemon.ike.keying import protocol_name
 from daemon.ike.negotiation import complain, end
 from daemon.ike.payloads import Delete, Notify, Payload
@@ -76,9 +77,8 @@ def _delete(core: Core, isakmp: IsakmpSa, payload: Delete) -> None:
 def _notified(core: Core, isakmp: IsakmpSa, notify: Notify) -> None:
     if notify.type is Notification.INITIAL_CONTACT:
         drop_others(core, isakmp)
-    elif notify.type is Notification.R_U_THERE:
-        answer = Notify(Notification.R_U_THERE_ACK, Protocol.ISAKMP, isakmp.cookies, notify.data)
-        tell(core, isakmp, answer)
+    elif notify.type in (Notification.R_U_THERE, Notification.R_U_THERE_ACK):
+        dpd.heard(core, isakmp, notify)
     elif notify.type < _FIRST_STATUS:
         exchange = _refused_exchange(core, isakmp, notify)
         text = f"the peer refused with {notify.type}"

@@ -63,7 +63,7 @@ def make_offer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, 
     ready = replace(found, state=replace(found.state, offer=offer))
     for method in offered_methods(offer):
         ready = METHODS[method].equip(ready, tools)
-    return ready, (offer, *_vendor_payloads(vendor.announced(tools.settings.nat_traversal)))
+    return ready, (offer, *_vendor_payloads(vendor.announced(tools.settings.nat_traversal, _takes_fragments(exchange))))
 
 
 def read_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
@@ -82,7 +82,7 @@ def read_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phas
 
 def make_choice(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
     """The responder's SA payload: the one transform, echoed; and, apart, what both sides can do."""
-    vendors = vendor.answered(tools.settings.nat_traversal, exchange.state.vendors)
+    vendors = vendor.answered(tools.settings.nat_traversal, _takes_fragments(exchange), exchange.state.vendors)
     return known(exchange.state.reply), *_vendor_payloads(vendors)
 
 
@@ -103,6 +103,10 @@ def read_vendors(exchange: Phase1Exchange, message: Message, tools: Tools) -> Ph
     vendors = vendor.recognised(each.data for each in message.all(VendorId))
     version = natt.agreed(tools.settings.nat_traversal, vendors)
     return replace(exchange, state=replace(exchange.state, vendors=vendors, version=version))
+
+
+def _takes_fragments(exchange: Phase1Exchange) -> bool:
+    return exchange.oracle.configuration.general.fragment_size > 0
 
 
 def _vendor_payloads(vendors: Iterable[Vendor]) -> tuple[VendorId, ...]:

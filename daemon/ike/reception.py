@@ -19,20 +19,34 @@ from daemon.ike.errors import (
 )
 from daemon.ike.events import Captured
 from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
+from daemon.ike.fragments import parse_fragment
 from daemon.ike.informational import exchange_for, hearsay_exchange
 from daemon.ike.negotiation import answer_phase1, answer_quick, complain, proceed, retransmit
 from daemon.ike.notices import act, hear
-from daemon.ike.parser import check_header
+from daemon.ike.parser import check_header, read_header
 from daemon.ike.payloads import ZERO_COOKIE, Message
 from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
-from daemon.ike.registries import ExchangeType
+from daemon.ike.registries import ExchangeType, PayloadType
 from daemon.ike.sa import IsakmpSa
+from daemon.ike.timers import TimerKey, TimerKind
 from policydb.negotiation import Reason
+
+_COPIES = 2
+"""Whoever repeats its message has not got our last one, which no timer repeats: it goes out so often at once.
+
+So a round trip that ends an exchange fails far less often on a lossy link (docs/decisions/0008-lossy-links.md). The
+peer is authenticated and the copies go where it is, so a replayed message hurts nobody else.
+"""
 
 
 def receive(core: Core, datagram: Datagram) -> None:
     """Give a datagram to the exchange that it belongs to, or begin one. Raises ProtocolError, NegotiationFailed."""
+    if datagram.header.next_payload == PayloadType.FRAGMENT and core.oracle.configuration.general.fragment_size:
+        whole = _put_together(core, datagram)
+        if whole is None:
+            return
+        datagram = whole
     header = datagram.header
     if header.responder_cookie == ZERO_COOKIE:
         _receive_first(core, datagram)
@@ -54,6 +68,35 @@ def receive(core: Core, datagram: Datagram) -> None:
         raise Silent("message_recv: phase 2 message while phase 1 is incomplete")
     else:
         _receive_phase2(core, datagram, isakmp)
+
+
+def _put_together(core: Core, datagram: Datagram) -> Datagram | None:
+    """The message that a fragment completes. Only under cookies that we know, so a stranger makes us keep nothing."""
+    if core.sas.by_cookies(datagram.cookies) is None and _phase1_exchange(core, datagram) is None:
+        raise Silent("message_recv: fragment with unknown cookies")
+    key = datagram.path.remote.address, datagram.cookies
+    whole = core.fragments.add(key, parse_fragment(datagram.header, datagram.data), core.now)
+    _attend_to_fragments(core)
+    if whole is None:
+        return None
+    found = Datagram(read_header(whole), whole, datagram.path)
+    if found.cookies != datagram.cookies or found.header.next_payload == PayloadType.FRAGMENT:
+        raise Silent("message_recv: the fragments make up another message than they say")
+    return found
+
+
+def expire_fragments(core: Core) -> None:
+    """Parts that were kept long enough are forgotten."""
+    core.fragments.expire(core.now)
+    _attend_to_fragments(core)
+
+
+def _attend_to_fragments(core: Core) -> None:
+    deadline = core.fragments.next_deadline()
+    if deadline is None:
+        core.timers.cancel(TimerKey(TimerKind.FRAGMENTS))
+    else:
+        core.timers.arm(TimerKey(TimerKind.FRAGMENTS), deadline)
 
 
 def _phase1_exchange(core: Core, datagram: Datagram) -> AnyExchange | None:
@@ -122,7 +165,8 @@ def _answered(core: Core, isakmp: IsakmpSa, message_id: int, datagram: Datagram)
     answer = isakmp.answered.answer(message_id, datagram.fingerprint)
     if answer is None:
         return False
-    core.transmit(answer)
+    for _ in range(_COPIES):
+        core.transmit(answer)
     return True
 
 

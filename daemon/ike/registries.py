@@ -42,7 +42,7 @@ class Registry(IntEnum):
 
 
 class PayloadType(Registry):
-    """Next Payload (RFC 2408 section 3.1; RFC 3947 section 4; the drafts' private numbers)."""
+    """Next Payload (RFC 2408 section 3.1; RFC 3947 section 4; the drafts' private numbers; Cisco's)."""
 
     NONE = 0
     SA = 1
@@ -68,6 +68,7 @@ class PayloadType(Registry):
     NAT_OA = 21
     NAT_D_DRAFT = 130
     NAT_OA_DRAFT = 131
+    FRAGMENT = 132
 
 
 class ExchangeType(Registry):

@@ -24,8 +24,9 @@ def abandon(core: Core, exchange: AnyExchange) -> None:
 
 def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
     """Take an SA out: a phase 1 with the exchanges under it (its phase 2 SAs stay), a phase 2 from the kernel too."""
-    for kind in (TimerKind.SOFT_EXPIRY, TimerKind.HARD_EXPIRY, TimerKind.KEEPALIVE):
+    for kind in (TimerKind.SOFT_EXPIRY, TimerKind.HARD_EXPIRY, TimerKind.KEEPALIVE, TimerKind.DPD):
         core.timers.cancel(TimerKey(kind, sa.number))
+    core.drop_tokens(sa.number)
     core.sas.remove(sa)
     if isinstance(sa, IpsecSa):
         core.emit(DeleteSas(sa.keys))

@@ -28,6 +28,7 @@ def census(core: Core) -> dict[str, int]:
         "exchanges": len(core.exchanges),
         "half-open": core.exchanges.half_open,
         "tokens": len(core.awaited),
+        "fragments": len(core.fragments),
         "phase 1": len(core.sas.isakmp),
         "phase 2": len(core.sas.ipsec),
         "timers": len(core.timers),

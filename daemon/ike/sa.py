@@ -16,6 +16,7 @@ from daemon.ike.keys import Phase1Keys
 from daemon.ike.natt import NatFound, NatVersion
 from daemon.ike.payloads import Identification
 from daemon.ike.registries import Group
+from daemon.ike.vendor import Vendor
 
 _ANSWERS_KEPT = 256
 
@@ -64,12 +65,25 @@ class Answered:
         return known[1] if known and known[0] == digest else None
 
 
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """Dead peer detection: `sequence` is the number of our probes of this round, of which `probes` were sent.
+
+    `asked` is the number of the peer's last probe, None before the first, `asked_times` how often that came.
+    """
+
+    sequence: int = 0
+    probes: int = 0
+    asked: int | None = None
+    asked_times: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class IsakmpSa:
     """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section.
 
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
-    `authorizers` may hold the pre-shared key: never log them.
+    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange.
     """
 
     number: int
@@ -91,6 +105,9 @@ class IsakmpSa:
     since: float
     version: NatVersion | None = None
     nat: NatFound | None = None
+    vendors: frozenset[Vendor] = frozenset()
+    fragment_size: int = 0
+    dpd: Probing = Probing()
     flags: SaFlag = SaFlag.NONE
     soft_at: float | None = None
     hard_at: float | None = None

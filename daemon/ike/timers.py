@@ -15,7 +15,9 @@ class TimerKind(StrEnum):
     SOFT_EXPIRY = "soft-expiry"
     HARD_EXPIRY = "hard-expiry"
     KEEPALIVE = "nat-t-keepalive"
+    DPD = "dead-peer-detection"
     CHECK = "connection-checker"
+    FRAGMENTS = "fragments"
 
 
 @dataclass(frozen=True, slots=True)

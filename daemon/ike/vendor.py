@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-_DPD_LENGTH = 14
-
 
 class Vendor(Enum):
     """A capability that a vendor ID announces; the value is the payload's body."""
@@ -16,6 +14,11 @@ class Vendor(Enum):
     NAT_T_DRAFT_02 = bytes.fromhex("90cb80913ebb696e086381b5ec427b1f")  # MD5("draft-ietf-ipsec-nat-t-ike-02\n")
     DPD = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")  # RFC 3706 section 5.2; its last two octets are a version
 
+    FRAGMENTATION = bytes.fromhex("4048b7d56ebce88525e7de7f00d6c2d380000000")  # MD5("FRAGMENTATION"), for main mode
+
+
+_SIGNIFICANT = {Vendor.DPD: 14, Vendor.FRAGMENTATION: 16}
+"""How many octets tell a vendor ID; what follows are versions or flags."""
 
 NAT_T = (Vendor.NAT_T_RFC3947, Vendor.NAT_T_DRAFT_03, Vendor.NAT_T_DRAFT_02)
 """NAT traversal as we prefer it, best first."""
@@ -26,21 +29,23 @@ def recognised(bodies: Iterable[bytes]) -> frozenset[Vendor]:
     found = set()
     for body in bodies:
         for vendor in Vendor:
-            exact = vendor is not Vendor.DPD
-            if body == vendor.value or (not exact and body[:_DPD_LENGTH] == vendor.value[:_DPD_LENGTH]):
+            length = _SIGNIFICANT.get(vendor)
+            if body == vendor.value or (length is not None and body[:length] == vendor.value[:length]):
                 found.add(vendor)
     return frozenset(found)
 
 
-def announced(nat_traversal: bool) -> tuple[Vendor, ...]:
+def announced(nat_traversal: bool, fragmentation: bool) -> tuple[Vendor, ...]:
     """What we send in message 1."""
-    return (*(NAT_T if nat_traversal else ()), Vendor.DPD)
+    return (*(NAT_T if nat_traversal else ()), Vendor.DPD, *((Vendor.FRAGMENTATION,) if fragmentation else ()))
 
 
-def answered(nat_traversal: bool, theirs: frozenset[Vendor]) -> tuple[Vendor, ...]:
+def answered(nat_traversal: bool, fragmentation: bool, theirs: frozenset[Vendor]) -> tuple[Vendor, ...]:
     """What we send in message 2: only what the peer can do as well, and of NAT traversal one version.
 
     So message 2 is never longer than message 1, and a forged message 1 buys nobody an amplified answer.
     """
-    traversal = [each for each in NAT_T if nat_traversal and each in theirs]
-    return (*traversal[:1], *((Vendor.DPD,) if Vendor.DPD in theirs else ()))
+    ours = announced(nat_traversal, fragmentation)
+    traversal = [each for each in NAT_T if each in ours and each in theirs]
+    others = [each for each in ours if each not in NAT_T and each in theirs]
+    return *traversal[:1], *others

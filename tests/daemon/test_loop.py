@@ -26,6 +26,8 @@ from daemon.ike.events import (
     InstallSas,
     KernelFailed,
     KeyMaterial,
+    LastUse,
+    LastUsed,
     LogLine,
     Outcome,
     Output,
@@ -122,6 +124,10 @@ class World:
         await asyncio.sleep(0.01)
         self.done.append("delete")
 
+    async def last_use(self, sas: Iterable[SaKey]) -> float | None:
+        self.done.append(("last use", tuple(sas)))
+        return 7.5
+
     def close(self) -> None:
         self.done.append("close")
 
@@ -205,6 +211,14 @@ def test_a_kernel_that_fails_is_an_answer_too(world: World, surface: Surface) ->
     core = Script(command=[AllocateSpi(7, "ESP", "192.0.2.1", "198.51.100.7")])
     drive(core, surface, lambda loop: loop.command(Connect("x")))
     assert core.heard[1:] == [(7, KernelFailed("no such device"))]
+
+
+def test_the_kernel_is_asked_when_sas_were_last_used(world: World, surface: Surface) -> None:
+    keys = (("ESP", "192.0.2.1", 0x1000),)
+    core = Script(command=[LastUse(7, keys)])
+    drive(core, surface, lambda loop: loop.command(Connect("x")))
+    assert core.heard[1:] == [(7, LastUsed(7.5))]
+    assert world.done == [("last use", keys)]
 
 
 def test_the_kernels_events_reach_the_core(surface: Surface) -> None:

@@ -22,6 +22,8 @@ from daemon.ike.events import (
     Installed,
     InstallSas,
     KernelFailed,
+    LastUse,
+    LastUsed,
     LogLine,
     Outcome,
     Output,
@@ -194,7 +196,8 @@ class Node:
         self.kernel: dict[tuple[str, str, int], SecurityAssociation] = {}
         self.spis: set[tuple[str, str, int]] = set()
         self.refuse: type[AllocateSpi | InstallSas] | None = None
-        self.unanswered: list[AllocateSpi | InstallSas] | None = None
+        self.unanswered: list[AllocateSpi | InstallSas | LastUse] | None = None
+        self.last_used: Outcome = LastUsed(None)
         self.sent: list[tuple[float, Send | SendKeepalive]] = []
 
     def carry_out(self, outputs: list[Output]) -> list[Send | SendKeepalive]:
@@ -207,9 +210,9 @@ class Node:
             if isinstance(output, Send | SendKeepalive):
                 wire.append(output)
                 self.sent.append((self._clock(), output))
-            elif isinstance(output, AllocateSpi | InstallSas) and self.unanswered is not None:
+            elif isinstance(output, AllocateSpi | InstallSas | LastUse) and self.unanswered is not None:
                 self.unanswered.append(output)
-            elif isinstance(output, AllocateSpi | InstallSas):
+            elif isinstance(output, AllocateSpi | InstallSas | LastUse):
                 queue.extend(self.engine.result(output.token, self._kernel(output), self._clock()))
             elif isinstance(output, DeleteSas):
                 for key in output.sas:
@@ -217,7 +220,9 @@ class Node:
                     self.spis.discard(key)
         return wire
 
-    def _kernel(self, request: AllocateSpi | InstallSas) -> Outcome:
+    def _kernel(self, request: AllocateSpi | InstallSas | LastUse) -> Outcome:
+        if isinstance(request, LastUse):
+            return self.last_used
         if self.refuse is type(request):
             return KernelFailed("no room")
         if isinstance(request, AllocateSpi):

@@ -42,7 +42,7 @@ from tests.daemon.ike.network import (
     suite,
 )
 
-NOTHING = {"exchanges": 0, "half-open": 0, "tokens": 0, "phase 1": 0, "phase 2": 0}
+NOTHING = {"exchanges": 0, "half-open": 0, "tokens": 0, "fragments": 0, "phase 1": 0, "phase 2": 0}
 
 
 def initiating(**options: object) -> Pair:
@@ -69,6 +69,7 @@ def test_nine_messages_make_a_tunnel_that_both_kernels_agree_on() -> None:
         assert node.census() == {
             "exchanges": 0,
             "half-open": 0,
+            "fragments": 0,
             "tokens": 0,
             "phase 1": 1,
             "phase 2": 1,
@@ -542,7 +543,7 @@ def check_books(pair: Pair) -> None:
         assert set(node.kernel) <= held
         owners = {each.number for each in (*core.exchanges, *core.sas.isakmp, *core.sas.ipsec)} | {0}
         assert {key.owner for key in core.timers.armed()} <= owners
-        assert {each.exchange for each in core.awaited.values()} <= owners
+        assert {each.owner for each in core.awaited.values()} <= owners
         assert len(core.exchanges._by_key) == len(core.exchanges)
 
 

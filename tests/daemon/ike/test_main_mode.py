@@ -157,7 +157,7 @@ def test_message_2_announces_only_what_message_1_did() -> None:
     pair = Pair(configuration(EAST, WEST, initiates=True), settings=(Settings(nat_traversal=False), None))
     pair.start().run(1.0)
     vendors = [each.data for each in clear_payloads(pair.west.sent[0][1]) if isinstance(each, VendorId)]
-    assert vendors == [Vendor.DPD.value]
+    assert vendors == [Vendor.DPD.value, Vendor.FRAGMENTATION.value]
     for node in pair.nodes:
         assert not any(isinstance(each, NatDiscovery) for each in clear_payloads(node.sent[1][1]))
 

@@ -26,14 +26,22 @@ def test_dpd_is_known_in_every_version_and_the_rest_is_ignored() -> None:
     assert recognised([newer, b"strange", b"", Vendor.DPD.value[:13]]) == {Vendor.DPD}
 
 
-def test_nat_traversal_switched_off_is_not_announced() -> None:
-    assert announced(nat_traversal=False) == (Vendor.DPD,)
-    assert announced(nat_traversal=True) == (*NAT_T, Vendor.DPD)
+def test_fragmentation_is_known_whatever_follows_its_md5() -> None:
+    body = md5(b"FRAGMENTATION", usedforsecurity=False).digest()
+    assert Vendor.FRAGMENTATION.value == body + bytes.fromhex("80000000")
+    for flags in (b"", b"\xc0\0\0\0", b"\x40\0\0\0"):
+        assert recognised([body + flags]) == {Vendor.FRAGMENTATION}
+
+
+def test_what_is_switched_off_is_not_announced() -> None:
+    assert announced(nat_traversal=False, fragmentation=False) == (Vendor.DPD,)
+    assert announced(nat_traversal=True, fragmentation=True) == (*NAT_T, Vendor.DPD, Vendor.FRAGMENTATION)
 
 
 @pytest.mark.parametrize("theirs", [frozenset(), frozenset(Vendor), *(frozenset({each}) for each in Vendor)])
 @pytest.mark.parametrize("ours", [True, False])
 def test_the_answer_says_only_what_the_peer_said(theirs: frozenset[Vendor], ours: bool) -> None:
-    said = answered(ours, theirs)
+    said = answered(ours, ours, theirs)
     assert set(said) <= theirs
+    assert (Vendor.FRAGMENTATION in said) is (ours and Vendor.FRAGMENTATION in theirs)
     assert sum(each in NAT_T for each in said) == (1 if ours and theirs & set(NAT_T) else 0)
