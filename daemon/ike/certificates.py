@@ -56,9 +56,7 @@ _IKE_USAGES = frozenset(
     }
 )
 
-CertifiedKey: TypeAlias = (
-    rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | dsa.DSAPublicKey
-)
+CertifiedKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | dsa.DSAPublicKey
 Name: TypeAlias = tuple[IdType, bytes]
 """An identity as an ID payload has it: its type and its data."""
 
@@ -155,7 +153,9 @@ def _guarded(what: str, read: Callable[[], T]) -> T:
     except MalformedNameError as cause:
         raise CertificateError(f"{what} cannot be read: {cause}") from cause
     except _FAULTS as cause:
-        raise CertificateError(f"{what} cannot be read: {str(cause).splitlines()[0][:120] if str(cause) else cause!r}") from cause
+        raise CertificateError(
+            f"{what} cannot be read: {str(cause).splitlines()[0][:120] if str(cause) else cause!r}"
+        ) from cause
 
 
 # --- certificates -------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def _certificate(der: bytes) -> X509Certificate:
 
 
 class _Extensions:
-    """A certificate's or CRL's extensions; `unknown` is a critical one that nobody has asked for, None: none is left."""
+    """The extensions of a certificate or CRL; `unknown` is a critical one that nobody has asked for."""
 
     def __init__(self, extensions: x509.Extensions) -> None:
         self._left = {each.oid: each for each in extensions}

@@ -63,9 +63,7 @@ class Trust:
         return bool(same) and all(each.key != certificate.key for each in same)
 
 
-def find_chain(
-    certificate: X509Certificate, received: Iterable[X509Certificate], trust: Trust, now: datetime
-) -> Chain:
+def find_chain(certificate: X509Certificate, received: Iterable[X509Certificate], trust: Trust, now: datetime) -> Chain:
     """The chain from a certificate to CA-directory, over those the peer sent with it. Raises CertificateError."""
     check_holder(certificate, trust, now)
     return _Search(trust, by_subject(received), now).upward((certificate,))

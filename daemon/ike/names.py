@@ -2,8 +2,8 @@
 
 The form is that of X509_NAME_oneline, of which isakmpd.policy(5) makes its `DN:` principals: every attribute with a
 slash before it, in the order of the name, octets that are not printable ASCII as \\xHH. Ours differs in one thing: a
-slash or a backslash inside a value is written \\x2F or \\x5C. Else the value `Org/CN=boss` would read as two attributes,
-and whoever gets it certified could pass for somebody else. Nor is a name cut off at 256 characters.
+slash or a backslash inside a value is written \\x2F or \\x5C. Else the value `Org/CN=boss` would read as two
+attributes, and whoever gets it certified could pass for somebody else. Nor is a name cut off at 256 characters.
 """
 
 from __future__ import annotations
