@@ -1,6 +1,6 @@
 """Key text to key and back: what a principal identifier stands for, and its one canonical spelling.
 
-RFC 2792 defines rsa-*, dsa-* and binary-*; x509-* comes from the KeyNote library; ecdsa-p256-* and ed25519-* are ours
+RFC 2792 defines rsa-*, dsa-* and binary-*; x509-* comes from the KeyNote library; ecdsa-* and ed25519-* are ours
 (docs/keys-and-signatures.md). Two encodings of one key are one principal. What has no known algorithm is opaque:
 compared octet by octet (RFC 2704, 4.4).
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from grammar.curves import CurveError, ed25519_octets, p256_octets, p256_point
+from grammar.curves import P256, P384, P521, CurveError, ed25519_octets, octets, point
 from grammar.der import DerError, integers, sequence
 from grammar.encodings import ENCODINGS, EncodingError, decode
 
@@ -50,6 +50,22 @@ class EcdsaKey:
 
 
 @dataclass(frozen=True, slots=True)
+class EcdsaP384Key:
+    """A point of P-384: it proves who a peer is, and signs no assertions."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class EcdsaP521Key:
+    """A point of P-521: as EcdsaP384Key."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ed25519Key:
     """The 32 octets of RFC 8032."""
 
@@ -63,7 +79,7 @@ class BinaryKey:
     data: bytes
 
 
-Key: TypeAlias = RsaKey | DsaKey | EcdsaKey | Ed25519Key | BinaryKey
+Key: TypeAlias = RsaKey | DsaKey | EcdsaKey | EcdsaP384Key | EcdsaP521Key | Ed25519Key | BinaryKey
 
 
 def canonical(text: str) -> str:
@@ -118,7 +134,11 @@ def key_octets(key: Key) -> bytes:
         case DsaKey(y, p, q, g):
             return sequence(y, p, q, g)
         case EcdsaKey(x, y):
-            return p256_octets(x, y)
+            return octets(P256, x, y)
+        case EcdsaP384Key(x, y):
+            return octets(P384, x, y)
+        case EcdsaP521Key(x, y):
+            return octets(P521, x, y)
         case Ed25519Key(data) | BinaryKey(data):
             return data
 
@@ -139,7 +159,15 @@ def _dsa(data: bytes) -> DsaKey:
 
 
 def _ecdsa(data: bytes) -> EcdsaKey:
-    return EcdsaKey(*p256_point(data))
+    return EcdsaKey(*point(P256, data))
+
+
+def _ecdsa_p384(data: bytes) -> EcdsaP384Key:
+    return EcdsaP384Key(*point(P384, data))
+
+
+def _ecdsa_p521(data: bytes) -> EcdsaP521Key:
+    return EcdsaP521Key(*point(P521, data))
 
 
 def _ed25519(data: bytes) -> Ed25519Key:
@@ -167,6 +195,8 @@ _READERS: Mapping[str, Callable[[bytes], Key]] = {
     "rsa": _rsa,
     "dsa": _dsa,
     "ecdsa-p256": _ecdsa,
+    "ecdsa-p384": _ecdsa_p384,
+    "ecdsa-p521": _ecdsa_p521,
     "ed25519": _ed25519,
     "x509": _x509,
     "binary": BinaryKey,
@@ -176,6 +206,8 @@ _NAMES: Mapping[type[Key], str] = {
     RsaKey: "rsa",
     DsaKey: "dsa",
     EcdsaKey: "ecdsa-p256",
+    EcdsaP384Key: "ecdsa-p384",
+    EcdsaP521Key: "ecdsa-p521",
     Ed25519Key: "ed25519",
     BinaryKey: "binary",
 }

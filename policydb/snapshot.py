@@ -25,6 +25,7 @@ from policydb.storefile import StoreError, connect_read_only, explained, require
 if TYPE_CHECKING:  # a question about policy alone needs neither, and they are slow to load
     from grammar.nodes import Binding
     from policydb.connections import Configuration
+    from policydb.session import Session
 
 _CACHE = 65_536  # KiB of the file that SQLite may keep in memory, once they were read
 
@@ -201,6 +202,19 @@ class Snapshot:
         from policydb.explain import explain
 
         return explain(self, request, self.checker)
+
+    def delegates_to(self, principal: str) -> bool:
+        """Whether POLICY, through whatever assertions and conditions, names a canonical principal."""
+        # Imported here, as session() below: a question on the command line has neither.
+        from policydb.session import delegates
+
+        return delegates(self, principal)
+
+    def session(self, assertions: Sequence[CompiledAssertion]) -> Snapshot | Session:
+        """An oracle of this generation with the assertions of one session on top."""
+        from policydb.session import Session
+
+        return Session(self, assertions) if assertions else self
 
     @property
     def checker(self) -> Checker:

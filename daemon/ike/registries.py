@@ -248,7 +248,7 @@ class HashAlgorithm(Registry):
 
 
 class AuthenticationMethod(Registry):
-    """Phase 1 authentication methods."""
+    """Phase 1 authentication methods; 9 to 11 are of RFC 4754."""
 
     PRE_SHARED = 1
     DSS = 2
@@ -258,6 +258,9 @@ class AuthenticationMethod(Registry):
     EL_GAMAL_ENC = 6
     EL_GAMAL_ENC_REV = 7
     ECDSA_SIG = 8
+    ECDSA_256 = 9
+    ECDSA_384 = 10
+    ECDSA_521 = 11
 
 
 class Group(Registry):

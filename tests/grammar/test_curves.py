@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grammar.curves import CurveError, ed25519_octets, p256_octets, p256_point
+from grammar.curves import P256, P384, P521, Curve, CurveError, ed25519_octets, octets, point
 
 Q = 2**255 - 19
 D = -121665 * pow(121666, -1, Q) % Q
@@ -75,30 +75,52 @@ def test_a_second_way_to_write_a_key_is_refused(y: int, sign: int) -> None:
         ed25519_octets((y | sign << 255).to_bytes(32, "little"))
 
 
-@given(st.integers(min_value=1, max_value=2**255))
-def test_p256_points_survive_both_forms(scalar: int) -> None:
-    numbers = ec.derive_private_key(scalar, ec.SECP256R1()).public_key().public_numbers()
-    point = (numbers.x, numbers.y)
-    assert p256_point(p256_octets(*point)) == point
-    assert p256_point(b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")) == point
+CURVES: list[tuple[Curve, ec.EllipticCurve]] = [
+    (P256, ec.SECP256R1()),
+    (P384, ec.SECP384R1()),
+    (P521, ec.SECP521R1()),
+]
+every_curve = pytest.mark.parametrize(("curve", "library"), CURVES, ids=lambda each: each.name)
 
 
-@given(st.binary(min_size=32, max_size=32), st.sampled_from([b"\x02", b"\x03"]))
-def test_an_x_without_a_point_is_refused_as_the_library_refuses_it(x: bytes, form: bytes) -> None:
+@every_curve
+@given(scalar=st.integers(min_value=1, max_value=2**255))
+def test_points_survive_both_forms(curve: Curve, library: ec.EllipticCurve, scalar: int) -> None:
+    numbers = ec.derive_private_key(scalar, library).public_key().public_numbers()
+    x, y = (each.to_bytes(curve.octets, "big") for each in (numbers.x, numbers.y))
+    assert point(curve, octets(curve, numbers.x, numbers.y)) == (numbers.x, numbers.y)
+    assert point(curve, b"\x04" + x + y) == (numbers.x, numbers.y)
+
+
+@every_curve
+@given(data=st.data(), form=st.sampled_from([b"\x02", b"\x03"]))
+def test_an_x_without_a_point_is_refused_as_the_library_refuses_it(
+    curve: Curve, library: ec.EllipticCurve, data: st.DataObject, form: bytes
+) -> None:
+    x = data.draw(st.integers(min_value=0, max_value=curve.p - 1)).to_bytes(curve.octets, "big")
     try:
-        expected = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), form + x).public_numbers()
+        expected = ec.EllipticCurvePublicKey.from_encoded_point(library, form + x).public_numbers()
     except ValueError:
         with pytest.raises(CurveError):
-            p256_point(form + x)
+            point(curve, form + x)
     else:
-        assert p256_point(form + x) == (expected.x, expected.y)
+        assert point(curve, form + x) == (expected.x, expected.y)
 
 
-@given(st.binary(max_size=70))
-def test_other_octets_are_no_point(data: bytes) -> None:
+@every_curve
+@given(data=st.binary(max_size=140))
+def test_other_octets_are_no_point(curve: Curve, library: ec.EllipticCurve, data: bytes) -> None:
     try:
-        x, y = p256_point(data)
+        x, y = point(curve, data)
     except CurveError:
         return
-    assert data[1:33] == x.to_bytes(32, "big")
-    ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    assert data[1 : 1 + curve.octets] == x.to_bytes(curve.octets, "big")
+    ec.EllipticCurvePublicNumbers(x, y, library).public_key()
+
+
+@every_curve
+def test_a_coordinate_beyond_the_prime_is_refused(curve: Curve, library: ec.EllipticCurve) -> None:
+    numbers = ec.derive_private_key(7, library).public_key().public_numbers()
+    beyond = (numbers.x + curve.p) % 2 ** (8 * curve.octets)
+    with pytest.raises(CurveError):
+        point(curve, b"\x02" + beyond.to_bytes(curve.octets, "big"))

@@ -20,6 +20,8 @@ from grammar.principal import (
     BinaryKey,
     DsaKey,
     EcdsaKey,
+    EcdsaP384Key,
+    EcdsaP521Key,
     Ed25519Key,
     PrincipalError,
     RsaKey,
@@ -107,6 +109,23 @@ def test_every_encoding_of_one_p256_key_is_one_principal(scalar: int) -> None:
     spellings = p256_spellings(key)
     assert {canonical(each) for each in spellings} == {spellings[0]}
     assert parse_key(spellings[2]) == EcdsaKey(numbers.x, numbers.y)
+
+
+@pytest.mark.parametrize(
+    ("name", "curve", "kind"),
+    [("ecdsa-p384", ec.SECP384R1(), EcdsaP384Key), ("ecdsa-p521", ec.SECP521R1(), EcdsaP521Key)],
+)
+def test_every_encoding_of_one_key_on_a_larger_curve_is_one_principal(
+    name: str, curve: ec.EllipticCurve, kind: type[EcdsaP384Key | EcdsaP521Key]
+) -> None:
+    public = ec.derive_private_key(7, curve).public_key()
+    numbers = public.public_numbers()
+    short = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    long = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    spellings = [f"{name}-hex:{short.hex()}", f"{name}-hex:{long.hex().upper()}"]
+    spellings.append(f"{name}-base64:{base64.b64encode(long).decode()}")
+    assert {canonical(each) for each in spellings} == {spellings[0]}
+    assert parse_key(spellings[2]) == kind(numbers.x, numbers.y)
 
 
 @given(st.binary(min_size=32, max_size=32))
