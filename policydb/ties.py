@@ -85,8 +85,12 @@ def _impatient(configuration: Configuration, peer: Peer) -> Iterator[Doubt]:
     """A peer whose messages are repeated for longer than an exchange lasts."""
     last = configuration.general.exchange_max_time
     if peer.backoff is not None and peer.backoff.span > last:
-        message = f"a message to [{peer.name}] is repeated for {peer.backoff.span:.0f} s, and Exchange-max-time is {last}"
-        yield Doubt("CF113", peer.name, message, "lower Retransmit-limit or Retransmit-tries, or raise Exchange-max-time")
+        message = (
+            f"a message to [{peer.name}] is repeated for {peer.backoff.span:.0f} s, and Exchange-max-time is {last}"
+        )
+        yield Doubt(
+            "CF113", peer.name, message, "lower Retransmit-limit or Retransmit-tries, or raise Exchange-max-time"
+        )
 
 
 def _is_wild(transform: IkeTransform) -> bool:
