@@ -222,6 +222,8 @@ class _Resolver:
         return self._peers[lower]
 
     def _read_peer(self, section: Section) -> Peer | None:
+        if self._is_of_other_phase(section, "2"):
+            return None
         is_peer = self._has_phase(section, "1")
         section.word("Transport", TRANSPORTS, default="udp")
         address, local = section.address("Address"), section.address("Local-address")
@@ -253,7 +255,8 @@ class _Resolver:
             message = "without Remote-ID whoever has the key may call himself anything"
             section.warn("CF106", message, None, "add Remote-ID= and a section with the peer's ID-type and name")
         if not peer.secret and any(each.authentication == "PRE_SHARED" for each in peer.transforms):
-            section.warn("CF108", "there is no Authentication, and a transform that needs a pre-shared key")
+            message = "there is no Authentication, and a transform that needs a pre-shared key"
+            section.warn("CF108", message, None, f"add Authentication= with the key to [{section.name}]")
 
     def _main_mode(self, section: Section) -> tuple[str | None, tuple[IkeTransform, ...]]:
         lower = section.name.lower()
@@ -283,6 +286,8 @@ class _Resolver:
             self._connections[lower] = self._read_connection(section, initiates=initiates, answers=answers)
 
     def _read_connection(self, section: Section, *, initiates: bool, answers: bool) -> Connection | None:
+        if self._is_of_other_phase(section, "1"):
+            return None
         is_connection = self._has_phase(section, "2")
         peer = self._peer_of(section)
         suites = self._suites_of(section)
@@ -311,7 +316,7 @@ class _Resolver:
         if len(groups) > 1:
             named = ", ".join(sorted(each or "none" for each in groups))
             message = f"suites that are offered together must agree on GROUP_DESCRIPTION, and have {named}"
-            section.error("CF210", message, section.get("Configuration"))
+            section.error("CF210", message, section.get("Configuration"), "let all of them end in the same -PFS-GRPn")
 
     def _peer_of(self, section: Section) -> Peer | None:
         value = section.required("ISAKMP-peer")
@@ -344,10 +349,21 @@ class _Resolver:
     # --- what they share ------------------------------------------------------------------------------------------
 
     @staticmethod
+    def _is_of_other_phase(section: Section, other: str) -> bool:
+        """Whether a connection is named where a peer is meant, or a peer for a connection: all else would follow."""
+        value, is_connection = section.get("Phase"), section.get("ISAKMP-peer") is not None
+        if value is None or value.text != other or is_connection is not (other == "2"):
+            return False
+        message = f"[{section.name}] is of phase {other}, and {section.kind} is meant"
+        section.error("CF212", message, value, "name another section")
+        return True
+
+    @staticmethod
     def _has_phase(section: Section, phase: str) -> bool:
         value = section.required("Phase")
         if value is not None and value.text != phase:
-            section.error("CF212", f"Phase of {section.kind} is {phase}, not {value.text}", value)
+            hint = f"write Phase={phase}"
+            section.error("CF212", f"Phase of {section.kind} is {phase}, not {value.text}", value, hint)
         return value is not None and value.text == phase
 
     @staticmethod

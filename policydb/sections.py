@@ -23,6 +23,16 @@ _OFFER = re.compile(r"(\d+)(?:\s*,\s*(\d+)\s*:\s*(\d+))?")
 _LARGEST = 2**32 - 1
 
 # Built-in tags that take the value of a tag of [General], which is then where a complaint points.
+_SOUND = {
+    "encryption_algorithm": "AES_CBC (AES-256 in a name)",
+    "transform_id": "AES (AES-256 in a name)",
+    "hash_algorithm": "SHA2_256",
+    "authentication_algorithm": "HMAC_SHA2_256",
+    "group_description": "MODP_2048 (GRP14) or above, or ECP_256 (GRP19) or above",
+    "exchange_type": "ID_PROT",
+}
+"""What to take where something weak was named."""
+
 _ORIGINS = {
     ("default-phase-1", "id"): "default-phase-1-id",
     ("life_main_mode", "life_duration"): "default-phase-1-lifetime",
@@ -196,7 +206,8 @@ class Section:
 
     def _judge(self, tag: str, value: Value, word: Word) -> None:
         if word.weakness:
-            self.warn("CF101", f"{tag}={value.text} is weak: {word.weakness}", value)
+            hint = f"take {_SOUND[tag.lower()]}" if tag.lower() in _SOUND else ""
+            self.warn("CF101", f"{tag}={value.text} is weak: {word.weakness}", value, hint)
         if not word.negotiated:
             self.warn("CF102", f"{tag}={value.text} is not negotiated by this version", value)
 

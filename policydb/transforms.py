@@ -66,7 +66,8 @@ def suite(section: Section) -> Suite | None:
     if len(groups) > 1:
         # RFC 2409 section 5.5: one key exchange serves the whole quick mode.
         named = ", ".join(sorted(each or "none" for each in groups))
-        section.error("CF210", f"the transforms of a suite must agree on GROUP_DESCRIPTION, and have {named}")
+        message = f"the transforms of a suite must agree on GROUP_DESCRIPTION, and have {named}"
+        section.error("CF210", message, section.get("Protocols"), "let all of them ask for the same group")
     return Suite(section.name, tuple(protocols)) if protocols else None
 
 
@@ -114,14 +115,14 @@ def _protects_integrity(section: Section, protocol_id: str, transform_id: str, h
         needed = AH_AUTHENTICATION[transform_id]
         if hashed is None or hashed.text != needed:
             message = f"TRANSFORM_ID={transform_id} of AH needs AUTHENTICATION_ALGORITHM={needed}"
-            section.error("CF208", message, hashed)
+            section.error("CF208", message, hashed, f"add AUTHENTICATION_ALGORITHM={needed} to [{section.name}]")
             return False
     elif protocol_id == "IPSEC_ESP" and hashed is not None and transform_id in WITHOUT_HASH:
         section.error("CF208", f"TRANSFORM_ID={transform_id} allows no AUTHENTICATION_ALGORITHM", hashed)
         return False
     elif protocol_id == "IPSEC_ESP" and hashed is None and transform_id not in WITHOUT_HASH:
         message = f"TRANSFORM_ID={transform_id} without AUTHENTICATION_ALGORITHM lets anybody change packets"
-        section.warn("CF101", message, section.get("TRANSFORM_ID"))
+        section.warn("CF101", message, section.get("TRANSFORM_ID"), "take one with -SHA2-256 in its name")
     return True
 
 
