@@ -225,7 +225,7 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
     identity = (source.name, source.digest, schema.FORMAT)
     row = connection.execute("SELECT id FROM source WHERE name = ? AND digest = ? AND format = ?", identity).fetchone()
     if row is not None:
-        _write_text(connection, int(row[0]), source.text)
+        _write_text(connection, int(row[0]), source)
         return int(row[0])
     cursor = connection.execute(
         "INSERT INTO source (name, digest, format, kind) VALUES (?, ?, ?, ?)", (*identity, source.kind)
@@ -240,19 +240,19 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
         "INSERT INTO binding (source, line, section, tag, value) VALUES (?, ?, ?, ?, ?)",
         [(number, each.line, each.section, each.tag, each.value) for each in source.settings],
     )
-    _write_text(connection, number, source.text)
+    _write_text(connection, number, source)
     return number
 
 
-def _write_text(connection: sqlite3.Connection, source: int, text: str) -> None:
+def _write_text(connection: sqlite3.Connection, number: int, source: Source) -> None:
     """What a source said, unless that is known: it is not of one that was published before texts were kept."""
-    if connection.execute("SELECT 1 FROM source_block WHERE source = ? LIMIT 1", (source,)).fetchone():
+    if connection.execute("SELECT 1 FROM source_block WHERE source = ? LIMIT 1", (number,)).fetchone():
         return
-    blocks = list(blocks_of(text))
+    blocks = list(blocks_of(source.text, [each.line for each in source.stretches]))
     connection.executemany("INSERT OR IGNORE INTO block (digest, text) VALUES (?, ?)", blocks)
     connection.executemany(
         "INSERT INTO source_block (source, position, block) VALUES (?, ?, (SELECT id FROM block WHERE digest = ?))",
-        [(source, position, each.digest) for position, each in enumerate(blocks)],
+        [(number, position, each.digest) for position, each in enumerate(blocks)],
     )
 
 
