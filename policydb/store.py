@@ -22,7 +22,7 @@ from policydb import schema
 from policydb.graph import CompiledAssertion
 from policydb.memory import licensees_of
 from policydb.rows import encode
-from policydb.storefile import StoreError, explained, has_tables, require_current, require_generation, version_of
+from policydb.storefile import explained, has_tables, no_access, require_current, require_generation, version_of
 from policydb.stretches import Stretch
 from policydb.texts import blocks_of
 from policydb.watching import Watch, unwatched
@@ -159,7 +159,7 @@ def open_store(path: str | Path) -> Store:
         try:
             _make(path)
         except OSError as cause:
-            raise StoreError(f"{path}: {cause.strerror or cause}") from cause
+            raise no_access(path, cause) from cause
         connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT)
         try:
             return Store(_prepared(connection, path), path)
