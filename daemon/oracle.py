@@ -195,14 +195,25 @@ def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:
             journal.error(line)
         if error.compiled is None or not sources.store.exists():
             raise
-        loaded = open_loaded(sources, error.compiled.secrets)
+        loaded = _open_at_start(sources, error.compiled.secrets, journal, known=error.lines)
         journal.error(
             f"started with generation {loaded.oracle.generation} of the store; the files above are not in force"
         )
         return loaded
     for line in compiled.lines:
         journal.warning(line)
-    return open_loaded(sources, compiled.secrets)
+    return _open_at_start(sources, compiled.secrets, journal)
+
+
+def _open_at_start(sources: Sources, secrets: KeyStore, journal: Log, known: Sequence[str] = ()) -> Loaded:
+    """open_loaded(), with what is wrong in the log unless it is `known` there."""
+    try:
+        return open_loaded(sources, secrets)
+    except LoadError as error:
+        for line in error.lines:
+            if line not in known:
+                journal.error(line)
+        raise
 
 
 def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Compiled) -> Compiled:

@@ -22,7 +22,7 @@ from policydb import schema
 from policydb.graph import CompiledAssertion
 from policydb.memory import licensees_of
 from policydb.rows import encode
-from policydb.storefile import StoreError, explained, has_tables, require_current, require_generation, version_of
+from policydb.storefile import explained, has_tables, no_access, require_current, require_generation, version_of
 from policydb.stretches import Stretch
 from policydb.texts import blocks_of
 from policydb.watching import Watch, unwatched
@@ -159,7 +159,7 @@ def open_store(path: str | Path) -> Store:
         try:
             _make(path)
         except OSError as cause:
-            raise StoreError(f"{path}: {cause.strerror or cause}") from cause
+            raise no_access(path, cause) from cause
         connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT)
         try:
             return Store(_prepared(connection, path), path)
@@ -225,7 +225,7 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
     identity = (source.name, source.digest, schema.FORMAT)
     row = connection.execute("SELECT id FROM source WHERE name = ? AND digest = ? AND format = ?", identity).fetchone()
     if row is not None:
-        _write_text(connection, int(row[0]), source.text)
+        _write_text(connection, int(row[0]), source)
         return int(row[0])
     cursor = connection.execute(
         "INSERT INTO source (name, digest, format, kind) VALUES (?, ?, ?, ?)", (*identity, source.kind)
@@ -240,19 +240,19 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
         "INSERT INTO binding (source, line, section, tag, value) VALUES (?, ?, ?, ?, ?)",
         [(number, each.line, each.section, each.tag, each.value) for each in source.settings],
     )
-    _write_text(connection, number, source.text)
+    _write_text(connection, number, source)
     return number
 
 
-def _write_text(connection: sqlite3.Connection, source: int, text: str) -> None:
+def _write_text(connection: sqlite3.Connection, number: int, source: Source) -> None:
     """What a source said, unless that is known: it is not of one that was published before texts were kept."""
-    if connection.execute("SELECT 1 FROM source_block WHERE source = ? LIMIT 1", (source,)).fetchone():
+    if connection.execute("SELECT 1 FROM source_block WHERE source = ? LIMIT 1", (number,)).fetchone():
         return
-    blocks = list(blocks_of(text))
+    blocks = list(blocks_of(source.text, [each.line for each in source.stretches]))
     connection.executemany("INSERT OR IGNORE INTO block (digest, text) VALUES (?, ?)", blocks)
     connection.executemany(
         "INSERT INTO source_block (source, position, block) VALUES (?, ?, (SELECT id FROM block WHERE digest = ?))",
-        [(source, position, each.digest) for position, each in enumerate(blocks)],
+        [(number, position, each.digest) for position, each in enumerate(blocks)],
     )
 
 

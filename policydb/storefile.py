@@ -27,6 +27,7 @@ class StoreError(Exception):
 # SQLite's primary result codes (https://www.sqlite.org/rescode.html): what each means for a store, and what helps.
 _PERMISSIONS = "check the permissions of the file and its directory"
 _WAIT = "try again when that is done"
+_IN_IT = "name a store in it"
 _ROOM = "make room there; the store is as it was"
 _MEANINGS = {
     sqlite3.SQLITE_NOTADB: ("is no SQLite database", "name a store, or a new file for one"),
@@ -49,6 +50,14 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as cause:
         meaning, hint = _MEANINGS.get(_primary_code(cause), (f"cannot be used: {cause}", ""))
         raise StoreError(f"{path} {meaning}", hint) from cause
+
+
+def no_access(path: Path, cause: OSError) -> StoreError:
+    """What to say where the operating system refuses the file."""
+    if isinstance(cause, IsADirectoryError):
+        return StoreError(f"{path} is a directory", _IN_IT)
+    hint = f"mkdir -p {path.parent}" if isinstance(cause, FileNotFoundError) else _PERMISSIONS
+    return StoreError(f"{path}: {cause.strerror or cause}", hint)
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:
@@ -93,13 +102,12 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """The store at `path`, for reading. Raises StoreError or sqlite3.Error."""
     try:
         found = path.stat()
+    except FileNotFoundError as cause:
+        raise StoreError(f"{path} does not exist", f"policydb compile PATH... --store {path} makes it") from cause
     except OSError as cause:
-        if isinstance(cause, FileNotFoundError | NotADirectoryError):
-            hint = f"policydb compile PATH... --store {path} makes it"
-            raise StoreError(f"{path} does not exist", hint) from cause
-        raise StoreError(f"{path}: {cause.strerror or cause}", _PERMISSIONS) from cause
+        raise no_access(path, cause) from cause
     if stat.S_ISDIR(found.st_mode):
-        raise StoreError(f"{path} is a directory", "name a store in it")
+        raise StoreError(f"{path} is a directory", _IN_IT)
     try:
         return _checked(_open(f"{quote(str(path.absolute()))}?mode=ro"), path)
     except sqlite3.OperationalError as cause:
@@ -137,7 +145,7 @@ def _copy(path: Path) -> sqlite3.Connection:
         octets = bytearray(path.read_bytes())
         after = path.stat()
     except OSError as cause:
-        raise StoreError(f"{path}: {cause.strerror or cause}", _PERMISSIONS) from cause
+        raise no_access(path, cause) from cause
     if (log.exists() and log.stat().st_size) or (before.st_mtime_ns, before.st_size) != (
         after.st_mtime_ns,
         after.st_size,

@@ -1,7 +1,7 @@
 """What a source said, for people to compare: without secrets, and in blocks of lines that versions of a file share.
 
-A block ends behind a line whose checksum says so, so a change makes one or two new blocks, wherever it is. Nothing is
-decided by these texts: what was compiled stands in other tables.
+A block ends where a stretch of assertions does (policydb.stretches), or behind a line whose checksum says so: a change
+makes one or two new blocks, wherever it is. Nothing is decided by these texts: what was compiled is in other tables.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -74,10 +74,15 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def blocks_of(text: str) -> Iterator[Block]:
-    """A text (latin-1 octets) cut into blocks; joined they are the text again. One of "" has none."""
+def blocks_of(text: str, starts: Sequence[int] = ()) -> Iterator[Block]:
+    """A text (latin-1 octets) cut into blocks; joined they are the text again, and "" has none.
+
+    `starts` are the lines, counted from 1, where stretches begin; without them, lines' checksums say where to cut.
+    """
     lines = text.encode("latin-1", "backslashreplace").split(b"\n")
-    ends = [number for number, checksum in enumerate(map(zlib.crc32, lines), 1) if checksum & _LAST == _LAST]
+    ends = [each - 1 for each in starts] or [
+        number for number, checksum in enumerate(map(zlib.crc32, lines), 1) if checksum & _LAST == _LAST
+    ]
     first = 0
     for end in (*ends, len(lines)):
         while first < end:

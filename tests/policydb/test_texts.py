@@ -29,6 +29,15 @@ def test_a_long_text_too(text: str, times: int) -> None:
     assert max(each.text.count("\n") for each in blocks) <= LONGEST
 
 
+@given(LINES, st.lists(st.integers(1, 60), unique=True).map(sorted))
+def test_so_are_blocks_that_are_cut_where_stretches_begin(text: str, starts: list[int]) -> None:
+    starts = [1, *(each for each in starts if 1 < each <= 1 + text.count("\n"))]
+    blocks = list(blocks_of(text, starts))
+    assert "".join(each.text for each in blocks) == text
+    begins = [1 + text[: sum(len(each.text) for each in blocks[:number])].count("\n") for number in range(len(blocks))]
+    assert begins == [each for each in starts if "\n".join(text.split("\n")[each - 1 :])]
+
+
 def test_a_block_is_named_by_its_text() -> None:
     one, two = ([*blocks_of(text)] for text in ("a\nb\n", "a\nc\n"))
     assert len({each.digest for each in (*one, *two)}) == 2
