@@ -153,7 +153,8 @@ class Connection:
 class General:
     """[General] as the daemon needs it; times in seconds.
 
-    `accept_weak_signatures` is of [KeyNote], and ours: credentials signed with MD5 or SHA-1 count.
+    `accept_weak_signatures` is of [KeyNote], and ours: credentials signed with MD5 or SHA-1 count. Ours is
+    `accept_aggressive_psk` too: without it there is no aggressive mode with a pre-shared key.
     """
 
     check_interval: int = 60
@@ -167,6 +168,7 @@ class General:
     listen_on: tuple[str, ...] = ()
     policy_file: str = ""
     accept_weak_signatures: bool = False
+    accept_aggressive_psk: bool = False
 
 
 _Key: TypeAlias = tuple[object, ...]
