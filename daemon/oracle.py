@@ -26,6 +26,7 @@ from grammar.errors import render
 from grammar.nodes import Binding
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
+from policydb.graph import CompiledAssertion
 from policydb.request import Request
 
 if TYPE_CHECKING:
@@ -125,6 +126,14 @@ class AcceptAll:
             assertions=(AssertionReport(Place("-K", 1), AssertionStatus.IGNORED, UNCHECKED),),
         )
 
+    def session(self, assertions: Sequence[CompiledAssertion]) -> Oracle:  # noqa: ARG002 - as above
+        """The same: nobody is asked."""
+        return self
+
+    def delegates_to(self, principal: str) -> bool:  # noqa: ARG002
+        """No: there is no policy that could name anybody."""
+        return False
+
 
 class Overlaid:
     """An oracle whose policy is its generation's, and whose configuration is that with FIFO changes on it."""
@@ -150,6 +159,14 @@ class Overlaid:
     def explain(self, request: Request) -> Decision:
         """As the generation says."""
         return self._oracle.explain(request)
+
+    def session(self, assertions: Sequence[CompiledAssertion]) -> Oracle:
+        """The generation's, with the same changes on it."""
+        return Overlaid(self._oracle.session(assertions), self._configuration) if assertions else self
+
+    def delegates_to(self, principal: str) -> bool:
+        """As the generation says."""
+        return self._oracle.delegates_to(principal)
 
 
 def compile_sources(sources: Sources, now: datetime) -> Compiled:
