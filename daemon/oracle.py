@@ -13,12 +13,14 @@ import errno
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.credentials import places, read_credentials
 from daemon.files import FileRefusedError, check_secrecy
+from daemon.ike.keyring import Keyring
 from daemon.ike.surroundings import Oracle
 from daemon.keystore import KeyStore, keys_of
 from daemon.log import Log
@@ -69,6 +71,7 @@ class Compiled:
 
     secrets: KeyStore
     lines: tuple[str, ...] = ()
+    credentials: Keyring = field(default_factory=Keyring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Loaded:
     bindings: tuple[tuple[str, Binding], ...] = ()
     checked: bool = True
     snapshot: Snapshot | None = None
+    credentials: Keyring = field(default_factory=Keyring)
 
     def changed(self, configuration: Configuration) -> Oracle:
         """The oracle with FIFO changes on its configuration. They can switch policy checks off, but not on."""
@@ -183,11 +187,14 @@ def compile_sources(sources: Sources, now: datetime) -> Compiled:
     paths = [path for path, text in ((sources.conf, conf), (sources.rules, rules)) if text is not None]
     if sources.check_policy and _uses_keynote(bindings):
         paths += _policies(sources, bindings, required=rules is None)
-    return _publish([str(each) for each in paths], sources, now, Compiled(keys_of((*ruled, *bindings))))
+    everything = (*ruled, *bindings)
+    credentials, lines = read_credentials(places(everything, sources.confdir), sources.uid)
+    compiled = Compiled(keys_of(everything), lines, credentials)
+    return _publish([str(each) for each in paths], sources, now, compiled)
 
 
-def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
-    """The latest generation of the store, as an immutable snapshot. Raises LoadError."""
+def open_loaded(sources: Sources, compiled: Compiled) -> Loaded:
+    """The latest generation of the store, as an immutable snapshot, with the keys of `compiled`. Raises LoadError."""
     from policydb.snapshot import open_snapshot
     from policydb.storefile import StoreError
 
@@ -197,7 +204,8 @@ def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
         bindings = tuple(snapshot.bindings())
     except StoreError as error:
         raise LoadError([str(error)]) from error
-    return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings, checked, snapshot)
+    oracle = snapshot if checked else AcceptAll(snapshot)
+    return Loaded(oracle, compiled.secrets, bindings, checked, snapshot, compiled.credentials)
 
 
 def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:
@@ -212,14 +220,14 @@ def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:
             journal.error(line)
         if error.compiled is None or not sources.store.exists():
             raise
-        loaded = open_loaded(sources, error.compiled.secrets)
+        loaded = open_loaded(sources, error.compiled)
         journal.error(
             f"started with generation {loaded.oracle.generation} of the store; the files above are not in force"
         )
         return loaded
     for line in compiled.lines:
         journal.warning(line)
-    return open_loaded(sources, compiled.secrets)
+    return open_loaded(sources, compiled)
 
 
 def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Compiled) -> Compiled:
@@ -235,9 +243,10 @@ def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Co
         for each in compilation.diagnostics
         for line in render(each, compilation.sources.get(each.source, "")).splitlines()
     )
+    everything = (*compiled.lines, *lines)
     if compilation.generation is None:
-        raise LoadError(lines, compiled)
-    return replace(compiled, lines=lines)
+        raise LoadError(everything, compiled)
+    return replace(compiled, lines=everything)
 
 
 def _bindings_of_rules(text: str, sources: Sources) -> tuple[Binding, ...]:

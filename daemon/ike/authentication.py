@@ -14,13 +14,13 @@ from ipaddress import ip_address
 
 from daemon.ike import identities, keys, signatures
 from daemon.ike.credentials import PeerKey, Proof
-from daemon.ike.errors import AuthenticationFailed, InvalidHashInformation, InvalidSignature, Silent
+from daemon.ike.errors import AuthenticationFailed, InvalidHashInformation, InvalidSignature, LocalError, Silent
 from daemon.ike.exchange import NegotiationFailed, Tools, known
 from daemon.ike.payloads import Certificate, Hash, Identification, Message, Payload, Signature
 from daemon.ike.phase1 import Phase1, Phase1Exchange
 from daemon.ike.policy import psk_authorizers
 from daemon.ike.records import printed
-from daemon.ike.registries import AuthenticationMethod, PayloadType
+from daemon.ike.registries import AuthenticationMethod, IdType, PayloadType
 from policydb.negotiation import Reason
 
 
@@ -79,15 +79,20 @@ def _preshared_verify(
 # --- signatures (RFC 2409 section 5.1, RFC 4754) ------------------------------------------------------------------
 
 
-def our_identity(exchange: Phase1Exchange) -> Identification:
-    """Who we say that we are: the peer section's ID, else our address."""
+def our_identity(exchange: Phase1Exchange, tools: Tools) -> Identification:
+    """Who we say that we are: the peer section's ID, else our address. Raises LocalError where it cannot be sent."""
     configured = known(exchange.state.peer).identity
+    if configured is not None and configured.type == str(IdType.DER_ASN1_DN):
+        subject = tools.credentials.subject(configured.name or "")
+        if subject is None:
+            raise LocalError(f"no certificate in Cert-directory is of {configured}, which is our ID")
+        return Identification(IdType.DER_ASN1_DN, configured.protocol, configured.port, subject)
     return identities.to_payload(configured or identities.of_address(ip_address(exchange.path.local.address)))
 
 
 def _signature_equip(method: AuthenticationMethod, exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
     """Nothing is put into the state, but without a key of ours there is no point in beginning."""
-    ours = our_identity(exchange)
+    ours = our_identity(exchange, tools)
     if tools.credentials.own(ours, method, (), tools.surroundings.wall_clock()) is None:
         peer = known(exchange.state.peer)
         missing = Silent(f'no private key for {method} found for peer "{peer.name}" or local ID "{printed(ours)}"')

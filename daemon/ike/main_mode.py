@@ -72,7 +72,7 @@ def receive_key(exchange: Phase1Exchange, message: Message, tools: Tools) -> Pha
 
 def send_identity(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """Messages 5 and 6: who we are, proved; the initiator moves to the NAT-T port here (RFC 3947 section 4)."""
-    following, ours = parts.name_ourselves(exchange)
+    following, ours = parts.name_ourselves(exchange, tools)
     payloads = (ours, *parts.prove(following, tools))
     if exchange.role is Role.INITIATOR:
         payloads += parts.make_requests(exchange, tools)

@@ -209,9 +209,9 @@ def read_requests(exchange: Phase1Exchange, message: Message) -> Phase1Exchange:
 # --- ID and proof -------------------------------------------------------------------------------------------------
 
 
-def name_ourselves(exchange: Phase1Exchange) -> tuple[Phase1Exchange, Identification]:
+def name_ourselves(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, Identification]:
     """Who we say that we are: the peer section's ID, else our address."""
-    ours = our_identity(exchange)
+    ours = our_identity(exchange, tools)
     return replace(exchange, state=replace(exchange.state, local_id=ours)), ours
 
 

@@ -80,6 +80,10 @@ class Credentials(Protocol):
         """The keys that may be those of a peer who calls himself so and sends these certificates."""
         ...
 
+    def subject(self, holder: str) -> bytes | None:
+        """The DER name that a certificate of ours has in one line as `holder`; None where there is none."""
+        ...
+
     def requests(self) -> tuple[CertificateRequest, ...]:
         """Which certificates to ask a peer for; none where no CA is trusted."""
         ...
