@@ -84,8 +84,8 @@ class IsakmpSa:
     """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section.
 
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
-    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `credentials` are what the
-    peer's certificates and credentials say; its quick modes ask policy with them.
+    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `credentials` are what
+    the peer's certificates and credentials say; its quick modes ask policy with them.
     """
 
     number: int

@@ -273,4 +273,4 @@ def test_an_error_in_a_rule_publishes_nothing_and_shows_no_key(rules_alone: Sour
     assert "rot13 not a valid transform" in text
     assert "of the rules" not in text
     assert refusal.value.compiled is not None
-    assert open_loaded(rules_alone, refusal.value.compiled.secrets).oracle.generation == 1
+    assert open_loaded(rules_alone, refusal.value.compiled).oracle.generation == 1
