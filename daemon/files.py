@@ -18,8 +18,22 @@ class FileRefusedError(Exception):
 def check_secrecy(path: Path, uid: int) -> None:
     """Insist that a file's owner is root or `uid` and that group and others have no permission at all.
 
-    For isakmpd.conf, isakmpd.policy and private keys. Raises FileRefusedError; FileNotFoundError where there is none.
+    For isakmpd.conf and isakmpd.policy. Raises FileRefusedError; FileNotFoundError where there is none.
     """
+    os.close(_open_secret(path, uid))
+
+
+def read_secret(path: Path, uid: int, most: int) -> bytes:
+    """A private key's octets, held to the same rule; what is checked is what is read. Raises as check_secrecy does."""
+    with os.fdopen(_open_secret(path, uid), "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise FileRefusedError(f"not loading {path} - it has more than {most} octets")
+    return data
+
+
+def _open_secret(path: Path, uid: int) -> int:
+    """A descriptor of a file that may be used as a secret one."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -29,9 +43,14 @@ def check_secrecy(path: Path, uid: int) -> None:
             f"not loading {path} - {error.strerror}\nmend it with: chown {uid} {shlex.quote(str(path))}"
         ) from error
     try:
-        status = os.fstat(descriptor)
-    finally:
+        _insist(path, os.fstat(descriptor), uid)
+    except FileRefusedError:
         os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _insist(path: Path, status: os.stat_result, uid: int) -> None:
     name = shlex.quote(str(path))
     if not stat.S_ISREG(status.st_mode):
         raise FileRefusedError(f"check_file_secrecy_fd: not loading {path} - not a regular file")

@@ -34,7 +34,7 @@ from daemon.ike.events import (
     SpiAllocated,
     Upcall,
 )
-from daemon.ike.surroundings import Oracle, Secrets
+from daemon.ike.surroundings import Credentials, Oracle, Secrets
 from daemon.kernel import Kernel, KernelError
 from daemon.log import Log
 from daemon.ratelimit import RateLimit
@@ -73,8 +73,10 @@ class Core(Protocol):
         """The operator wants something."""
         ...
 
-    def reconfigure(self, oracle: Oracle, secrets: Secrets, now: float) -> list[Output]:
-        """A new generation; at start the first one."""
+    def reconfigure(
+        self, oracle: Oracle, secrets: Secrets, now: float, credentials: Credentials | None = None
+    ) -> list[Output]:
+        """A new generation; at start the first one. `credentials` None: those in use stay."""
         ...
 
     def report(self, now: float) -> EngineReport:
@@ -147,10 +149,10 @@ class Loop:
         """A command from the operator."""
         self._turn(f"command {command}", lambda now: self._core.command(command, now))
 
-    def reconfigure(self, oracle: Oracle, secrets: Secrets) -> None:
-        """Use a new generation from now on."""
+    def reconfigure(self, oracle: Oracle, secrets: Secrets, credentials: Credentials | None = None) -> None:
+        """Use a new generation from now on; `credentials` None: those in use stay."""
         what = f"generation {oracle.generation}"
-        self._turn(what, lambda now: self._core.reconfigure(oracle, secrets, now))
+        self._turn(what, lambda now: self._core.reconfigure(oracle, secrets, now, credentials))
 
     def report(self) -> EngineReport:
         """What the core holds now."""

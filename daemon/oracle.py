@@ -13,12 +13,14 @@ import errno
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.credentials import places, read_credentials
 from daemon.files import FileRefusedError, check_secrecy
+from daemon.ike.keyring import Keyring
 from daemon.ike.surroundings import Oracle
 from daemon.keystore import KeyStore, keys_of
 from daemon.log import Log
@@ -26,6 +28,7 @@ from grammar.errors import render
 from grammar.nodes import Binding
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
+from policydb.graph import CompiledAssertion
 from policydb.request import Request
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class Compiled:
 
     secrets: KeyStore
     lines: tuple[str, ...] = ()
+    credentials: Keyring = field(default_factory=Keyring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Loaded:
     bindings: tuple[tuple[str, Binding], ...] = ()
     checked: bool = True
     snapshot: Snapshot | None = None
+    credentials: Keyring = field(default_factory=Keyring)
 
     def changed(self, configuration: Configuration) -> Oracle:
         """The oracle with FIFO changes on its configuration. They can switch policy checks off, but not on."""
@@ -125,6 +130,14 @@ class AcceptAll:
             assertions=(AssertionReport(Place("-K", 1), AssertionStatus.IGNORED, UNCHECKED),),
         )
 
+    def session(self, assertions: Sequence[CompiledAssertion]) -> Oracle:  # noqa: ARG002 - as above
+        """The same: nobody is asked."""
+        return self
+
+    def delegates_to(self, principal: str) -> bool:  # noqa: ARG002
+        """No: there is no policy that could name anybody."""
+        return False
+
 
 class Overlaid:
     """An oracle whose policy is its generation's, and whose configuration is that with FIFO changes on it."""
@@ -151,6 +164,14 @@ class Overlaid:
         """As the generation says."""
         return self._oracle.explain(request)
 
+    def session(self, assertions: Sequence[CompiledAssertion]) -> Oracle:
+        """The generation's, with the same changes on it."""
+        return Overlaid(self._oracle.session(assertions), self._configuration) if assertions else self
+
+    def delegates_to(self, principal: str) -> bool:
+        """As the generation says."""
+        return self._oracle.delegates_to(principal)
+
 
 def compile_sources(sources: Sources, now: datetime) -> Compiled:
     """Check the files, read the keys and publish a generation, unless nothing has changed.
@@ -166,11 +187,14 @@ def compile_sources(sources: Sources, now: datetime) -> Compiled:
     paths = [path for path, text in ((sources.conf, conf), (sources.rules, rules)) if text is not None]
     if sources.check_policy and _uses_keynote(bindings):
         paths += _policies(sources, bindings, required=rules is None)
-    return _publish([str(each) for each in paths], sources, now, Compiled(keys_of((*ruled, *bindings))))
+    everything = (*ruled, *bindings)
+    credentials, lines = read_credentials(places(everything, sources.confdir), sources.uid)
+    compiled = Compiled(keys_of(everything), lines, credentials)
+    return _publish([str(each) for each in paths], sources, now, compiled)
 
 
-def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
-    """The latest generation of the store, as an immutable snapshot. Raises LoadError."""
+def open_loaded(sources: Sources, compiled: Compiled) -> Loaded:
+    """The latest generation of the store, as an immutable snapshot, with the keys of `compiled`. Raises LoadError."""
     from policydb.snapshot import open_snapshot
     from policydb.storefile import StoreError
 
@@ -180,7 +204,8 @@ def open_loaded(sources: Sources, secrets: KeyStore) -> Loaded:
         bindings = tuple(snapshot.bindings())
     except StoreError as error:
         raise LoadError([str(error)]) from error
-    return Loaded(snapshot if checked else AcceptAll(snapshot), secrets, bindings, checked, snapshot)
+    oracle = snapshot if checked else AcceptAll(snapshot)
+    return Loaded(oracle, compiled.secrets, bindings, checked, snapshot, compiled.credentials)
 
 
 def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:
@@ -195,20 +220,20 @@ def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:
             journal.error(line)
         if error.compiled is None or not sources.store.exists():
             raise
-        loaded = _open_at_start(sources, error.compiled.secrets, journal, known=error.lines)
+        loaded = _open_at_start(sources, error.compiled, journal, known=error.lines)
         journal.error(
             f"started with generation {loaded.oracle.generation} of the store; the files above are not in force"
         )
         return loaded
     for line in compiled.lines:
         journal.warning(line)
-    return _open_at_start(sources, compiled.secrets, journal)
+    return _open_at_start(sources, compiled, journal)
 
 
-def _open_at_start(sources: Sources, secrets: KeyStore, journal: Log, known: Sequence[str] = ()) -> Loaded:
+def _open_at_start(sources: Sources, compiled: Compiled, journal: Log, known: Sequence[str] = ()) -> Loaded:
     """open_loaded(), with what is wrong in the log unless it is `known` there."""
     try:
-        return open_loaded(sources, secrets)
+        return open_loaded(sources, compiled)
     except LoadError as error:
         for line in error.lines:
             if line not in known:
@@ -229,9 +254,10 @@ def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Co
         for each in compilation.diagnostics
         for line in render(each, compilation.sources.get(each.source, "")).splitlines()
     )
+    everything = (*compiled.lines, *lines)
     if compilation.generation is None:
-        raise LoadError(lines, compiled)
-    return replace(compiled, lines=lines)
+        raise LoadError(everything, compiled)
+    return replace(compiled, lines=everything)
 
 
 def _bindings_of_rules(text: str, sources: Sources) -> tuple[Binding, ...]:

@@ -114,7 +114,7 @@ class Service:
             passive=options.passive,
         )
         surroundings = Surroundings(os.urandom, lambda: datetime.now(UTC), self._transports.local_address)
-        return Engine(self._loaded.oracle, self._loaded.secrets, settings, surroundings)
+        return Engine(self._loaded.oracle, self._loaded.secrets, settings, surroundings, self._loaded.credentials)
 
     def _make_surface(self, held: ExitStack) -> Surface:
         options = self._options
@@ -211,7 +211,7 @@ class Service:
         try:
             # Compiling takes as long as it takes; meanwhile the negotiations go on.
             compiled = await asyncio.to_thread(compile_sources, self._sources, datetime.now(UTC))
-            loaded = open_loaded(self._sources, compiled.secrets)
+            loaded = open_loaded(self._sources, compiled)
         except LoadError as error:
             for line in error.lines:
                 self._log.error(line)
@@ -222,7 +222,7 @@ class Service:
         self._use(loaded)
         self._live.replace(loaded)
         self._apply()
-        self._loop.reconfigure(loaded.oracle, loaded.secrets)
+        self._loop.reconfigure(loaded.oracle, loaded.secrets, loaded.credentials)
         self._log.notice(f"isakmpd: generation {loaded.oracle.generation} is in force")
 
     def _apply(self) -> None:

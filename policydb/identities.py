@@ -35,6 +35,10 @@ def _identity(section: Section, types: Words) -> Identity | None:
         return None
     if kind not in _VERSIONS:
         name = section.required("Name")
+        if name and kind == "DER_ASN1_DN" and not name.text.startswith("/"):
+            section.error(
+                "CF203", f"Name={name.text} is no distinguished name in one line", name, "write /C=SE/CN=host"
+            )
         return Identity(kind, name=name.text) if name and _is_filled(section, "Name", name) else None
     if kind.endswith("_SUBNET"):
         network = _network(section, _VERSIONS[kind])

@@ -20,7 +20,8 @@ import cryptography.x509  # noqa: F401
 import re2  # noqa: F401
 
 import policydb.config
-import policydb.explain  # noqa: F401
+import policydb.explain
+import policydb.session  # noqa: F401
 from policydb import schema
 from policydb.snapshot import Snapshot
 from policydb.storefile import StoreError, explained, version_of

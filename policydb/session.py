@@ -7,7 +7,7 @@ peer's. The generation itself stays as it is; its programs are shared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from policydb.checker import POLICY, Checker
 from policydb.decision import Decision
@@ -17,15 +17,28 @@ from policydb.request import Request
 
 if TYPE_CHECKING:  # as in policydb.snapshot
     from policydb.connections import Configuration
-    from policydb.snapshot import Snapshot
 
 _MOST_PRINCIPALS = 10_000
+
+
+class Stored(Graph, Protocol):
+    """What a session lies on: a Snapshot."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the generation's isakmpd.conf files say."""
+        ...
+
+    @property
+    def checker(self) -> Checker:
+        """The checker over the graph."""
+        ...
 
 
 class Session:
     """An oracle (daemon.ike.surroundings.Oracle): a snapshot and the assertions of one session."""
 
-    def __init__(self, below: Snapshot, assertions: Sequence[CompiledAssertion]) -> None:
+    def __init__(self, below: Stored, assertions: Sequence[CompiledAssertion]) -> None:
         self._below = below
         self._assertions = tuple(assertions)
         self._graph = Overlay(below, self._assertions)

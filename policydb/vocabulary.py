@@ -131,7 +131,11 @@ WEAK_SIGNATURES: Words = {
 }
 IKE_AUTHENTICATION: Words = {
     "PRE_SHARED": _FINE,
-    **_not_yet("RSA_SIG", "DSS", "RSA_ENC", "RSA_ENC_REV", "EL_GAMAL_ENC", "EL_GAMAL_ENC_REV", "ECDSA_SIG"),
+    "RSA_SIG": _FINE,
+    "ECDSA_256": _FINE,
+    "ECDSA_384": _FINE,
+    "ECDSA_521": _FINE,
+    **_not_yet("DSS", "RSA_ENC", "RSA_ENC_REV", "EL_GAMAL_ENC", "EL_GAMAL_ENC_REV", "ECDSA_SIG"),
 }
 GROUPS: Words = {
     **_not_yet("MODP_768", "EC2N_155", "EC2N_185", "ECP_192", weakness=_SMALL_GROUP),
@@ -192,7 +196,7 @@ AH_AUTHENTICATION = {"DES": "DES_MAC"} | {
 """Which AUTHENTICATION_ALGORITHM an AH transform needs (RFC 2407 section 4.4.3)."""
 
 ADDRESS_IDS: Words = dict.fromkeys(("IPV4_ADDR", "IPV4_ADDR_SUBNET", "IPV6_ADDR", "IPV6_ADDR_SUBNET"), _FINE)
-PHASE_1_IDS: Words = {**ADDRESS_IDS, "FQDN": _FINE, "USER_FQDN": _FINE, **_not_yet("KEY_ID")}
+PHASE_1_IDS: Words = {**ADDRESS_IDS, "FQDN": _FINE, "USER_FQDN": _FINE, "DER_ASN1_DN": _FINE, **_not_yet("KEY_ID")}
 OWN_GROUP_TAGS = (
     "GROUP_TYPE",
     "GROUP_PRIME",

@@ -129,7 +129,7 @@ class Ca:
         extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
         begins: datetime = NOW - YEAR,
         ends: datetime = NOW + YEAR,
-        digest: hashes.HashAlgorithm | None = None,
+        digest: hashes.SHA256 | hashes.SHA512 | None = None,
         signer: PrivateKey | None = None,
     ) -> Issued:
         """A certificate of this CA; `signer` another key than ours: a forgery."""
@@ -162,7 +162,7 @@ class Ca:
         ends: datetime | None = NOW + timedelta(days=30),
         signer: PrivateKey | None = None,
         extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
-        digest: hashes.HashAlgorithm | None = None,
+        digest: hashes.SHA256 | hashes.SHA512 | None = None,
     ) -> bytes:
         """A CRL of this CA, DER."""
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.issued.certificate.subject)
@@ -205,7 +205,7 @@ def certify(
     serial: int = 1,
     begins: datetime = NOW - YEAR,
     ends: datetime = NOW + YEAR,
-    digest: hashes.HashAlgorithm | None = None,
+    digest: hashes.SHA256 | hashes.SHA512 | None = None,
 ) -> Issued:
     """A certificate of anything by anybody."""
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())

@@ -35,7 +35,7 @@ def send_opening(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange
     for method in offered_methods(offer):
         _check_allowed(ready, method)
     keyed, key = parts.make_key(replace(ready, state=replace(ready.state, offer=offer)), group, tools)
-    named, ours = parts.name_ourselves(keyed)
+    named, ours = parts.name_ourselves(keyed, tools)
     return named, (offer, *key, ours, *vendors)
 
 
@@ -50,7 +50,7 @@ def receive_opening(exchange: Phase1Exchange, message: Message, tools: Tools) ->
     parts.check_identity(claimed, theirs)
     ready = parts.read_offer(claimed, message, tools)
     _check_allowed(ready, ready.state.method)
-    return parts.read_key(ready, message)
+    return parts.read_requests(parts.read_key(ready, message), message)
 
 
 def _check_allowed(exchange: Phase1Exchange, method: AuthenticationMethod) -> None:
@@ -67,16 +67,24 @@ def send_answer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange,
     """Message 2: the one transform, our public value, who we are, and the proof of it."""
     choice, *vendors = parts.make_choice(exchange, tools)
     keyed, key = parts.make_key(exchange, known(exchange.state.parameters).group, tools)
-    named, ours = parts.name_ourselves(parts.derive_keys(keyed))
+    named, ours = parts.name_ourselves(parts.derive_keys(keyed), tools)
     proof = parts.prove(named, tools)
-    return named, (choice, *key, ours, *proof, *vendors, *parts.make_nat_discovery(named))
+    return named, (
+        choice,
+        *key,
+        ours,
+        *proof,
+        *vendors,
+        *parts.make_requests(named, tools),
+        *parts.make_nat_discovery(named),
+    )
 
 
 def receive_answer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
     """Message 2: everything that is needed to verify its proof, and then that."""
     (theirs,) = message.all(Identification)
     chosen = parts.read_choice(exchange, message, tools)
-    keyed = parts.derive_keys(parts.read_key(chosen, message))
+    keyed = parts.read_requests(parts.derive_keys(parts.read_key(chosen, message)), message)
     return parts.verify(parts.read_nat_discovery(keyed, message), theirs, message, tools)
 
 

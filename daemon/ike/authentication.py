@@ -9,16 +9,18 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 
-from daemon.ike import identities, keys
-from daemon.ike.credentials import Proof
-from daemon.ike.errors import InvalidHashInformation, Silent
+from daemon.ike import identities, keys, signatures
+from daemon.ike.credentials import PeerKey, Proof
+from daemon.ike.errors import AuthenticationFailed, InvalidHashInformation, InvalidSignature, LocalError, Silent
 from daemon.ike.exchange import NegotiationFailed, Role, Tools, known
-from daemon.ike.payloads import Hash, Identification, Message, Payload
+from daemon.ike.payloads import Certificate, Hash, Identification, Message, Payload, Signature
 from daemon.ike.phase1 import Phase1, Phase1Exchange
 from daemon.ike.policy import psk_authorizers
-from daemon.ike.registries import AuthenticationMethod, PayloadType
+from daemon.ike.records import printed
+from daemon.ike.registries import AuthenticationMethod, IdType, PayloadType
 from policydb.negotiation import Reason
 from policydb.sealing import secret_reference
 
@@ -90,6 +92,84 @@ def _preshared_verify(
     return Proof(psk_authorizers(exchange.state.secret), "pre-shared key")
 
 
+# --- signatures (RFC 2409 section 5.1, RFC 4754) ------------------------------------------------------------------
+
+_NOT_ITS_KEY = "probably the peer's key or certificate is not the one it must have here"
+
+
+def our_identity(exchange: Phase1Exchange, tools: Tools) -> Identification:
+    """Who we say that we are: the peer section's ID, else our address. Raises LocalError where it cannot be sent."""
+    configured = known(exchange.state.peer).identity
+    if configured is not None and configured.type == str(IdType.DER_ASN1_DN):
+        subject = tools.credentials.subject(configured.name or "")
+        if subject is None:
+            raise LocalError(f"no certificate in Cert-directory is of {configured}, which is our ID")
+        return Identification(IdType.DER_ASN1_DN, configured.protocol, configured.port, subject)
+    return identities.to_payload(configured or identities.of_address(ip_address(exchange.path.local.address)))
+
+
+def _signature_equip(method: AuthenticationMethod, exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
+    """Nothing is put into the state, but without a key of ours there is no point in beginning."""
+    ours = our_identity(exchange, tools)
+    if tools.credentials.own(ours, method, (), tools.surroundings.wall_clock()) is None:
+        peer = known(exchange.state.peer)
+        missing = Silent(f'no private key for {method} found for peer "{peer.name}" or local ID "{printed(ours)}"')
+        raise NegotiationFailed(missing, Reason.NO_SECRET, exchange=exchange)
+    return exchange
+
+
+def _signature_skeyid(state: Phase1, shared: bytes) -> bytes:
+    return keys.skeyid_signature(known(state.parameters).hash, shared, state.nonce_i, state.nonce_r)
+
+
+def _signature_prove(
+    exchange: Phase1Exchange, identity: Identification, value: bytes, tools: Tools
+) -> tuple[Payload, ...]:
+    state = exchange.state
+    signer = known(tools.credentials.own(identity, state.method, state.requests, tools.surroundings.wall_clock()))
+    return (*signer.certificates, Signature(signer.sign(value)))
+
+
+def _signature_verify(
+    exchange: Phase1Exchange, identity: Identification, message: Message, value: bytes, tools: Tools
+) -> Proof:
+    """Tries the keys that may be the peer's; one that nobody but the peer vouches for must be known to policy."""
+    method = exchange.state.method
+    now = tools.surroundings.wall_clock()
+    found = tools.credentials.judge(identity, message.all(Certificate), method, now)
+    (signature,) = message.all(Signature)
+    doubts = list(found.refused)
+    for each in found.keys:
+        try:
+            signatures.verify(method, each.key, value, signature.data)
+        except InvalidSignature as error:
+            doubts.append(f"{error} ({each.proof.description})")
+            continue
+        if not each.from_peer or _delegated(exchange, each):
+            return each.proof
+        doubts.append("rsa_sig_decode_hash: no policy names the key that the peer's KeyNote credentials license")
+    if not found.keys:
+        raise AuthenticationFailed("; ".join(("rsa_sig_decode_hash: no public key found", *doubts)))
+    raise InvalidSignature("; ".join(doubts))
+
+
+def _delegated(exchange: Phase1Exchange, key: PeerKey) -> bool:
+    (name,) = key.proof.authorizers
+    return exchange.oracle.session(key.proof.credentials).delegates_to(name)
+
+
+def _signed(method: AuthenticationMethod) -> Method:
+    return Method(
+        carrier=PayloadType.SIG,
+        guessable=False,
+        doubt=_NOT_ITS_KEY,
+        equip=partial(_signature_equip, method),
+        skeyid=_signature_skeyid,
+        prove=_signature_prove,
+        verify=_signature_verify,
+    )
+
+
 # --- the table ----------------------------------------------------------------------------------------------------
 
 METHODS: Mapping[AuthenticationMethod, Method] = {
@@ -102,6 +182,7 @@ METHODS: Mapping[AuthenticationMethod, Method] = {
         prove=_preshared_prove,
         verify=_preshared_verify,
     ),
+    **{each: _signed(each) for each in (AuthenticationMethod.RSA_SIG, *signatures.ECDSA)},
 }
 
 CARRIERS = frozenset({PayloadType.HASH, PayloadType.SIG})

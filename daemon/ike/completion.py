@@ -33,6 +33,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
         keys=known(state.keys),
         cipher=known(exchange.cipher),
         authorizers=known(state.proof).authorizers,
+        credentials=known(state.proof).credentials,
         local_id=known(state.local_id),
         remote_id=known(state.remote_id),
         transform=_phase1_transform(parameters),

@@ -13,7 +13,7 @@ from daemon.ike.fragments import FragmentStore, split
 from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
 from daemon.ike.registries import Protocol
 from daemon.ike.sa import SaTable
-from daemon.ike.surroundings import Oracle, Secrets, Settings, Surroundings
+from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind, Timers
 from policydb.negotiation import NegotiationRecord, Question
 
@@ -39,9 +39,16 @@ class Awaited:
 class Core:
     """The engine's state. Every verb sets `now` first and takes the outputs last."""
 
-    def __init__(self, oracle: Oracle, secrets: Secrets, settings: Settings, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        oracle: Oracle,
+        secrets: Secrets,
+        settings: Settings,
+        surroundings: Surroundings,
+        credentials: Credentials,
+    ) -> None:
         self.oracle = oracle
-        self.tools = Tools(secrets, settings, surroundings)
+        self.tools = Tools(secrets, settings, surroundings, credentials)
         self.timers = Timers()
         self.sas = SaTable()
         self.exchanges = ExchangeTable()
@@ -63,10 +70,10 @@ class Core:
         """What the command line decided."""
         return self.tools.settings
 
-    def use(self, oracle: Oracle, secrets: Secrets) -> None:
-        """Begin new exchanges with these from now on."""
+    def use(self, oracle: Oracle, secrets: Secrets, credentials: Credentials | None = None) -> None:
+        """Begin new exchanges with these from now on; `credentials` None: those in use stay."""
         self.oracle = oracle
-        self.tools = replace(self.tools, secrets=secrets)
+        self.tools = replace(self.tools, secrets=secrets, credentials=credentials or self.tools.credentials)
 
     def capture(self, wanted: bool) -> None:
         """Begin or end to give out messages in the clear."""

@@ -27,6 +27,7 @@ from daemon.ike.events import (
 )
 from daemon.ike.exchange import Datagram, NegotiationFailed
 from daemon.ike.informational import tell, tell_in_the_clear
+from daemon.ike.keyring import Keyring
 from daemon.ike.negotiation import fail, retransmit, take_result, time_out
 from daemon.ike.parser import read_header
 from daemon.ike.payloads import Notify
@@ -34,15 +35,22 @@ from daemon.ike.quick import QuickMode
 from daemon.ike.registries import ExchangeType, Notification, Protocol
 from daemon.ike.reports import engine_report
 from daemon.ike.sa import IpsecSa, IsakmpSa
-from daemon.ike.surroundings import Oracle, Secrets, Settings, Surroundings
+from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind
 
 
 class Engine:
-    """One IKE daemon without its IO. To be started by `reconfigure`."""
+    """One IKE daemon without its IO. To be started by `reconfigure`. `credentials` None: neither keys nor CAs."""
 
-    def __init__(self, oracle: Oracle, secrets: Secrets, settings: Settings, surroundings: Surroundings) -> None:
-        self._core = Core(oracle, secrets, settings, surroundings)
+    def __init__(
+        self,
+        oracle: Oracle,
+        secrets: Secrets,
+        settings: Settings,
+        surroundings: Surroundings,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._core = Core(oracle, secrets, settings, surroundings, credentials or Keyring())
 
     # --- verbs ----------------------------------------------------------------------------------------------------
 
@@ -115,12 +123,17 @@ class Engine:
                 lifecycle.shut_down(core)
         return core.take_outputs()
 
-    def reconfigure(self, oracle: Oracle, secrets: Secrets, now: float) -> list[Output]:
-        """A new generation: exchanges under way keep theirs, connections that should be up are started."""
+    def reconfigure(
+        self, oracle: Oracle, secrets: Secrets, now: float, credentials: Credentials | None = None
+    ) -> list[Output]:
+        """A new generation: exchanges under way keep theirs, connections that should be up are started.
+
+        `credentials` None: those in use stay.
+        """
         core = self._at(now)
         if core.closed:
             return []
-        core.use(oracle, secrets)
+        core.use(oracle, secrets, credentials)
         lifecycle.check(core)
         return core.take_outputs()
 

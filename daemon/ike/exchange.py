@@ -25,7 +25,7 @@ from daemon.ike.events import Path
 from daemon.ike.parser import parse_payloads
 from daemon.ike.payloads import HEADER_LENGTH, Header, Message, Payload, encode_payloads
 from daemon.ike.registries import ExchangeType, Flag, PayloadType
-from daemon.ike.surroundings import Oracle, Secrets, Settings, Surroundings
+from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from policydb.negotiation import Comparison, Question, Reason
 
 
@@ -92,6 +92,7 @@ class Tools:
     secrets: Secrets
     settings: Settings
     surroundings: Surroundings
+    credentials: Credentials
 
 
 @dataclass(frozen=True, slots=True)

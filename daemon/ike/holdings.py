@@ -34,8 +34,7 @@ class Holdings:
     """What the directories hold.
 
     `private_keys` are named by identity, `private_key` is for every other one of ours; `public_keys` by folder and
-    identity ("fqdn/gw.example.org"), `keynote` by identity. `policy`: policy is asked; without it no KeyNote
-    credential of a peer counts, since nothing would say whose it has to be.
+    identity ("fqdn/gw.example.org"), `keynote` by identity.
     """
 
     authorities: tuple[X509Certificate, ...] = ()
@@ -47,7 +46,6 @@ class Holdings:
     keynote: Mapping[str, KeynoteIdentity] = field(default_factory=dict)
     accept_self_signed: bool = False
     accept_weak: bool = False
-    policy: bool = True
 
 
 def file_name(identity: Identification) -> tuple[str, str]:

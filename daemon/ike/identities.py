@@ -1,7 +1,8 @@
 """Identities: configuration records, ID payloads, comparison, and the words that policy gets.
 
 Their printed form is `str()` of policydb.connections.Identity. One table says how each type is read (RFC 2407
-section 4.6.2) and what isakmpd.policy(5) calls it. DER_ASN1_DN and DER_ASN1_GN have no row: they are refused.
+section 4.6.2) and what isakmpd.policy(5) calls it. A distinguished name is printed, configured and told to policy in
+one line; the octets of one of our own come from its certificate. DER_ASN1_GN has no row: it is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 
 from daemon.ike.errors import InvalidIdInformation, LocalError
+from daemon.ike.names import MOST_OCTETS, one_line
 from daemon.ike.payloads import Identification
 from daemon.ike.registries import IdType
 from policydb.attributes import zero_padded
@@ -58,6 +60,13 @@ def _read_name(kind: str, data: bytes, width: int) -> Identity:
     return _read_octets(kind, data, width)
 
 
+def _read_dn(kind: str, data: bytes, width: int) -> Identity:
+    name = one_line(data) if len(data) <= width else ""
+    if not name:
+        raise ValueError(f"an empty name, or one of more than {width} octets")
+    return Identity(kind, name=name)
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """How a type's data is read (ValueError where it is wrong), its width in octets, policy's word for the type."""
@@ -76,6 +85,7 @@ _TYPES = {
     IdType.IPV6_ADDR_SUBNET: _Row(_read_network, _IPV6, "IPv6 subnet"),
     IdType.IPV4_RANGE: _Row(_read_range, _IPV4, "IPv4 range"),
     IdType.IPV6_RANGE: _Row(_read_range, _IPV6, "IPv6 range"),
+    IdType.DER_ASN1_DN: _Row(_read_dn, MOST_OCTETS, "ASN1 DN"),
     IdType.KEY_ID: _Row(_read_octets, _MAX_NAME, "Key ID"),
 }
 

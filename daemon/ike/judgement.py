@@ -125,9 +125,6 @@ class Judgement:
     def _credentials(self, certificates: Sequence[Certificate]) -> list[tuple[KeynoteCredentials, bool]]:
         """The peer's credentials, and those that we keep of it (False); all of them join the session."""
         sent = [each.data for each in certificates if each.encoding is CertificateEncoding.KEYNOTE][:MOST_KEYNOTE]
-        if sent and not self._held.policy:
-            self._refused.append(f"{_WORD}: KeyNote credentials do not count where no policy is asked")
-            sent = []
         texts = [(each.decode("latin-1"), f"credential {number} of the peer") for number, each in enumerate(sent, 1)]
         kept = self._held.keynote.get(self._name, KeynoteIdentity()).credentials
         found = [(self._verified(text, source), True) for text, source in texts]

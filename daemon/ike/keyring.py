@@ -104,6 +104,10 @@ class Keyring:
             above = (*self._trust.helpers.get(top.issuer, ()), *self._trust.authorities.get(top.issuer, ()))
             top = next((each for each in above if top.signed_by(each)), None)
 
+    def subject(self, holder: str) -> bytes | None:
+        """The DER name that a certificate of ours has in one line as `holder`; None where there is none."""
+        return next((each.subject for each in self._held.certificates if each.holder == holder), None)
+
     def requests(self) -> tuple[CertificateRequest, ...]:
         """Which certificates we ask a peer for: those of our CAs; nothing where there are none."""
         names = tuple(self._trust.authorities)

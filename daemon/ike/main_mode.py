@@ -56,13 +56,14 @@ def send_key(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tu
     payloads += parts.make_nat_discovery(exchange)
     if exchange.role is Role.INITIATOR:
         return following, payloads
-    return parts.derive_keys(following), payloads
+    return parts.derive_keys(following), (*payloads, *parts.make_requests(exchange, tools))
 
 
 def receive_key(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
     """Messages 3 and 4: the peer's public value and nonce, and whether a NAT is on the way."""
     del tools
-    following = parts.read_nat_discovery(parts.read_key(exchange, message), message)
+    asked = parts.read_requests(exchange, message)
+    following = parts.read_nat_discovery(parts.read_key(asked, message), message)
     return following if exchange.role is Role.RESPONDER else parts.derive_keys(following)
 
 
@@ -71,8 +72,10 @@ def receive_key(exchange: Phase1Exchange, message: Message, tools: Tools) -> Pha
 
 def send_identity(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """Messages 5 and 6: who we are, proved; the initiator moves to the NAT-T port here (RFC 3947 section 4)."""
-    following, ours = parts.name_ourselves(exchange)
+    following, ours = parts.name_ourselves(exchange, tools)
     payloads = (ours, *parts.prove(following, tools))
+    if exchange.role is Role.INITIATOR:
+        payloads += parts.make_requests(exchange, tools)
     if exchange.state.first_contact:
         payloads += (Notify(Notification.INITIAL_CONTACT, Protocol.ISAKMP, cookies(exchange)),)
     return parts.floated(following, tools), payloads
@@ -81,7 +84,7 @@ def send_identity(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchang
 def receive_identity(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
     """Messages 5 and 6: the proof first; only then does the rest mean anything."""
     (theirs,) = message.all(Identification)
-    proved = parts.verify(exchange, theirs, message, tools)
+    proved = parts.verify(parts.read_requests(exchange, message), theirs, message, tools)
     told = any(each.type is Notification.INITIAL_CONTACT for each in message.all(Notify))
     return replace(proved, state=replace(proved.state, told_first_contact=told))
 

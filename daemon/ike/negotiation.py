@@ -148,7 +148,7 @@ def _quick_exchange(core: Core, isakmp: IsakmpSa, role: Role, message_id: int, s
         role=role,
         name="",
         path=isakmp.path,
-        oracle=core.oracle,
+        oracle=core.oracle.session(isakmp.credentials),
         started=core.now,
         initiator_cookie=isakmp.initiator_cookie,
         responder_cookie=isakmp.responder_cookie,

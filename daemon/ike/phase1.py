@@ -5,13 +5,13 @@ A phase 1 under way is an Exchange whose state is a Phase1; which of the two mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from daemon.ike import dh, keys
+from daemon.ike import dh, keys, signatures
 from daemon.ike.credentials import Proof
 from daemon.ike.exchange import Exchange, Role, Subject, known
 from daemon.ike.natt import NatFound, NatVersion
-from daemon.ike.payloads import Identification, SaPayload
+from daemon.ike.payloads import CertificateRequest, Identification, SaPayload
 from daemon.ike.proposals import IkeParameters
 from daemon.ike.records import printed
 from daemon.ike.registries import AuthenticationMethod
@@ -24,6 +24,8 @@ NONCE_LENGTH = 16
 @dataclass(frozen=True, slots=True)
 class Phase1:
     """`offer` is the initiator's SA payload, whose body both HASHes cover (SAi_b); `proof` is what the peer proved.
+
+    `requests` are the certificates that the peer asks for.
 
     `first_contact`: we have not met this peer since the start, so we say INITIAL-CONTACT; `told_first_contact`: the
     peer said so, believed only once it has proved who it is.
@@ -46,6 +48,7 @@ class Phase1:
     local_id: Identification | None = None
     remote_id: Identification | None = None
     proof: Proof | None = None
+    requests: tuple[CertificateRequest, ...] = ()
     first_contact: bool = False
     told_first_contact: bool = False
 
@@ -72,8 +75,13 @@ def cookies(exchange: Phase1Exchange) -> bytes:
 
 
 def proof_value(exchange: Phase1Exchange, sender: Role, identity: Identification) -> bytes:
-    """HASH_I or HASH_R over the sender's identity (RFC 2409 section 5): sent as it is, or signed."""
+    """HASH_I or HASH_R over the sender's identity (RFC 2409 section 5): sent as it is, or signed.
+
+    A method that is bound to a hash has it made with that one; everything else keeps the negotiated one.
+    """
     state = exchange.state
+    derived = known(state.keys)
+    bound = signatures.bound_hash(state.method)
     compute = keys.hash_i if sender is Role.INITIATOR else keys.hash_r
     spoken = keys.Transcript(
         initiator_cookie=exchange.initiator_cookie,
@@ -82,4 +90,4 @@ def proof_value(exchange: Phase1Exchange, sender: Role, identity: Identification
         public_r=state.public_r,
         sa_i=known(state.offer).body,
     )
-    return compute(known(state.keys), spoken, identity.body)
+    return compute(replace(derived, hash=bound) if bound else derived, spoken, identity.body)

@@ -12,7 +12,7 @@ from functools import partial
 from ipaddress import ip_address
 
 from daemon.ike import crypto, dh, identities, keys, natt, vendor
-from daemon.ike.authentication import CARRIERS, METHODS
+from daemon.ike.authentication import CARRIERS, METHODS, our_identity
 from daemon.ike.errors import (
     InvalidIdInformation,
     InvalidKeyInformation,
@@ -22,6 +22,7 @@ from daemon.ike.errors import (
 )
 from daemon.ike.exchange import NegotiationFailed, Role, Tools, beyond_doubt, known
 from daemon.ike.payloads import (
+    CertificateRequest,
     Identification,
     KeyExchange,
     Message,
@@ -36,6 +37,9 @@ from daemon.ike.proposals import check_phase1_reply, choose_phase1, offered_meth
 from daemon.ike.registries import Group, PayloadType
 from daemon.ike.vendor import Vendor
 from policydb.negotiation import Reason
+
+MOST_REQUESTS = 64
+"""CERT_REQ payloads of a peer that are kept."""
 
 # --- who may be at the other end ----------------------------------------------------------------------------------
 
@@ -187,13 +191,27 @@ def derive_keys(exchange: Phase1Exchange) -> Phase1Exchange:
     return replace(exchange, cipher=cipher, state=replace(state, keys=derived, pair=None))
 
 
+# --- CERT_REQ -----------------------------------------------------------------------------------------------------
+
+
+def make_requests(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
+    """Which certificates we ask for, where certificates are of use (RFC 2408 section 3.10)."""
+    signed = METHODS[exchange.state.method].carrier == PayloadType.SIG
+    return tools.credentials.requests() if signed else ()
+
+
+def read_requests(exchange: Phase1Exchange, message: Message) -> Phase1Exchange:
+    """Which certificates the peer asks for, in whatever message."""
+    asked = (*exchange.state.requests, *message.all(CertificateRequest))[:MOST_REQUESTS]
+    return replace(exchange, state=replace(exchange.state, requests=asked))
+
+
 # --- ID and proof -------------------------------------------------------------------------------------------------
 
 
-def name_ourselves(exchange: Phase1Exchange) -> tuple[Phase1Exchange, Identification]:
+def name_ourselves(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, Identification]:
     """Who we say that we are: the peer section's ID, else our address."""
-    configured = known(exchange.state.peer).identity
-    ours = identities.to_payload(configured or identities.of_address(ip_address(exchange.path.local.address)))
+    ours = our_identity(exchange, tools)
     return replace(exchange, state=replace(exchange.state, local_id=ours)), ours
 
 

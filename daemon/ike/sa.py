@@ -17,6 +17,7 @@ from daemon.ike.natt import NatFound, NatVersion
 from daemon.ike.payloads import Identification
 from daemon.ike.registries import ExchangeType, Group
 from daemon.ike.vendor import Vendor
+from policydb.graph import CompiledAssertion
 
 _ANSWERS_KEPT = 256
 
@@ -84,7 +85,8 @@ class IsakmpSa:
     `exchange_type` is the mode that made it.
 
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
-    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange.
+    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `credentials` are what
+    the peer's certificates and credentials say; its quick modes ask policy with them.
     """
 
     number: int
@@ -114,6 +116,7 @@ class IsakmpSa:
     soft_at: float | None = None
     hard_at: float | None = None
     answered: Answered = field(default_factory=Answered, repr=False)
+    credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
 
     @property
     def cookies(self) -> bytes:

@@ -1,14 +1,18 @@
-"""What the protocol core is given from outside: the oracle it asks, secrets, time, randomness, addresses."""
+"""What the protocol core is given from outside: an oracle, secrets, credentials, time, randomness, addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from daemon.ike.credentials import PeerKeys, Signer
+from daemon.ike.payloads import Certificate, CertificateRequest, Identification
+from daemon.ike.registries import AuthenticationMethod
 from policydb.connections import Configuration
 from policydb.decision import Decision
+from policydb.graph import CompiledAssertion
 from policydb.request import Request
 
 
@@ -33,12 +37,55 @@ class Oracle(Protocol):
         """The same answer with its reasons and, on a refusal, the nearest changes. Costs milliseconds."""
         ...
 
+    def session(self, assertions: Sequence[CompiledAssertion]) -> Oracle:
+        """The same generation with what one peer's credentials say on top, for its negotiations alone."""
+        ...
+
+    def delegates_to(self, principal: str) -> bool:
+        """Whether POLICY, through whatever assertions and conditions, names a canonical principal."""
+        ...
+
 
 class Secrets(Protocol):
     """Pre-shared keys, by the reference that a Peer carries; they live outside the store."""
 
     def preshared_key(self, reference: str) -> bytes | None:
         """The key's octets, or None where there is none."""
+        ...
+
+
+class Credentials(Protocol):
+    """Private keys, certificates and public keys (daemon.ike.keyring); they live outside the store."""
+
+    def own(
+        self,
+        identity: Identification,
+        method: AuthenticationMethod,
+        requests: Sequence[CertificateRequest],
+        now: datetime,
+    ) -> Signer | None:
+        """With what we prove an identity of ours by a method; None where there is no such key.
+
+        `requests` are the peer's, `now` an aware time.
+        """
+        ...
+
+    def judge(
+        self,
+        identity: Identification,
+        certificates: Sequence[Certificate],
+        method: AuthenticationMethod,
+        now: datetime,
+    ) -> PeerKeys:
+        """The keys that may be those of a peer who calls himself so and sends these certificates."""
+        ...
+
+    def subject(self, holder: str) -> bytes | None:
+        """The DER name that a certificate of ours has in one line as `holder`; None where there is none."""
+        ...
+
+    def requests(self) -> tuple[CertificateRequest, ...]:
+        """Which certificates to ask a peer for; none where no CA is trusted."""
         ...
 
 

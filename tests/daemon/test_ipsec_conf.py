@@ -35,7 +35,7 @@ def loaded(folder: Path, scenario: Path, names: tuple[str, ...]) -> Loaded:
         shutil.copy(scenario / name, folder / name)
         (folder / name).chmod(0o600)
     sources = Sources(folder / "isakmpd.conf", folder, folder / "policy.db", os.geteuid())
-    return open_loaded(sources, compile_sources(sources, NOW).secrets)
+    return open_loaded(sources, compile_sources(sources, NOW))
 
 
 def joined(east: Loaded, west: Loaded) -> Pair:

@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from daemon.log import Levels, Log, StderrSink
 from daemon.oracle import UNCHECKED, AcceptAll, Loaded
 from policydb.connections import Configuration
 from policydb.decision import Decision
+from policydb.graph import CompiledAssertion
 from policydb.overlay import Change, Verb
 from policydb.request import Request
 from policydb.sealing import secret_reference
@@ -66,6 +67,12 @@ class Generation:
         raise NotImplementedError
 
     def explain(self, request: Request) -> Decision:
+        raise NotImplementedError
+
+    def session(self, assertions: Sequence[CompiledAssertion]) -> Generation:
+        raise NotImplementedError
+
+    def delegates_to(self, principal: str) -> bool:
         raise NotImplementedError
 
 

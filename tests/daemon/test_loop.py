@@ -39,7 +39,7 @@ from daemon.ike.events import (
     SpiAllocated,
     Upcall,
 )
-from daemon.ike.surroundings import Oracle, Secrets
+from daemon.ike.surroundings import Credentials, Oracle, Secrets
 from daemon.kernel import KernelError, SaKey
 from daemon.log import Levels, Log, StderrSink
 from daemon.loop import Loop, Surface
@@ -88,7 +88,9 @@ class Script:
     def command(self, command: Command, now: float) -> list[Output]:
         return self._hear("command", command)
 
-    def reconfigure(self, oracle: Oracle, secrets: Secrets, now: float) -> list[Output]:
+    def reconfigure(
+        self, oracle: Oracle, secrets: Secrets, now: float, credentials: Credentials | None = None
+    ) -> list[Output]:
         return self._hear("reconfigure", oracle)
 
     def report(self, now: float) -> EngineReport:

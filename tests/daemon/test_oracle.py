@@ -33,7 +33,7 @@ def sources(tmp_path: Path) -> Sources:
 
 
 def load(sources: Sources) -> Loaded:
-    return open_loaded(sources, compile_sources(sources, NOW).secrets)
+    return open_loaded(sources, compile_sources(sources, NOW))
 
 
 def test_policy_and_configuration_come_into_force_together(sources: Sources) -> None:
@@ -96,9 +96,10 @@ def test_an_error_publishes_nothing_and_still_tells_the_keys(sources: Sources) -
     with pytest.raises(LoadError) as refusal:
         compile_sources(sources, NOW)
     assert refusal.value.compiled is not None
-    secrets = refusal.value.compiled.secrets
+    compiled = refusal.value.compiled
+    secrets = compiled.secrets
     assert secrets.preshared_key(secret_reference("east")) == b"mekmitasdigoat"
-    assert open_loaded(sources, secrets).oracle.generation == 1
+    assert open_loaded(sources, compiled).oracle.generation == 1
 
 
 def test_no_error_shows_a_key(sources: Sources) -> None:
@@ -272,4 +273,4 @@ def test_an_error_in_a_rule_publishes_nothing_and_shows_no_key(rules_alone: Sour
     assert "rot13 not a valid transform" in text
     assert "of the rules" not in text
     assert refusal.value.compiled is not None
-    assert open_loaded(rules_alone, refusal.value.compiled.secrets).oracle.generation == 1
+    assert open_loaded(rules_alone, refusal.value.compiled).oracle.generation == 1

@@ -13,7 +13,7 @@ import pytest
 
 from daemon.keystore import KeyStore
 from daemon.log import Kind, Levels, Log
-from daemon.oracle import LoadError, Sources, compile_sources, load_at_start, open_loaded
+from daemon.oracle import Compiled, LoadError, Sources, compile_sources, load_at_start, open_loaded
 from policydb import store, storefile
 from policydb.history import list_generations
 from policydb.request import Request
@@ -127,7 +127,7 @@ def test_while_somebody_publishes_it_starts_with_what_is_in_force(
 def test_while_somebody_publishes_a_reload_is_refused_and_what_is_in_force_answers(
     sources: Sources, writer: sqlite3.Connection
 ) -> None:
-    loaded = open_loaded(sources, KeyStore({}))
+    loaded = open_loaded(sources, Compiled(KeyStore({})))
     sources.conf.write_text("[General]\nRetransmits=4\n")
     with pytest.raises(LoadError, match="is locked by another process"):
         compile_sources(sources, NOW)

@@ -41,6 +41,7 @@ from policydb.connections import (
     Suite,
 )
 from policydb.decision import Decision
+from policydb.graph import CompiledAssertion
 from policydb.negotiation import NegotiationRecord
 from policydb.request import Request
 
@@ -108,6 +109,14 @@ class AllowAll:
     def explain(self, request: Request) -> Decision:
         """Yes, without reasons."""
         return Decision(request.values[-1], True, 1, request.authorizers)
+
+    def session(self, assertions: Sequence[CompiledAssertion]) -> AllowAll:  # noqa: ARG002
+        """The same."""
+        return self
+
+    def delegates_to(self, principal: str) -> bool:
+        """No."""
+        return not principal
 
 
 @dataclass(frozen=True, slots=True)

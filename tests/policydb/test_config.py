@@ -433,7 +433,6 @@ def test_a_connection_that_is_not_listed_is_checked_and_kept_for_who_asks_by_nam
         ("AES-SHA2-256-GRP14", "AES-SHA2-256-GRP5", "CF101", "AES-SHA2-256-GRP5"),
         ("AES-SHA2-256-GRP14", "CAST-SHA-GRP14", "CF102", "CAST-SHA-GRP14"),
         ("AES-SHA2-256-GRP14", "BLF-SHA-GRP14", "CF102", "BLF-SHA-GRP14"),
-        ("AES-SHA2-256-GRP14", "AES-SHA-GRP14-RSA_SIG", "CF102", "AES-SHA-GRP14-RSA_SIG"),
         ("AES-SHA2-256-GRP14", "AES-SHA-GRP14-DSS", "CF102", "AES-SHA-GRP14-DSS"),
         ("AES-SHA2-256-GRP14", "AES-SHA-GRP28", "CF102", "AES-SHA-GRP28"),
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-AH-SHA-SUITE", "CF102", "QM-AH-SHA-SUITE"),

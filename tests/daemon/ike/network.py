@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, ip_address
@@ -35,7 +35,7 @@ from daemon.ike.events import (
     SpiAllocated,
 )
 from daemon.ike.reports import census
-from daemon.ike.surroundings import Settings, Surroundings
+from daemon.ike.surroundings import Credentials, Settings, Surroundings
 from policydb.connections import (
     Configuration,
     Connection,
@@ -50,6 +50,7 @@ from policydb.connections import (
     Suite,
 )
 from policydb.decision import Decision
+from policydb.graph import CompiledAssertion
 from policydb.negotiation import NegotiationRecord
 from policydb.request import Request
 
@@ -69,6 +70,7 @@ def ike_transform(
     bits: int | None = 128,
     digest: str = "SHA2_256",
     group: str = "ECP_256",
+    authentication: str = "PRE_SHARED",
     seconds: int = 3600,
 ) -> IkeTransform:
     """An ISAKMP-transform section."""
@@ -76,7 +78,7 @@ def ike_transform(
         name=f"{encryption}-{bits}-{digest}-{group}",
         encryption=encryption,
         hash=digest,
-        authentication="PRE_SHARED",
+        authentication=authentication,
         group=group,
         key_length=Interval(bits, bits, bits) if bits else None,
         lifetimes=(Lifetime("SECONDS", Interval(seconds, 60, 86400)),),
@@ -143,10 +145,19 @@ class FakeOracle:
     generation: int = 1
     asked: list[Request] = field(default_factory=list)
     explained: list[Request] = field(default_factory=list)
+    learnt: list[CompiledAssertion] = field(default_factory=list)
+    delegates: frozenset[str] = frozenset()
 
     def allows(self, request: Request) -> bool:
         self.asked.append(request)
         return self.policy(request)
+
+    def session(self, assertions: Sequence[CompiledAssertion]) -> FakeOracle:
+        self.learnt += assertions
+        return self
+
+    def delegates_to(self, principal: str) -> bool:
+        return principal in self.delegates
 
     def explain(self, request: Request) -> Decision:
         self.explained.append(request)
@@ -179,6 +190,7 @@ class Node:
         seed: int,
         secret: bytes,
         settings: Settings | None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.address = address
         self.oracle = oracle
@@ -191,7 +203,7 @@ class Node:
             wall_clock=lambda: BEGIN + timedelta(seconds=clock()),
             local_address=lambda _: address,
         )
-        self.engine = Engine(oracle, self.secrets, self.settings, surroundings)
+        self.engine = Engine(oracle, self.secrets, self.settings, surroundings, credentials)
         self.outputs: list[Output] = []
         self.kernel: dict[tuple[str, str, int], SecurityAssociation] = {}
         self.spis: set[tuple[str, str, int]] = set()
@@ -297,6 +309,7 @@ class Pair:
         policies: tuple[Callable[[Request], bool], Callable[[Request], bool]] = (lambda _: True, lambda _: True),
         secrets: tuple[bytes, bytes] = (SECRET, SECRET),
         settings: tuple[Settings | None, Settings | None] = (None, None),
+        credentials: tuple[Credentials | None, Credentials | None] = (None, None),
         weather: Weather | None = None,
         nats: Mapping[str, Nat] | None = None,
         seed: int = 1,
@@ -318,9 +331,10 @@ class Pair:
                 seed=2 * seed + side,
                 secret=key,
                 settings=chosen,
+                credentials=held,
             )
-            for side, (address, section, policy, key, chosen) in enumerate(
-                zip((EAST, WEST), (east, west), policies, secrets, settings, strict=True)
+            for side, (address, section, policy, key, chosen, held) in enumerate(
+                zip((EAST, WEST), (east, west), policies, secrets, settings, credentials, strict=True)
             )
         )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,7 @@ def test_two_names_read_alike_only_if_they_are_alike(first: list[str], second: l
 
 @given(st.binary(max_size=80))
 def test_octets_that_are_no_name_are_refused(data: bytes) -> None:
-    with contextlib.suppress(MalformedNameError):
+    with suppress(MalformedNameError):
         assert one_line(data).isascii()
 
 
@@ -80,7 +80,7 @@ def test_damaged_names_are_read_or_refused(data: st.DataObject) -> None:
     octets = bytearray(name("host", "other"))
     for _ in range(data.draw(st.integers(1, 3))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(MalformedNameError):
+    with suppress(MalformedNameError):
         assert one_line(bytes(octets)).isascii()
 
 

@@ -56,7 +56,7 @@ def test_the_phase_1_offer_is_one_proposal_with_transforms_numbered_from_1() -> 
 
 
 def test_what_we_cannot_do_is_left_out_of_the_offer() -> None:
-    offer = p.phase1_offer([ike("RSA", authentication="RSA_SIG"), AES])
+    offer = p.phase1_offer([ike("DSS", authentication="DSS"), AES])
     assert offer == p.phase1_offer([AES])
 
 
