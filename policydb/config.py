@@ -26,6 +26,7 @@ from policydb.connections import (
 )
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.modeconfig import check_mode_config
+from policydb.peers import doubt_peer, is_exchange_allowed
 from policydb.predefined import main_mode_names, suite_names
 from policydb.sealing import AUTHENTICATION, SecretError, preshared_key, secret_reference
 from policydb.sections import Book, Section, Value, instead
@@ -43,6 +44,7 @@ from policydb.vocabulary import (
     TAGS,
     TRANSPORTS,
     WEAK_SIGNATURES,
+    YES_OR_NO,
     Kind,
 )
 
@@ -119,12 +121,14 @@ class _Resolver:
         self._quick_modes: dict[str, tuple[Suite, ...]] = {}
         self._suites: dict[str, Suite | None] = {}
         self._backoff: Backoff | None = None
+        self._accepts_aggressive_psk = False
 
     def configuration(self) -> Configuration:
         """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
         keynote = self._book.open("KeyNote", Kind.KEYNOTE)
         general = self._general(self._book.open("General", Kind.GENERAL), keynote)
         self._backoff = general.backoff
+        self._accepts_aggressive_psk = general.accept_aggressive_psk
         self._book.open("X509-certificates", Kind.X509)
         by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
@@ -171,6 +175,7 @@ class _Resolver:
             log_levels=tuple(_log_levels(section)),
             listen_on=tuple(each.text for each in section.members("Listen-on")),
             policy_file=section.text("Policy-file", default.policy_file),
+            accept_aggressive_psk=section.word("Accept-aggressive-psk", YES_OR_NO, default="no") == "yes",
             accept_weak_signatures=keynote.word("Accept-weak-signatures", WEAK_SIGNATURES, default="no") == "yes",
         )
 
@@ -245,18 +250,9 @@ class _Resolver:
             flags=section.flags("Flags", PEER_FLAGS),
             backoff=_backoff(section, self._backoff),
         )
-        self._doubts(section, peer)
-        return peer if is_peer and exchange and transforms else None
-
-    @staticmethod
-    def _doubts(section: Section, peer: Peer) -> None:
-        """What is legal for a peer and seldom meant."""
-        if section.get("Remote-ID") is None:
-            message = "without Remote-ID whoever has the key may call himself anything"
-            section.warn("CF106", message, None, "add Remote-ID= and a section with the peer's ID-type and name")
-        if not peer.secret and any(each.authentication == "PRE_SHARED" for each in peer.transforms):
-            message = "there is no Authentication, and a transform that needs a pre-shared key"
-            section.warn("CF108", message, None, f"add Authentication= with the key to [{section.name}]")
+        doubt_peer(section, peer)
+        allowed = is_exchange_allowed(section, peer, aggressive_psk=self._accepts_aggressive_psk)
+        return peer if is_peer and exchange and transforms and allowed else None
 
     def _main_mode(self, section: Section) -> tuple[str | None, tuple[IkeTransform, ...]]:
         lower = section.name.lower()

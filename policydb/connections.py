@@ -181,7 +181,8 @@ class General:
     `backoff` is for peers that no section describes any more. `dpd_check_interval` 0: no probes. `fragment_size`: the
     longest IKE datagram in octets where the peer takes fragments; 0: none are sent or taken.
 
-    `accept_weak_signatures` is of [KeyNote], and ours: credentials signed with MD5 or SHA-1 count.
+    `accept_weak_signatures` is of [KeyNote], and ours: credentials signed with MD5 or SHA-1 count. Ours is
+    `accept_aggressive_psk` too: without it there is no aggressive mode with a pre-shared key.
     """
 
     check_interval: int = 60
@@ -198,6 +199,7 @@ class General:
     listen_on: tuple[str, ...] = ()
     policy_file: str = ""
     accept_weak_signatures: bool = False
+    accept_aggressive_psk: bool = False
 
 
 _Key: TypeAlias = tuple[object, ...]

@@ -53,6 +53,8 @@ def configuration_text(plan: Plan, origin: str) -> str:
     if plan.general:
         sheet.add("General", *plan.general)
     peers = {each.peer.name: each.peer for each in plan.tunnels}
+    if any(each.aggressive and each.authentication == "PRE_SHARED" for each in peers.values()):
+        sheet.add("General", ("Accept-aggressive-psk", "yes"))
     for peer in peers.values():
         sheet.add("Phase 1", (str(peer.address) if peer.address else "Default", f"peer-{peer.name}"))
     for tag, initiates in (("Connections", True), ("Passive-connections", False)):

@@ -48,10 +48,10 @@ _IDENTITY_TAGS = "ID-type Address Network Netmask Name Protocol Port"
 
 _TAGS = {
     Kind.GENERAL: (
-        "Acquire-Only Check-interval Default-phase-1-ID Default-phase-1-lifetime Default-phase-2-lifetime "
-        "Default-phase-2-suites Delete-SAs DPD-check-interval Exchange-max-time Fragment-size Listen-on Loglevel Logverbose "
-        "NAT-T-Keepalive Policy-file Pubkey-directory Renegotiate-on-HUP Retransmits Shared-SADB Use-Keynote "
-        f"{_RETRANSMIT_TAGS}"
+        "Accept-aggressive-psk Acquire-Only Check-interval Default-phase-1-ID Default-phase-1-lifetime "
+        "Default-phase-2-lifetime Default-phase-2-suites Delete-SAs DPD-check-interval Exchange-max-time "
+        "Fragment-size Listen-on Loglevel Logverbose NAT-T-Keepalive Policy-file Pubkey-directory Renegotiate-on-HUP "
+        f"Retransmits Shared-SADB Use-Keynote {_RETRANSMIT_TAGS}"
     ),
     Kind.PHASE_1: "Default",
     Kind.PHASE_2: "Connections Passive-connections",
@@ -122,6 +122,7 @@ IKE_HASH: Words = {
     "SHA2_384": _FINE,
     "SHA2_512": _FINE,
 }
+YES_OR_NO: Words = {"no": _FINE, "yes": _FINE}
 WEAK_SIGNATURES: Words = {
     "no": _FINE,
     "yes": Word(
@@ -148,7 +149,7 @@ GROUPS: Words = {
 }
 EXCHANGES: Words = {
     "ID_PROT": _FINE,
-    **_not_yet("AGGRESSIVE", weakness="with a pre-shared key it lets every listener try passwords at home"),
+    "AGGRESSIVE": _FINE,
 }
 QUICK_MODES: Words = {"QUICK_MODE": _FINE}
 DOIS: Words = {"IPSEC": _FINE}

@@ -16,7 +16,6 @@ from daemon.ike.events import Path
 from daemon.ike.exchange import NegotiationFailed
 from daemon.ike.proposals import IpsecProposal, QuickOffer, match_suites
 from daemon.ike.records import brief, question
-from daemon.ike.registries import ExchangeType
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.surroundings import Oracle
 from policydb.connections import Connection, Identity, Suite
@@ -57,7 +56,7 @@ def ask(setting: Setting, proposal: IpsecProposal) -> Request:
     """The request for one proposal (isakmpd.policy(5), action attributes)."""
     facts = policy.NegotiationFacts(
         initiator=setting.initiator,
-        phase1_exchange=ExchangeType.ID_PROT,
+        phase1_exchange=setting.isakmp.exchange_type,
         phase1_group=setting.isakmp.group,
         proposal=proposal,
         remote_id=identities.from_payload(setting.isakmp.remote_id),

@@ -14,17 +14,21 @@ from ipaddress import ip_address
 from daemon.ike import identities, keys
 from daemon.ike.credentials import Proof
 from daemon.ike.errors import InvalidHashInformation, Silent
-from daemon.ike.exchange import NegotiationFailed, Tools, known
+from daemon.ike.exchange import NegotiationFailed, Role, Tools, known
 from daemon.ike.payloads import Hash, Identification, Message, Payload
 from daemon.ike.phase1 import Phase1, Phase1Exchange
 from daemon.ike.policy import psk_authorizers
 from daemon.ike.registries import AuthenticationMethod, PayloadType
 from policydb.negotiation import Reason
+from policydb.sealing import secret_reference
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way to authenticate. `carrier` is the payload that holds the proof: HASH or SIG.
+
+    `guessable`: who has a proof can try keys against it without asking us again; `doubt`: what is probably wrong where
+    no proof can be read or verified.
 
     `equip(exchange, tools)` puts what the method needs into the state; raises NegotiationFailed where it is missing.
     `skeyid(state, shared)`: SKEYID, both nonces known; `shared` is g^xy.
@@ -34,6 +38,8 @@ class Method:
     """
 
     carrier: PayloadType
+    guessable: bool
+    doubt: str
     equip: Callable[[Phase1Exchange, Tools], Phase1Exchange]
     skeyid: Callable[[Phase1, bytes], bytes]
     prove: Callable[[Phase1Exchange, Identification, bytes, Tools], tuple[Payload, ...]]
@@ -42,11 +48,21 @@ class Method:
 
 # --- pre-shared keys (RFC 2409 section 5.4) -----------------------------------------------------------------------
 
+_KEYS_DIFFER = "probably the pre-shared keys differ"
+
 
 def _preshared_equip(exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
-    peer = known(exchange.state.peer)
-    secret = tools.secrets.preshared_key(peer.secret) if peer.secret is not None else None
-    if not secret:
+    """The peer section's key; else, where the initiator has said who it is, that of the section named by its identity.
+
+    It has said so in aggressive mode only (isakmpd.conf(5), Initiator-ID).
+    """
+    peer, claimed = known(exchange.state.peer), exchange.state.remote_id
+    references = [peer.secret] if peer.secret is not None else []
+    if claimed is not None and exchange.role is Role.RESPONDER:
+        name = replace(identities.from_payload(claimed), protocol=0, port=0)
+        references.append(secret_reference(str(name)))
+    secret = next(filter(None, map(tools.secrets.preshared_key, references)), None)
+    if secret is None:
         local = identities.of_address(ip_address(exchange.path.local.address))
         missing = Silent(f'no key found for peer "{peer.name}" or local ID "{peer.identity or local}"')
         raise NegotiationFailed(missing, Reason.NO_SECRET, exchange=exchange)
@@ -70,7 +86,7 @@ def _preshared_verify(
 ) -> Proof:
     del identity, tools
     if not hmac.compare_digest(value, message.all(Hash)[0].data):
-        raise InvalidHashInformation("message_validate_hash: HASH does not verify: probably the pre-shared keys differ")
+        raise InvalidHashInformation(f"message_validate_hash: HASH does not verify: {_KEYS_DIFFER}")
     return Proof(psk_authorizers(exchange.state.secret), "pre-shared key")
 
 
@@ -78,7 +94,13 @@ def _preshared_verify(
 
 METHODS: Mapping[AuthenticationMethod, Method] = {
     AuthenticationMethod.PRE_SHARED: Method(
-        PayloadType.HASH, _preshared_equip, _preshared_skeyid, _preshared_prove, _preshared_verify
+        carrier=PayloadType.HASH,
+        guessable=True,
+        doubt=_KEYS_DIFFER,
+        equip=_preshared_equip,
+        skeyid=_preshared_skeyid,
+        prove=_preshared_prove,
+        verify=_preshared_verify,
     ),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from daemon.ike.allowance import Allowance
 from daemon.ike.errors import ProtocolError
 from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
-from daemon.ike.exchange import Sent, Tools
+from daemon.ike.exchange import Datagram, Sent, Tools
 from daemon.ike.exchange_table import ExchangeTable
 from daemon.ike.fragments import FragmentStore, split
 from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
@@ -19,6 +19,9 @@ from policydb.negotiation import NegotiationRecord, Question
 
 _COMPLAINTS_PER_SECOND = 10.0
 _COMPLAINTS_AT_ONCE = 50
+_OPENINGS_PER_SECOND = 50.0
+_OPENINGS_AT_ONCE = 100
+"""How many first messages may cost us a key exchange, though nothing shows yet that their senders are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,12 @@ class Core:
         self.contacted: set[str] = set()
         self.stopped: set[str] = set()
         self.passive = settings.passive
+        self.openings = Allowance(_OPENINGS_PER_SECOND, _OPENINGS_AT_ONCE)
         self.complaints = Allowance(_COMPLAINTS_PER_SECOND, _COMPLAINTS_AT_ONCE)
         self.closed = False
         self.now = 0.0
         self._outputs: list[Output] = []
+        self._early: list[Datagram] = []
         self._last_number = 0
 
     @property
@@ -99,6 +104,15 @@ class Core:
         """What the loop is to do, in order."""
         outputs, self._outputs = self._outputs, []
         return outputs
+
+    def postpone(self, datagram: Datagram) -> None:
+        """Receive a datagram that came too early once more, after the one that is being received."""
+        self._early.append(datagram)
+
+    def take_early(self) -> list[Datagram]:
+        """The datagrams that are to be received once more."""
+        early, self._early = self._early, []
+        return early
 
     def log(self, text: str, category: str = "Default", level: int = 0, *, verbose: bool = False) -> None:
         """One line; level 0 is an ordinary message."""

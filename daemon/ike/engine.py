@@ -56,16 +56,9 @@ class Engine:
         except ProtocolError as error:
             self._complain(error, path)
             return core.take_outputs()
-        try:
-            reception.receive(core, datagram)
-        except NegotiationFailed as failure:
-            self._refuse(failure, datagram)
-        except ProtocolError as error:
-            if self._complain(error, path):
-                self._notify(error, datagram)
-        except LocalError as error:
-            if core.may_complain():
-                core.log(f"message from {path.remote} not handled: {error}")
+        self._receive(datagram)
+        for early in core.take_early():
+            self._receive(early)
         return core.take_outputs()
 
     def handle_timer(self, now: float) -> list[Output]:
@@ -140,6 +133,19 @@ class Engine:
     def _at(self, now: float) -> Core:
         self._core.now = now
         return self._core
+
+    def _receive(self, datagram: Datagram) -> None:
+        core, path = self._core, datagram.path
+        try:
+            reception.receive(core, datagram)
+        except NegotiationFailed as failure:
+            self._refuse(failure, datagram)
+        except ProtocolError as error:
+            if self._complain(error, path):
+                self._notify(error, datagram)
+        except LocalError as error:
+            if core.may_complain():
+                core.log(f"message from {path.remote} not handled: {error}")
 
     def _due(self, key: TimerKey) -> None:
         core = self._core

@@ -114,8 +114,8 @@ class Exchange(Generic[S]):
     """One negotiation under way: who, where, which message comes next, and what its protocol has gathered (`state`).
 
     `received` is the digest of the last datagram accepted; `granted` holds the answers to needs; `waiting` are the
-    connections whose quick mode starts when this phase 1 is done; `grievance` is why a record was already written;
-    `fragment_size` is that of the messages we send.
+    connections whose quick mode starts when this phase 1 is done, `early` is a datagram of phase 2 that came before;
+    `grievance` is why a record was already written; `fragment_size` is that of the messages we send.
     """
 
     number: int
@@ -135,6 +135,7 @@ class Exchange(Generic[S]):
     sent: Sent | None = None
     granted: frozenset[Need] = frozenset()
     waiting: tuple[str, ...] = ()
+    early: Datagram | None = None
     grievance: str = ""
     fragment_size: int = 0
 
@@ -168,7 +169,8 @@ class Step(Generic[S]):
     """One message of an exchange.
 
     `leading` payloads stand first, in this order; `required` come exactly so often, `optional` up to so often; of the
-    kinds in `one_of`, where there are any, exactly one payload is there.
+    kinds in `one_of`, where there are any, exactly one payload is there. `in_clear_too`: encrypted when we send it, and
+    taken either way.
     `receive` checks everything and returns the exchange with its new state; `send` returns it with what to send.
     """
 
@@ -183,6 +185,7 @@ class Step(Generic[S]):
     retransmission: Retransmission
     need: Need | None = None
     one_of: frozenset[PayloadType] = frozenset()
+    in_clear_too: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +300,7 @@ def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exc
     The peer's address is followed only in messages that the keys protect (RFC 3947 section 7).
     """
     step = exchange.script.steps[exchange.step]
-    if step.encrypted and not datagram.encrypted:
+    if step.encrypted and not datagram.encrypted and not step.in_clear_too:
         raise InvalidFlags(f"message_recv: cleartext phase {2 if exchange.message_id else 1} message")
     if datagram.encrypted and not step.encrypted:
         raise InvalidFlags("message_recv: encrypted message without keys")

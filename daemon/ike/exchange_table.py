@@ -88,6 +88,10 @@ class ExchangeTable:
         if opening is not None:
             self._openings.pop(opening, None)
 
+    def crowded(self, address: str) -> bool:
+        """Whether as many exchanges from this address are half open as may be."""
+        return len(self._half_open_from.get(address, ())) >= HALF_OPEN_LIMIT_PER_ADDRESS
+
     def admit(self, exchange: AnyExchange, configured: bool) -> int | None:
         """Enter a phase 1 that a first message began; the number of the exchange that has to go for it, if any.
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from daemon.ike import phase1_payloads as parts
 from daemon.ike.authentication import CARRIERS
-from daemon.ike.exchange import Retransmission, Role, Script, Step, Tools
+from daemon.ike.exchange import Retransmission, Role, Script, Step, Tools, known
 from daemon.ike.payloads import Identification, Message, Notify, Payload
 from daemon.ike.phase1 import Phase1, Phase1Exchange, cookies
 from daemon.ike.registries import ExchangeType, Notification, PayloadType, Protocol
@@ -52,7 +52,7 @@ def receive_choice(exchange: Phase1Exchange, message: Message, tools: Tools) -> 
 
 def send_key(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """Messages 3 and 4: our public value and nonce; the responder has all it needs for the keys then."""
-    following, payloads = parts.make_key(exchange, tools)
+    following, payloads = parts.make_key(exchange, known(exchange.state.parameters).group, tools)
     payloads += parts.make_nat_discovery(exchange)
     if exchange.role is Role.INITIATOR:
         return following, payloads

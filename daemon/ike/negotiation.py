@@ -10,6 +10,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from daemon.ike import keys
+from daemon.ike.aggressive import AGGRESSIVE_MODE
 from daemon.ike.completion import phase1_done, quick_done
 from daemon.ike.core import Awaited, Core
 from daemon.ike.errors import LocalError
@@ -51,7 +52,7 @@ from daemon.ike.quick import (
     with_spi,
 )
 from daemon.ike.records import make_record
-from daemon.ike.registries import Notification
+from daemon.ike.registries import ExchangeType, Notification
 from daemon.ike.removal import abandon
 from daemon.ike.retransmission import retransmission_wait
 from daemon.ike.sa import IsakmpSa, SaFlag
@@ -60,6 +61,9 @@ from daemon.ike.vendor import Vendor
 from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
 from policydb.negotiation import Reason
+
+PHASE1_SCRIPTS = {each.type: each for each in (MAIN_MODE, AGGRESSIVE_MODE)}
+"""How phase 1 can go."""
 
 _NEGOTIATION_LEVEL = 70
 
@@ -78,7 +82,7 @@ _REFUSALS = frozenset(
 
 
 def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
-    """Begin main mode with a peer; the connections in `waiting` start when it is done."""
+    """Begin phase 1 with a peer; the connections in `waiting` start when it is done."""
     if peer.address is None:
         core.log(f'exchange_establish: no "Address" specified for peer "{peer.name}"')
         return
@@ -90,7 +94,7 @@ def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
         return
     exchange = Exchange(
         number=core.next_number(),
-        script=MAIN_MODE,
+        script=PHASE1_SCRIPTS[ExchangeType.from_text(peer.exchange)],
         role=Role.INITIATOR,
         name=peer.name,
         path=Path(Endpoint(local, core.settings.ike_port), Endpoint(remote, peer.port)),
@@ -117,10 +121,10 @@ def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
 
 
 def answer_phase1(core: Core, datagram: Datagram) -> Exchange[Phase1]:
-    """The value with which an incoming main mode begins; not yet in the table."""
+    """The value with which an incoming phase 1 begins, one of PHASE1_SCRIPTS; not yet in the table."""
     return Exchange(
         number=core.next_number(),
-        script=MAIN_MODE,
+        script=PHASE1_SCRIPTS[datagram.header.exchange_type],
         role=Role.RESPONDER,
         name="",
         path=datagram.path,
@@ -294,6 +298,8 @@ def _complete(core: Core, exchange: AnyExchange) -> None:
             connection = exchange.oracle.configuration.connections.get(name)
             if connection is not None and name not in core.stopped:
                 start_quick(core, isakmp, connection)
+        if exchange.early is not None:
+            core.postpone(exchange.early)
     else:
         quick_done(core, exchange)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.ike import dpd
+from daemon.ike.authentication import METHODS
 from daemon.ike.completion import drop_others
 from daemon.ike.core import Core
 from daemon.ike.events import Path
@@ -26,7 +27,7 @@ _FIRST_STATUS = 16384
 _VERIFIED_ERRORS = frozenset({Notification.NO_PROPOSAL_CHOSEN, Notification.INVALID_ID_INFORMATION})
 _SPI_LENGTH = 4
 
-_KEYS_DIFFER = frozenset(
+_UNPROVED = frozenset(
     {
         Notification.INVALID_PAYLOAD_TYPE,
         Notification.PAYLOAD_MALFORMED,
@@ -35,7 +36,7 @@ _KEYS_DIFFER = frozenset(
         Notification.AUTHENTICATION_FAILED,
     }
 )
-"""What peers say when our message 5 decrypts to rubbish there."""
+"""What peers say when our proof decrypts to rubbish there, or does not verify."""
 
 
 # --- protected ----------------------------------------------------------------------------------------------------
@@ -117,12 +118,16 @@ def hear(core: Core, exchange: AnyExchange | None, heard: Informational, path: P
         elif isinstance(each, Notify):
             core.log(f"got unauthenticated NOTIFY of type {each.type}, sent by {path.remote}")
             if exchange is not None and not exchange.grievance and each.type < _FIRST_STATUS:
-                hint = ": probably the pre-shared keys differ" if _keys_differ(exchange, each) else ""
-                text = f"somebody at the peer's address said {each.type}, not authenticated{hint}"
+                doubt = _doubt(exchange, each)
+                text = f"somebody at the peer's address said {each.type}, not authenticated{doubt}"
                 complain(core, exchange, Reason.PEER_REFUSED, text)
                 exchange = replace(exchange, grievance=text)
                 core.exchanges.put(exchange)
 
 
-def _keys_differ(exchange: AnyExchange, notify: Notify) -> bool:
-    return exchange.cipher is not None and notify.type in _KEYS_DIFFER
+def _doubt(exchange: AnyExchange, notify: Notify) -> str:
+    """What is probably wrong where the peer cannot read or verify our proof."""
+    if exchange.cipher is None or notify.type not in _UNPROVED:
+        return ""
+    doubt = METHODS[exchange.state.method].doubt
+    return f": {doubt}" if doubt else ""

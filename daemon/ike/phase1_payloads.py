@@ -33,7 +33,7 @@ from daemon.ike.payloads import (
 )
 from daemon.ike.phase1 import NONCE_LENGTH, Phase1Exchange, cookies, proof_value
 from daemon.ike.proposals import check_phase1_reply, choose_phase1, offered_methods, phase1_offer
-from daemon.ike.registries import PayloadType
+from daemon.ike.registries import Group, PayloadType
 from daemon.ike.vendor import Vendor
 from policydb.negotiation import Reason
 
@@ -116,11 +116,11 @@ def _vendor_payloads(vendors: Iterable[Vendor]) -> tuple[VendorId, ...]:
 # --- KE, NONCE, NAT-D, and the keys -------------------------------------------------------------------------------
 
 
-def make_key(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
+def make_key(exchange: Phase1Exchange, group: Group, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """Our public value and nonce; a responder mirrors the length of the peer's nonce."""
     state = exchange.state
     random = tools.surroundings.random
-    pair = dh.generate(known(state.parameters).group, random)
+    pair = dh.generate(group, random)
     nonce = random(len(state.nonce_i) or NONCE_LENGTH)
     if exchange.role is Role.INITIATOR:
         following = replace(state, pair=pair, public_i=pair.public, nonce_i=nonce)
@@ -216,9 +216,14 @@ def verify(exchange: Phase1Exchange, theirs: Identification, message: Message, t
     sender = Role.RESPONDER if exchange.role is Role.INITIATOR else Role.INITIATOR
     proof = method.verify(exchange, theirs, message, proof_value(exchange, sender, theirs), tools)
     proved = replace(exchange, state=replace(exchange.state, remote_id=theirs, proof=proof))
-    with beyond_doubt(proved, Reason.IDENTITY_MISMATCH):
+    check_identity(proved, theirs)
+    return proved
+
+
+def check_identity(exchange: Phase1Exchange, theirs: Identification) -> None:
+    """Hold the peer's identity against Remote-ID, type and value whole. Raises NegotiationFailed."""
+    with beyond_doubt(exchange, Reason.IDENTITY_MISMATCH):
         received = identities.from_payload(theirs)
-        expected = known(proved.state.peer).remote_identity
+        expected = known(exchange.state.peer).remote_identity
         if expected is not None and not identities.matches(expected, received):
             raise InvalidIdInformation(f"received remote ID {received} other than expected {expected}")
-    return proved

@@ -52,6 +52,7 @@ __all__ = [
     "quick_group",
     "quick_offer",
     "quick_proposals",
+    "with_one_group",
 ]
 
 MAX_COMBINATIONS = 512
@@ -102,6 +103,17 @@ def offered_methods(offer: SaPayload) -> tuple[AuthenticationMethod, ...]:
     """The authentication methods in an offer of ours, each once, in order."""
     transforms = (transform for proposal in offer.proposals for transform in proposal.transforms)
     return tuple(dict.fromkeys(decode_ike(each).authentication for each in transforms))
+
+
+def with_one_group(offer: SaPayload) -> tuple[SaPayload, Group]:
+    """An offer of ours without the transforms in other groups than the first's, and that group.
+
+    Aggressive mode cannot negotiate the group: the public value is in message 1 already (RFC 2409 section 5).
+    """
+    (proposal,) = offer.proposals
+    group = decode_ike(proposal.transforms[0]).group
+    transforms = tuple(each for each in proposal.transforms if decode_ike(each).group is group)
+    return replace(offer, proposals=(replace(proposal, transforms=transforms),)), group
 
 
 def choose_phase1(sa: SaPayload, transforms: Sequence[IkeTransform]) -> Chosen:

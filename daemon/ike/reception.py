@@ -9,10 +9,15 @@ from __future__ import annotations
 import hmac
 from dataclasses import replace
 
+from daemon.ike.aggressive import AGGRESSIVE_MODE
+from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
 from daemon.ike.errors import (
+    AuthenticationFailed,
     InvalidCookie,
     InvalidExchangeType,
+    InvalidHashInformation,
+    InvalidSignature,
     ProtocolError,
     Silent,
     UnsupportedExchangeType,
@@ -21,7 +26,7 @@ from daemon.ike.events import Captured
 from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
 from daemon.ike.fragments import parse_fragment
 from daemon.ike.informational import exchange_for, hearsay_exchange
-from daemon.ike.negotiation import answer_phase1, answer_quick, complain, proceed, retransmit
+from daemon.ike.negotiation import PHASE1_SCRIPTS, answer_phase1, answer_quick, complain, proceed, retransmit
 from daemon.ike.notices import act, hear
 from daemon.ike.parser import check_header, read_header
 from daemon.ike.payloads import ZERO_COOKIE, Message
@@ -38,6 +43,11 @@ _COPIES = 2
 So a round trip that ends an exchange fails far less often on a lossy link (docs/decisions/0008-lossy-links.md). The
 peer is authenticated and the copies go where it is, so a replayed message hurts nobody else.
 """
+
+_EARLY_OCTETS = 8192
+"""The longest message of phase 2 that is kept before phase 1 is done."""
+
+_UNPROVED = (AuthenticationFailed, InvalidHashInformation, InvalidSignature)
 
 
 def receive(core: Core, datagram: Datagram) -> None:
@@ -64,10 +74,10 @@ def receive(core: Core, datagram: Datagram) -> None:
         _receive_informational(core, datagram, isakmp, phase1)
     elif header.message_id == 0:
         _receive_phase1(core, datagram, isakmp, phase1)
-    elif isakmp is None:
-        raise Silent("message_recv: phase 2 message while phase 1 is incomplete")
-    else:
+    elif isakmp is not None:
         _receive_phase2(core, datagram, isakmp)
+    elif phase1 is not None:
+        _keep_early(core, phase1, datagram)
 
 
 def _put_together(core: Core, datagram: Datagram) -> Datagram | None:
@@ -100,7 +110,7 @@ def _attend_to_fragments(core: Core) -> None:
 
 
 def _phase1_exchange(core: Core, datagram: Datagram) -> AnyExchange | None:
-    """The main mode with these cookies, or the one of ours to which this may be the first answer."""
+    """The phase 1 with these cookies, or the one of ours to which this may be the first answer."""
     found = core.exchanges.find(datagram.header.initiator_cookie, datagram.header.responder_cookie, 0)
     return found or core.exchanges.find(datagram.header.initiator_cookie, ZERO_COOKIE, 0)
 
@@ -123,9 +133,38 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
         return
     if core.exchanges.begun_here(cookie) or core.sas.knows(cookie):  # 2
         raise Silent("message_recv: dropping setup for existing SA")
-    if header.exchange_type != ExchangeType.ID_PROT:
+    if header.exchange_type not in PHASE1_SCRIPTS:
         raise UnsupportedExchangeType(f"message_recv: exchange type {header.exchange_type} is not supported")
     _step(core, answer_phase1(core, datagram), datagram)
+
+
+def _check_cost(core: Core, datagram: Datagram) -> None:
+    """Aggressive mode makes us compute before the sender has shown anything: so much of that, and no more."""
+    if core.exchanges.crowded(datagram.path.remote.address) or not core.openings.take(core.now):
+        raise Silent("message_recv: too many half-open exchanges in aggressive mode")
+
+
+def _keep_early(core: Core, phase1: AnyExchange, datagram: Datagram) -> None:
+    """A message of phase 2 overtook the last one of phase 1: kept, one of them, until that has come.
+
+    Where it comes again the last one is lost, and the sender, who believes that phase 1 is done, would not repeat it.
+    So what it answers is sent again. Who knows both cookies has received at that address before.
+    """
+    last = len(phase1.script.steps) - 1
+    expected = phase1.cipher is not None and phase1.step == last and not phase1.our_turn
+    from_peer = datagram.path.remote.address == phase1.path.remote.address
+    if not expected or not from_peer or not datagram.encrypted or len(datagram.data) > _EARLY_OCTETS:
+        raise Silent("message_recv: phase 2 message while phase 1 is incomplete")
+    if phase1.early is not None and hmac.compare_digest(phase1.early.fingerprint, datagram.fingerprint):
+        _repeat_answer(core, phase1)
+    else:
+        core.exchanges.put(replace(phase1, early=datagram))
+
+
+def _repeat_answer(core: Core, exchange: AnyExchange) -> None:
+    """Send our last message again where no timer does."""
+    if exchange.sent is not None and exchange.sent.repeats is Retransmission.DUPLICATE:
+        retransmit(core, exchange.number)
 
 
 def _receive_phase1(core: Core, datagram: Datagram, isakmp: IsakmpSa | None, exchange: AnyExchange | None) -> None:
@@ -176,8 +215,7 @@ def _answered(core: Core, isakmp: IsakmpSa, message_id: int, datagram: Datagram)
 def _continue(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
     """A message of an exchange that is under way: a repetition, or the next one."""
     if hmac.compare_digest(exchange.received, datagram.fingerprint):  # 4
-        if exchange.sent is not None and exchange.sent.repeats is Retransmission.DUPLICATE:
-            retransmit(core, exchange.number)
+        _repeat_answer(core, exchange)
         return
     if datagram.header.exchange_type != exchange.script.type:
         raise InvalidExchangeType(
@@ -192,9 +230,12 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
     try:
         following, message = accept(exchange, datagram, core.tools)
         _capture(core, datagram, message)
+        if exchange.step == 0 and exchange.script is AGGRESSIVE_MODE:
+            _check_cost(core, datagram)
         proceed(core, following)
     except ProtocolError as error:
-        if isinstance(exchange.state, Phase1) and exchange.cipher is not None and datagram.encrypted:
+        unreadable = exchange.cipher is not None and datagram.encrypted
+        if isinstance(exchange.state, Phase1) and (unreadable or isinstance(error, _UNPROVED)):
             _suspect(core, exchange, error)
         raise
     if isinstance(following.state, QuickMode):
@@ -202,9 +243,10 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
 
 
 def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
-    """Message 5 or 6 is rubbish or does not verify: said once; the exchange goes on, for it may be forged."""
+    """A proof is rubbish or does not verify: said once; the exchange goes on, for it may be forged."""
     if not exchange.grievance and core.may_complain():
-        text = f"{error}: probably the pre-shared keys differ"
+        doubt = "" if isinstance(error, _UNPROVED) else METHODS[exchange.state.method].doubt
+        text = f"{error}: {doubt}" if doubt else str(error)
         complain(core, exchange, Reason.AUTHENTICATION_FAILED, text)
         core.exchanges.put(replace(exchange, grievance=text))
 

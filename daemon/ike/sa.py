@@ -15,7 +15,7 @@ from daemon.ike.exchange import Role, Sent
 from daemon.ike.keys import Phase1Keys
 from daemon.ike.natt import NatFound, NatVersion
 from daemon.ike.payloads import Identification
-from daemon.ike.registries import Group
+from daemon.ike.registries import ExchangeType, Group
 from daemon.ike.vendor import Vendor
 
 _ANSWERS_KEPT = 256
@@ -80,7 +80,8 @@ class Probing:
 
 @dataclass(slots=True, eq=False)
 class IsakmpSa:
-    """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section.
+    """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section;
+    `exchange_type` is the mode that made it.
 
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
     `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange.
@@ -103,6 +104,7 @@ class IsakmpSa:
     lifetime_kilobytes: int | None
     begun: float
     since: float
+    exchange_type: ExchangeType = ExchangeType.ID_PROT
     version: NatVersion | None = None
     nat: NatFound | None = None
     vendors: frozenset[Vendor] = frozenset()

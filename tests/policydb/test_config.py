@@ -374,6 +374,46 @@ def test_an_error_of_a_section_that_many_name_is_told_once() -> None:
     assert [each.code for each in findings(text)] == ["CF203"]
 
 
+ALLOWED = ("Retransmits=5", "Retransmits=5\nAccept-aggressive-psk=yes")
+AGGRESSIVE = ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=AGGRESSIVE")
+
+
+def test_aggressive_mode_with_a_pre_shared_key_must_be_allowed() -> None:
+    text = altered(AGGRESSIVE)
+    (error,) = findings(text)
+    assert shown(text, error) == ("CF213", "main")
+    assert "Accept-aggressive-psk=yes in [General]" in error.hint
+    assert not resolve(bindings(text)).configuration.peers.keys() & {"east"}
+
+
+def test_aggressive_mode_with_a_pre_shared_key_is_warned_of_where_it_is_allowed() -> None:
+    text = altered(AGGRESSIVE, ALLOWED)
+    assert [shown(text, each) for each in findings(text, Severity.WARNING)] == [("CF114", "main")]
+    assert read(text).peers["east"].exchange == "AGGRESSIVE"
+    assert read(text).general.accept_aggressive_psk
+    assert findings(altered(ALLOWED), Severity.WARNING) == []
+
+
+def test_aggressive_mode_with_signatures_needs_no_leave() -> None:
+    text = altered(AGGRESSIVE, ("AES-SHA2-256-GRP14", "AES-SHA2-256-GRP14-RSA_SIG"))
+    assert findings(text) == []
+    assert "CF114" not in [each.code for each in findings(text, Severity.WARNING)]
+
+
+def test_a_key_for_aggressive_mode_may_stand_under_the_initiators_identity() -> None:
+    keyless = ("Authentication=mekmitasdigoat\n", "")
+    assert "CF108" in [each.code for each in findings(altered(keyless), Severity.WARNING)]
+    text = altered(AGGRESSIVE, ALLOWED, keyless, ("Address=192.0.2.1\nC", "C")) + "[me@example.org]\nAuthentication=k\n"
+    assert not {"CF108", "CF109"} & {each.code for each in findings(text, Severity.WARNING)}
+
+
+def test_aggressive_mode_offers_one_group() -> None:
+    text = altered(AGGRESSIVE, ALLOWED, ("AES-SHA2-256-GRP14", "AES-SHA2-256-GRP14,AES-SHA2-256-GRP19"))
+    warnings = [each for each in findings(text, Severity.WARNING) if each.code == "CF115"]
+    assert [shown(text, each) for each in warnings] == [("CF115", "main")]
+    assert "MODP_2048, and not ECP_256" in warnings[0].message
+
+
 def test_a_connection_that_is_not_listed_is_checked_and_kept_for_who_asks_by_name() -> None:
     lines = ("[spare]", "Phase=2", "ISAKMP-peer=east", "Configuration=quick")
     spare = read(with_lines(*lines)).connections["spare"]
@@ -396,8 +436,6 @@ def test_a_connection_that_is_not_listed_is_checked_and_kept_for_who_asks_by_nam
         ("AES-SHA2-256-GRP14", "AES-SHA-GRP14-RSA_SIG", "CF102", "AES-SHA-GRP14-RSA_SIG"),
         ("AES-SHA2-256-GRP14", "AES-SHA-GRP14-DSS", "CF102", "AES-SHA-GRP14-DSS"),
         ("AES-SHA2-256-GRP14", "AES-SHA-GRP28", "CF102", "AES-SHA-GRP28"),
-        ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=AGGRESSIVE", "CF102", "AGGRESSIVE"),
-        ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=AGGRESSIVE", "CF101", "AGGRESSIVE"),
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-AH-SHA-SUITE", "CF102", "QM-AH-SHA-SUITE"),
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-TRP-AES-SHA-SUITE", "CF102", "QM-ESP-TRP-AES-SHA-SUITE"),
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AESGCM-128-SUITE", "CF102", "QM-ESP-AESGCM-128-SUITE"),

@@ -10,8 +10,7 @@ import pytest
 
 from daemon.ike.errors import InvalidPayloadType, PayloadMalformed
 from daemon.ike.exchange import Role, Step, check_payloads
-from daemon.ike.informational import HEARSAY, INFORMATIONAL
-from daemon.ike.main_mode import MAIN_MODE
+from daemon.ike.informational import HEARSAY
 from daemon.ike.payloads import (
     Certificate,
     CertificateRequest,
@@ -32,9 +31,8 @@ from daemon.ike.payloads import (
     UnknownPayload,
     VendorId,
 )
-from daemon.ike.quick import QUICK_MODE
 from daemon.ike.registries import CertificateEncoding, ExchangeType, IdType, Notification, PayloadType, Protocol
-from tests.daemon.ike.forgery import NEGOTIATION, Held, held_at, negotiating, state_of
+from tests.daemon.ike.forgery import COURSES, SCRIPTS, Held, state_of
 
 SPECIMENS: dict[PayloadType, Payload] = {
     each.payload_type: each
@@ -57,7 +55,9 @@ SPECIMENS: dict[PayloadType, Payload] = {
         NatOriginalAddress(IdType.IPV4_ADDR, b"addr", draft=True),
     )
 }
-STEPS: list[Step[Any]] = [*MAIN_MODE.steps, *QUICK_MODE.steps, *INFORMATIONAL.steps, *HEARSAY.steps]
+STEPS: list[Step[Any]] = [step for script in (*SCRIPTS.values(), HEARSAY) for step in script.steps]
+PLACES = [(course, number) for course, each in COURSES.items() for number in range(1, each.messages + 1)]
+everywhere = pytest.mark.parametrize(("course", "number"), PLACES, ids=str)
 
 
 def sample(step: Step[Any]) -> tuple[Payload, ...]:
@@ -125,7 +125,7 @@ class TestPayloadTable:
 
 
 def test_senders_alternate_and_the_initiator_begins() -> None:
-    for script in (MAIN_MODE, QUICK_MODE):
+    for script in SCRIPTS.values():
         senders = [step.sender for step in script.steps]
         assert senders == [Role.INITIATOR, Role.RESPONDER] * (len(senders) // 2) + senders[len(senders) // 2 * 2 :]
 
@@ -135,8 +135,7 @@ def test_senders_alternate_and_the_initiator_begins() -> None:
 
 def unfit(held: Held) -> Iterator[tuple[str, tuple[Payload, ...]]]:
     """Every message that a table must refuse, made from the true one: named, and its payloads."""
-    steps: list[Step[Any]] = [*MAIN_MODE.steps, *QUICK_MODE.steps]
-    step, payloads = steps[held.number - 1], held.message.payloads
+    step, payloads = held.step, held.message.payloads
     for index, each in enumerate(payloads):
         kind = each.payload_type
         if kind in step.required or kind in step.one_of:
@@ -146,37 +145,44 @@ def unfit(held: Held) -> Iterator[tuple[str, tuple[Payload, ...]]]:
     for kind, specimen in SPECIMENS.items():
         if kind < 128 and (kind not in known_to(step) or kind in step.one_of):
             yield f"with {kind}", (*payloads, specimen)
+        elif kind in step.optional:
+            yield f"too many {kind}", (*payloads, *[specimen] * (step.optional[kind] + 1))
     if step.leading and len(payloads) > 1:
         yield "reversed", payloads[::-1]
         yield "turned", payloads[1:] + payloads[:1]
     yield "empty", ()
+    for kind in (PayloadType.PROPOSAL, PayloadType.TRANSFORM, PayloadType.SAK, PayloadType(22), PayloadType(127)):
+        yield f"with unknown {kind}", (*payloads, UnknownPayload(b"?", kind))
 
 
-@pytest.mark.parametrize("number", range(1, NEGOTIATION + 1))
-def test_a_message_that_does_not_fit_its_row_changes_nothing(number: int) -> None:
-    held = held_at(number)
-    before = state_of(held.receiver)
+@everywhere
+def test_a_message_that_does_not_fit_its_row_changes_nothing(course: str, number: int) -> None:
+    held = COURSES[course].hold(number, 1)
+    before, counted = state_of(held.receiver), held.receiver.census()
     tried = 0
     for name, payloads in unfit(held):
         held.inject(held.forged(payloads))
         assert state_of(held.receiver) == before, name
+        assert held.receiver.census() == counted, name
         tried += 1
-    assert tried >= 8
+    assert tried >= 16
     held.release()
     assert held.pair.established
 
 
 def _verified_octets(held: Held) -> int:
-    """HASH_I and HASH_R cover the identity only: what follows them in messages 5 and 6 is not protected."""
-    if held.number not in (5, 6):
+    """HASH_I and HASH_R cover the identity only: what follows them in the message is not protected."""
+    if held.header.message_id:
         return len(held.data)
-    return 28 + sum(4 + len(each.body) for each in held.message.payloads[:2])
+    kinds = [each.payload_type for each in held.message.payloads]
+    verified = next(index for index, kind in enumerate(kinds) if kind in held.step.one_of) + 1
+    return 28 + sum(4 + len(each.body) for each in held.message.payloads[:verified])
 
 
-@pytest.mark.parametrize("number", range(1, NEGOTIATION + 1))
-def test_a_damaged_message_changes_nothing(number: int) -> None:
+@everywhere
+def test_a_damaged_message_changes_nothing(course: str, number: int) -> None:
     """One bit of an encrypted message, or of a plain one's structure, is enough to be refused."""
-    held = held_at(number)
+    held = COURSES[course].hold(number, 1)
     before = state_of(held.receiver)
     dice = random.Random(number)
     encrypted = bool(held.header.flags)
@@ -192,9 +198,9 @@ def test_a_damaged_message_changes_nothing(number: int) -> None:
     assert held.pair.established
 
 
-@pytest.mark.parametrize("number", range(1, NEGOTIATION + 1))
-def test_every_prefix_of_a_message_changes_nothing(number: int) -> None:
-    held = held_at(number)
+@everywhere
+def test_every_prefix_of_a_message_changes_nothing(course: str, number: int) -> None:
+    held = COURSES[course].hold(number, 1)
     before = state_of(held.receiver)
     for length in range(len(held.data)):
         cut = held.data[:length]
@@ -206,12 +212,13 @@ def test_every_prefix_of_a_message_changes_nothing(number: int) -> None:
     assert held.pair.established
 
 
-@pytest.mark.parametrize("number", range(1, NEGOTIATION + 1))
-def test_messages_of_every_other_state_change_nothing(number: int) -> None:
+@everywhere
+def test_messages_of_every_other_state_change_nothing(course: str, number: int) -> None:
     """Replays and reflections: all earlier messages of this negotiation and all but the first of another one."""
-    held = held_at(number)
-    earlier = [held_at(each).data for each in range(1, number)]  # same seed, so the same octets
-    foreign = [held_at(each, negotiating(seed=77)).data for each in range(2, NEGOTIATION + 1)]
+    along = COURSES[course]
+    held = along.hold(number, 1)
+    earlier = [along.hold(each, 1).data for each in range(1, number)]  # same seed, so the same octets
+    foreign = [along.hold(each, 77).data for each in range(2, along.messages + 1)]
     before = state_of(held.receiver)
     for data in earlier + foreign:
         held.inject(data)
@@ -220,11 +227,26 @@ def test_messages_of_every_other_state_change_nothing(number: int) -> None:
     assert held.pair.established
 
 
-@pytest.mark.parametrize("number", range(1, NEGOTIATION + 1))
-def test_every_repetition_of_a_message_ends_in_one_set_of_sas(number: int) -> None:
-    held = held_at(number)
+@everywhere
+def test_every_repetition_of_a_message_ends_in_one_set_of_sas(course: str, number: int) -> None:
+    held = COURSES[course].hold(number, 1)
     for _ in range(5):
         held.inject(held.data)
-    held.pair.run(held.pair.now + 2.0)
+    held.pair.run(held.pair.now + 8.0)
     assert held.pair.established
     assert len(held.pair.east.kernel) == 2
+
+
+@everywhere
+def test_a_message_that_never_comes_leaves_nothing_behind(course: str, number: int) -> None:
+    """The negotiation is over when Exchange-max-time is, and takes everything with it that it had."""
+    held = COURSES[course].hold(number, 1)
+    pair = held.pair
+    pair.filter = lambda _source, _path, _data: []
+    for node in pair.nodes:
+        node.engine._core.stopped.add("net")
+    pair.run(pair.now + 130.0)
+    for node in pair.nodes:
+        census = node.census()
+        assert census["exchanges"] == census["half-open"] == census["tokens"] == 0
+        assert set(node.spis) == set(node.kernel) & set(node.spis)

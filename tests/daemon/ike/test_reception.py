@@ -106,13 +106,13 @@ def test_a_first_message_with_a_message_id_is_refused() -> None:
     ("kind", "notification"),
     [
         (ExchangeType.BASE, Notification.UNSUPPORTED_EXCHANGE_TYPE),
-        (ExchangeType.AGGRESSIVE, Notification.UNSUPPORTED_EXCHANGE_TYPE),
+        (ExchangeType.AUTH_ONLY, Notification.UNSUPPORTED_EXCHANGE_TYPE),
         (ExchangeType.TRANSACTION, Notification.UNSUPPORTED_EXCHANGE_TYPE),
         (ExchangeType.QUICK_MODE, Notification.INVALID_EXCHANGE_TYPE),
         (ExchangeType.NEW_GROUP_MODE, Notification.INVALID_EXCHANGE_TYPE),
     ],
 )
-def test_only_main_mode_begins_anything(kind: ExchangeType, notification: Notification) -> None:
+def test_other_exchanges_than_phase_1_begin_nothing(kind: ExchangeType, notification: Notification) -> None:
     held = held_at(1)
     _, told = answers(held, changed(held.data, exchange_type=kind))
     assert told == [notification]
