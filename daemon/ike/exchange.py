@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
 from daemon.ike.crypto import Cbc
-from daemon.ike.errors import InvalidFlags, InvalidPayloadType, LocalError, PayloadMalformed, ProtocolError
+from daemon.ike.errors import InvalidFlags, InvalidPayloadType, LocalError, PayloadMalformed, ProtocolError, Silent
 from daemon.ike.events import Path
 from daemon.ike.parser import parse_payloads
 from daemon.ike.payloads import HEADER_LENGTH, Header, Message, Payload, encode_payloads
@@ -265,7 +265,7 @@ def open_message(cipher: Cbc | None, datagram: Datagram) -> tuple[Message, Cbc |
     body = datagram.data[HEADER_LENGTH:]
     if datagram.encrypted:
         if cipher is None:
-            raise InvalidFlags("message_recv: encrypted message without keys")
+            raise Silent("message_recv: encrypted message without keys")
         body, cipher = cipher.decrypt(body)
     payloads = parse_payloads(header.next_payload, body, padded=datagram.encrypted)
     return Message(replace(header, flags=header.flags & ~Flag.ENC), payloads), cipher
@@ -303,7 +303,7 @@ def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exc
     if step.encrypted and not datagram.encrypted and not step.in_clear_too:
         raise InvalidFlags(f"message_recv: cleartext phase {2 if exchange.message_id else 1} message")
     if datagram.encrypted and not step.encrypted:
-        raise InvalidFlags("message_recv: encrypted message without keys")
+        raise Silent("message_recv: encrypted message without keys")
     message, cipher = open_message(exchange.cipher, datagram)
     check_payloads(step, message)
     ahead = replace(exchange, cipher=cipher, path=datagram.path) if step.encrypted else exchange

@@ -18,6 +18,7 @@ from daemon.ike.errors import (
     InvalidExchangeType,
     InvalidHashInformation,
     InvalidSignature,
+    PayloadMalformed,
     ProtocolError,
     Silent,
     UnsupportedExchangeType,
@@ -115,6 +116,15 @@ def _phase1_exchange(core: Core, datagram: Datagram) -> AnyExchange | None:
     return found or core.exchanges.find(datagram.header.initiator_cookie, ZERO_COOKIE, 0)
 
 
+def _beginning_refused(kind: ExchangeType) -> ProtocolError:
+    """Why an exchange of this type does not begin here."""
+    if kind in PHASE1_SCRIPTS:  # 14
+        return PayloadMalformed(f"message_recv: no exchange of type {kind} begins here")
+    if kind > ExchangeType.NEW_GROUP_MODE:  # 15
+        return InvalidExchangeType(f"message_recv: invalid DOI exchange type {int(kind)}")
+    return UnsupportedExchangeType(f"message_recv: exchange type {kind} is not supported")
+
+
 # --- phase 1 ------------------------------------------------------------------------------------------------------
 
 
@@ -134,7 +144,7 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
     if core.exchanges.begun_here(cookie) or core.sas.knows(cookie):  # 2
         raise Silent("message_recv: dropping setup for existing SA")
     if header.exchange_type not in PHASE1_SCRIPTS:
-        raise UnsupportedExchangeType(f"message_recv: exchange type {header.exchange_type} is not supported")
+        raise _beginning_refused(header.exchange_type)
     _step(core, answer_phase1(core, datagram), datagram)
 
 
@@ -194,8 +204,8 @@ def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
         return
     if header.message_id in isakmp.answered:
         raise Silent("message_recv: message of an exchange that is over")
-    if header.exchange_type != ExchangeType.QUICK_MODE:  # 15
-        raise UnsupportedExchangeType(f"message_recv: invalid DOI exchange type {header.exchange_type}")
+    if header.exchange_type != ExchangeType.QUICK_MODE:
+        raise _beginning_refused(header.exchange_type)
     _step(core, answer_quick(core, isakmp, datagram), datagram)
 
 

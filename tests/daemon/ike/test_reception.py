@@ -1,4 +1,4 @@
-"""The header checks of isakmpd's processing order, each with its text and its notification, and who may begin what."""
+"""A datagram's way to its exchange: who may begin what, repetitions, what comes too late (see test_checks besides)."""
 
 from __future__ import annotations
 
@@ -35,71 +35,11 @@ def answers(held: Held, data: bytes) -> tuple[list[str], list[Notification]]:
     return node.log[lines:], notifications
 
 
-RANDOM = b"\xde\xad\xbe\xef" * 2
-
-CASES = [
-    # what, fields, text, notification; to message 3, when a phase 1 is under way
-    (
-        "unknown cookies",
-        {"initiator_cookie": RANDOM, "responder_cookie": RANDOM},
-        f"message_recv: invalid cookie(s) {RANDOM.hex()} {RANDOM.hex()}",
-        Notification.INVALID_COOKIE,
-    ),
-    (
-        "first payload",
-        {"next_payload": 22},
-        "message_recv: invalid payload type 22 in ISAKMP header (check passphrases, if applicable and in Phase 1)",
-        Notification.INVALID_PAYLOAD_TYPE,
-    ),
-    ("major version", {"version": 0x20}, "message_recv: invalid version major 2", Notification.INVALID_MAJOR_VERSION),
-    ("minor version", {"version": 0x11}, "message_recv: invalid version minor 1", Notification.INVALID_MINOR_VERSION),
-    (
-        "no exchange type",
-        {"exchange_type": 0},
-        "message_recv: invalid exchange type NONE",
-        Notification.INVALID_EXCHANGE_TYPE,
-    ),
-    ("reserved type", {"exchange_type": 7}, "message_recv: invalid exchange type ", Notification.INVALID_EXCHANGE_TYPE),
-    ("flags", {"flags": 8}, "message_recv: invalid flags 0x8", Notification.INVALID_FLAGS),
-]
-
-
-@pytest.mark.parametrize(
-    ("fields", "text", "notification"), [each[1:] for each in CASES], ids=[each[0] for each in CASES]
-)
-def test_each_bad_header_is_refused_with_its_notification(
-    fields: dict[str, object], text: str, notification: Notification
-) -> None:
-    held = held_at(3)
-    (line,), told = answers(held, changed(held.data, **fields))
-    source = held.path.remote
-    expected = f"dropped message from {source.address} port {source.port} due to notification type {notification}"
-    assert line.startswith(f"{expected}: {text}")
-    assert told == [notification]
-    held.release()
-    assert held.pair.established
-
-
 @pytest.mark.parametrize("data", [b"", b"x", b"x" * 27, b"x" * 28, b"x" * 2000])
 def test_a_datagram_that_is_no_message_gets_a_line_and_no_answer(data: bytes) -> None:
     (line,), told = answers(held_at(3), data)
     assert "message_recv: bad message length" in line
     assert told == []
-
-
-@pytest.mark.parametrize("change", [-1, 1, 1000])
-def test_the_length_must_be_that_of_the_datagram(change: int) -> None:
-    held = held_at(3)
-    (line,), told = answers(held, changed(held.data, length=len(held.data) + change))
-    assert "message_recv: bad message length" in line
-    assert told == []
-
-
-def test_a_first_message_with_a_message_id_is_refused() -> None:
-    held = held_at(1)
-    (line,), told = answers(held, changed(held.data, message_id=1))
-    assert "message_recv: invalid message id" in line
-    assert told == [Notification.INVALID_MESSAGE_ID]
 
 
 @pytest.mark.parametrize(
