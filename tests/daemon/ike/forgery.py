@@ -78,10 +78,19 @@ class Held:
 
     def forged(self, payloads: tuple[Payload, ...]) -> bytes:
         """The same message with other payloads, encrypted if it was, with a HASH that fits where there can be one."""
+        return self.sealed(self._authenticated(payloads))
+
+    def sealed(self, payloads: tuple[Payload, ...]) -> bytes:
+        """The same message with just these payloads, encrypted if it was."""
         header = replace(self.header, flags=Flag.NONE)
         if not self.header.flags & Flag.ENC or self.cipher is None:
-            return Message(header, payloads).encode()
-        return seal(self.cipher, Message(header, self._authenticated(payloads)))[0]
+            return self.plain(payloads, header)
+        return seal(self.cipher, Message(header, payloads))[0]
+
+    @staticmethod
+    def plain(payloads: tuple[Payload, ...], header: Header) -> bytes:
+        """A message in the clear."""
+        return Message(header, payloads).encode()
 
     def _authenticated(self, payloads: tuple[Payload, ...]) -> tuple[Payload, ...]:
         """With a true HASH(1) or, in message 2 of quick mode, HASH(2) over what follows; HASH(3) covers nothing."""
