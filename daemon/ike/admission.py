@@ -8,32 +8,34 @@ comes to nothing costs nobody anything but the connections that wait for an addr
 from __future__ import annotations
 
 from daemon.ike import modeconfig, xauth
+from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.informational import delete_of, tell
+from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.records import make_record, printed
 from daemon.ike.registries import ConfigurationType
 from daemon.ike.removal import remove
 from daemon.ike.sa import Duty, IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
-from daemon.ike.transaction import TransactionExchange, asking
-from policydb.connections import Connection, Peer
+from daemon.ike.transaction import TransactionExchange, asking, exchange_for
+from policydb.connections import Connection
 from policydb.negotiation import Outcome, Reason
 
 MODE_CONFIG_FLAG = "ikecfg"
 
 
-def begin(core: Core, isakmp: IsakmpSa, peer: Peer, waiting: tuple[str, ...], asked: Role | None) -> None:
-    """Give a new ISAKMP SA its duties; `asked` is who has to prove a user, None: phase 1 was enough."""
-    duties = []
+def begin(core: Core, isakmp: IsakmpSa, phase1: Phase1Exchange) -> None:
+    """Give a new ISAKMP SA its duties: what the method agreed on asks for, and the flag of the peer's section."""
+    duties, asked = [], METHODS[phase1.state.method].asked
     if asked is not None:
         duties.append(Duty.ANSWER if asked is isakmp.role else Duty.ASK)
         limit = core.oracle.configuration.general.exchange_max_time
         core.timers.arm(TimerKey(TimerKind.ADMISSION, isakmp.number), core.now + limit)
-    if MODE_CONFIG_FLAG in peer.flags:
+    if MODE_CONFIG_FLAG in known(phase1.state.peer).flags:
         duties.append(Duty.CONFIGURE)
-    isakmp.duties, isakmp.waiting = tuple(duties), waiting
+    isakmp.duties, isakmp.waiting = tuple(duties), phase1.waiting
 
 
 def next_transaction(core: Core, isakmp: IsakmpSa) -> TransactionExchange | None:
@@ -91,6 +93,9 @@ def lacks_address(isakmp: IsakmpSa, connection: Connection) -> bool:
 def overdue(core: Core, isakmp: IsakmpSa) -> None:
     """Exchange-max-time is over since phase 1, and XAUTH is not done."""
     core.log(f"XAUTH with {isakmp.path.remote} was not done in time: its ISAKMP SA is deleted")
+    role = Role.RESPONDER if Duty.ANSWER in isakmp.duties else Role.INITIATOR
+    none_came = exchange_for(core, isakmp, role, 0)
+    _record(core, none_came, Outcome.FAILED, "XAUTH was not done in time", Reason.TIMEOUT)
     _expel(core, isakmp)
 
 

@@ -35,6 +35,7 @@ class Method:
     `prove(exchange, identity, value, tools)`: the carrier and what goes with it; `value` is our HASH_I or HASH_R.
     `verify(exchange, identity, message, value, tools)`: what the peer proved; `value` is what its HASH must be.
     Raises InvalidHashInformation, InvalidSignature or AuthenticationFailed; until it returns everything is in doubt.
+    `asked` is the side that has to prove a user besides, by XAUTH under the new ISAKMP SA.
     """
 
     carrier: PayloadType
@@ -44,6 +45,7 @@ class Method:
     skeyid: Callable[[Phase1, bytes], bytes]
     prove: Callable[[Phase1Exchange, Identification, bytes, Tools], tuple[Payload, ...]]
     verify: Callable[[Phase1Exchange, Identification, Message, bytes, Tools], Proof]
+    asked: Role | None = None
 
 
 # --- pre-shared keys (RFC 2409 section 5.4) -----------------------------------------------------------------------
@@ -92,7 +94,7 @@ def _preshared_verify(
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-METHODS: Mapping[AuthenticationMethod, Method] = {
+_PLAIN: Mapping[AuthenticationMethod, Method] = {
     AuthenticationMethod.PRE_SHARED: Method(
         carrier=PayloadType.HASH,
         guessable=True,
@@ -102,6 +104,17 @@ METHODS: Mapping[AuthenticationMethod, Method] = {
         prove=_preshared_prove,
         verify=_preshared_verify,
     ),
+}
+
+_WITH_XAUTH: Mapping[AuthenticationMethod, tuple[AuthenticationMethod, Role]] = {
+    AuthenticationMethod.XAUTH_INIT_PRE_SHARED: (AuthenticationMethod.PRE_SHARED, Role.INITIATOR),
+    AuthenticationMethod.XAUTH_RESP_PRE_SHARED: (AuthenticationMethod.PRE_SHARED, Role.RESPONDER),
+}
+"""In phase 1 itself they are what they are made of (draft-beaulieu-ike-xauth-02 section 7)."""
+
+METHODS: Mapping[AuthenticationMethod, Method] = {
+    **_PLAIN,
+    **{method: replace(_PLAIN[plain], asked=asked) for method, (plain, asked) in _WITH_XAUTH.items()},
 }
 
 CARRIERS = frozenset({PayloadType.HASH, PayloadType.SIG})

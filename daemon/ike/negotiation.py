@@ -35,7 +35,6 @@ from daemon.ike.exchange import (
     Role,
     advance,
     beyond_doubt,
-    known,
 )
 from daemon.ike.informational import tell
 from daemon.ike.keying import protocol_name
@@ -305,7 +304,7 @@ def _complete(core: Core, exchange: AnyExchange) -> None:
     core.forget(exchange.number)
     if isinstance(exchange.state, Phase1):
         isakmp = phase1_done(core, exchange)
-        admission.begin(core, isakmp, known(exchange.state.peer), exchange.waiting, None)
+        admission.begin(core, isakmp, exchange)
         _attend(core, isakmp)
         if exchange.early is not None:
             core.postpone(exchange.early)

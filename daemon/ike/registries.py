@@ -248,7 +248,10 @@ class HashAlgorithm(Registry):
 
 
 class AuthenticationMethod(Registry):
-    """Phase 1 authentication methods; 9 to 11 are of RFC 4754."""
+    """Phase 1 authentication methods; 9 to 11 are of RFC 4754, those from 65001 on of draft-beaulieu-ike-xauth-02.
+
+    After the latter a user is asked for, at the end that they name.
+    """
 
     PRE_SHARED = 1
     DSS = 2
@@ -261,6 +264,10 @@ class AuthenticationMethod(Registry):
     ECDSA_256 = 9
     ECDSA_384 = 10
     ECDSA_521 = 11
+    XAUTH_INIT_PRE_SHARED = 65001
+    XAUTH_RESP_PRE_SHARED = 65002
+    XAUTH_INIT_RSA = 65005
+    XAUTH_RESP_RSA = 65006
 
 
 class Group(Registry):

@@ -34,7 +34,13 @@ from policydb.comparison import ike_key_lengths, ipsec_key_lengths
 from policydb.connections import IkeTransform, IpsecTransform, Lifetime
 from policydb.negotiation import Comparison, Difference
 
-AUTHENTICATION_METHODS = frozenset({AuthenticationMethod.PRE_SHARED})
+AUTHENTICATION_METHODS = frozenset(
+    {
+        AuthenticationMethod.PRE_SHARED,
+        AuthenticationMethod.XAUTH_INIT_PRE_SHARED,
+        AuthenticationMethod.XAUTH_RESP_PRE_SHARED,
+    }
+)
 """The ways of authentication that phase 1 can do."""
 
 _AES_BITS = (128, 192, 256)

@@ -302,7 +302,7 @@ def test_a_repeated_question_is_answered_again_and_a_replay_later_too_does_nothi
     for _ in range(3):
         line.pair.inject(line.west, data, line.path)
     mine = [out.data for _, out in line.west.sent if isinstance(out, Send) and read_header(out.data).message_id == 4711]
-    assert len(mine) == 3
+    assert len(mine) == 5  # a repetition is answered twice: the first answer was lost
     assert len(set(mine)) == 1
     assert len(details(line.pair, west=True)) == 1
 
