@@ -368,8 +368,12 @@ def test_a_question_has_one_hash_and_one_attribute_payload(payloads: tuple[Paylo
     assert line.heard == []
 
 
-@pytest.mark.parametrize("change", [{"identifier": 8}, {"type": ConfigurationType.ACK}, {"type": ConfigurationType(9)}])
-def test_an_answer_to_something_else_ends_the_transaction_and_the_quick_modes_go_on(change: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "change", [{"type": ConfigurationType.ACK}, {"type": ConfigurationType(9)}, {"type": ConfigurationType.REQUEST}]
+)
+def test_an_answer_to_something_else_ends_the_transaction_and_the_quick_modes_go_on(
+    change: dict[str, ConfigurationType],
+) -> None:
     pair = pair_of(client(ASKING, flags=IKECFG), gateway(OF_EAST))
 
     def mislead(source: str, path: Path, data: bytes) -> list[bytes]:
