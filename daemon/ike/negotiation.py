@@ -57,9 +57,9 @@ from daemon.ike.removal import abandon
 from daemon.ike.retransmission import retransmission_wait
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
-from daemon.ike.vendor import Vendor
 from daemon.ike.transaction import Transaction, TransactionExchange
 from daemon.ike.transaction import exchange_for as transaction_for
+from daemon.ike.vendor import Vendor
 from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
 from policydb.negotiation import Reason

@@ -99,9 +99,11 @@ class IsakmpSa:
     `exchange_type` is the mode that made it.
 
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
-    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `waiting` are the connections whose quick mode starts
-    when no duty is left; `user` is the peer's, as XAUTH has proved; `received` what mode-config gave us, in print, and
-    `assigned` the address among it; `chain` the message ID and cipher of the last transaction, which may go on.
+    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange.
+
+    `duties` come first; `waiting` are the connections whose quick mode starts when none is left. `user` is the peer's,
+    as XAUTH has proved; `received` what mode-config gave us, in print, and `assigned` the address among it; `chain` the
+    message ID and cipher of the last transaction, which may go on.
     """
 
     number: int
