@@ -15,7 +15,7 @@ from daemon.ike.parser import read_header
 from daemon.ike.payloads import Attributes, DataAttribute, Message
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.registries import ConfigurationType, ExchangeType
-from daemon.ike.sa import Duty
+from daemon.ike.sa import Duty, IsakmpSa
 from daemon.ike.xauth import concerns, judge, message, passed, without_secrets
 from policydb.connections import General
 from policydb.negotiation import Outcome, Reason
@@ -180,7 +180,7 @@ def test_a_gateway_that_pushes_does_so_after_xauth() -> None:
 )
 def test_who_is_not_proved_loses_the_isakmp_sa(user: str, password: bytes, why: str) -> None:
     pair = pair_of(client(xauth=True, user=user), gateway(xauth=True), password=password).start()
-    isakmp = None
+    isakmp: IsakmpSa | None = None
 
     def watch(_source: str, _path: Path, data: bytes) -> list[bytes]:
         nonlocal isakmp
