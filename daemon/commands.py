@@ -254,6 +254,7 @@ def execute(line: str, actions: Actions) -> None:
 
 _KEY = re.compile(r"(authentication(?!_)).+", re.IGNORECASE | re.DOTALL)
 _VALUE = re.compile(r"(\[(?P<section>[^]]*)\]:(?P<tag>[^=]*)=).+", re.DOTALL)
+_LIKE_USERS = re.compile(r"xauth|user", re.IGNORECASE)
 _LIKE_KEY = re.compile(r"aut|psk|pass|secret|shared|key", re.IGNORECASE)
 
 
@@ -265,5 +266,6 @@ def without_keys(line: str) -> str:
 
 def _blanked(found: re.Match[str]) -> str:
     tag = found["tag"].strip()
-    shown = not _LIKE_KEY.search(tag) or may_be_shown(found["section"], tag)
+    suspect = _LIKE_KEY.search(tag) or _LIKE_USERS.search(found["section"])
+    shown = not suspect or may_be_shown(found["section"], tag)
     return found[0] if shown else f"{found[1]}{BLANK}"

@@ -1,11 +1,11 @@
-"""Pre-shared keys of isakmpd.conf: read by the daemon itself, since secrets never enter the store."""
+"""Pre-shared keys and passwords of isakmpd.conf: read by the daemon itself, since secrets never enter the store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from grammar.nodes import Binding
-from policydb.sealing import SecretError, is_key, preshared_key, secret_reference
+from policydb.sealing import XAUTH_USERS, SecretError, is_key, secret_octets, secret_reference
 
 
 class KeyStore:
@@ -22,6 +22,10 @@ class KeyStore:
         """The key's octets, or None where there is none."""
         return self._keys.get(reference)
 
+    def xauth_password(self, user: str) -> bytes | None:
+        """The password of a user of [XAUTH-users], or None where there is none; names of users know no case."""
+        return self._keys.get(secret_reference(XAUTH_USERS, user))
+
     def with_keys(self, keys: Mapping[str, bytes]) -> KeyStore:
         """The same with these besides, or in the place of those with the same reference."""
         return KeyStore(self._keys | dict(keys)) if keys else self
@@ -31,14 +35,14 @@ def keys_of(bindings: Iterable[Binding]) -> KeyStore:
     """The keys of a file; the first value of a section counts. What is no key is left out, and the compiler says so."""
     keys: dict[str, bytes | None] = {}
     for each in bindings:
-        reference = secret_reference(each.section)
+        reference = secret_reference(each.section, each.tag)
         if is_key(each) and reference not in keys:
-            keys[reference] = _octets(each.value)
+            keys[reference] = _octets(each)
     return KeyStore({reference: key for reference, key in keys.items() if key is not None})
 
 
-def _octets(value: str) -> bytes | None:
+def _octets(binding: Binding) -> bytes | None:
     try:
-        return preshared_key(value)
+        return secret_octets(binding.section, binding.tag, binding.value)
     except SecretError:
         return None

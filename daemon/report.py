@@ -62,6 +62,9 @@ def _sa_lines(sa: SaReport) -> Iterator[str]:
     yield f"Flags 0x{sa.flags:08x}"
     if sa.phase == 1:
         yield f"icookie {sa.initiator_cookie} rcookie {sa.responder_cookie}"
+        if sa.user:
+            yield f"XAUTH user: {sa.user}"
+        yield from (f"mode-config {name}: {value}" for name, value in sa.received)
         return
     yield from (f"SPI {number}: {spi}" for number, spi in enumerate(sa.spis))
     yield f"Transform: IPsec {sa.protocol}"

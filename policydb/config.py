@@ -25,10 +25,18 @@ from policydb.connections import (
     Suite,
 )
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
-from policydb.modeconfig import check_mode_config
+from policydb.modeconfig import mode_config
 from policydb.peers import doubt_peer, is_exchange_allowed
 from policydb.predefined import main_mode_names, suite_names
-from policydb.sealing import AUTHENTICATION, SecretError, preshared_key, secret_reference
+from policydb.sealing import (
+    AUTHENTICATION,
+    XAUTH_PASSWORD,
+    XAUTH_USERS,
+    SecretError,
+    is_key,
+    secret_octets,
+    secret_reference,
+)
 from policydb.sections import Book, Section, Value, instead
 from policydb.ties import Doubt, doubts
 from policydb.transforms import ike_transform, suite
@@ -90,12 +98,12 @@ def _report(book: Book, doubt: Doubt) -> None:
 
 
 def check_keys(bindings: Iterable[tuple[str, Binding]]) -> list[Diagnostic]:
-    """Errors in pre-shared keys, which only those see who have the file, before it is sealed. They tell no key."""
+    """Errors in keys and passwords, which only those see who have the file, before it is sealed. They tell none."""
     found = []
     for source, binding in bindings:
-        if binding.tag.lower() == AUTHENTICATION:
+        if is_key(binding):
             try:
-                preshared_key(binding.value)
+                secret_octets(binding.section, binding.tag, binding.value)
             except SecretError as cause:
                 found.append(Diagnostic("CF211", f"{cause}, in [{binding.section}]", source, binding.span))
     return found
@@ -105,7 +113,7 @@ def is_kept(binding: Binding) -> bool:
     """Whether a binding enters the store: only known tags do, lest a misspelt Authentication be kept in the clear."""
     if binding.section.lower() == "phase 1" and binding.tag.lower() not in TAGS[Kind.PHASE_1]:
         return _is_address(binding.tag)
-    return binding.tag.lower() in EVERY_TAG
+    return binding.tag.lower() in EVERY_TAG or binding.section.lower() == XAUTH_USERS
 
 
 class _Resolver:
@@ -132,10 +140,12 @@ class _Resolver:
         self._book.open("X509-certificates", Kind.X509)
         by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
+        self._book.open("XAUTH-users", Kind.XAUTH_USERS)
+        modes = {}
         for written in tuple(self._book.written.values()):
             phase = written.values.get("phase")
             if MODE_CONFIG_NAME.match(written.name):
-                check_mode_config(self._book.open(written.name, Kind.MODE_CONFIG))
+                modes[written.name.lower()] = mode_config(self._book.open(written.name, Kind.MODE_CONFIG))
             if phase is not None and written.name.lower() not in FIXED:
                 self._unlisted(written.name, phase)
         return Configuration(
@@ -144,6 +154,7 @@ class _Resolver:
             by_address,
             default,
             {each.name: each for each in self._connections.values() if each},
+            modes,
         )
 
     def _unlisted(self, name: str, phase: Value) -> None:
@@ -249,8 +260,10 @@ class _Resolver:
             secret=secret_reference(section.name) if section.get("Authentication") else None,
             flags=section.flags("Flags", PEER_FLAGS),
             backoff=_backoff(section, self._backoff),
+            user=section.text("XAUTH-User"),
+            password=secret_reference(section.name, XAUTH_PASSWORD) if section.get("XAUTH-Password") else None,
         )
-        doubt_peer(section, peer)
+        doubt_peer(section, peer, users=XAUTH_USERS in self._book.written)
         allowed = is_exchange_allowed(section, peer, aggressive_psk=self._accepts_aggressive_psk)
         return peer if is_peer and exchange and transforms and allowed else None
 
@@ -418,7 +431,7 @@ def _unread(book: Book) -> None:
     """Warn about sections that nothing refers to, and about tags that their section's kind does not know."""
     for lower, written in book.written.items():
         kinds = book.kinds.get(lower) or _kinds_by_look(lower, written.values)
-        if Kind.PHASE_1 in kinds:
+        if kinds & {Kind.PHASE_1, Kind.XAUTH_USERS}:
             continue
         if not kinds:
             message, hint = f"nothing refers to [{written.name}]", "is a reference to it misspelt?"

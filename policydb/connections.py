@@ -110,6 +110,11 @@ class Identity:
         suffix = f" proto {self.protocol} port {self.port}" if self.protocol or self.port else ""
         return f"{value}{suffix}"
 
+    @property
+    def unspecified(self) -> bool:
+        """Whether this is 0.0.0.0 or ::, no host's address: as Local-ID, the one that mode-config gives us."""
+        return self.address is not None and self.address.is_unspecified
+
     def meaning(self) -> tuple[object, ...]:
         """Type and value without protocol and port, in a form that is quick to compare and to look up."""
         address = None if self.address is None else int(self.address)
@@ -146,6 +151,7 @@ class Peer:
 
     `secret` names where the pre-shared key is kept (the key never enters the store), None where there is none.
     `backoff` None: messages are repeated as isakmpd does.
+    `user` is who we are to its XAUTH, "" for nobody; `password` names where the password is kept.
     """
 
     name: str
@@ -159,6 +165,8 @@ class Peer:
     secret: str | None = None
     flags: frozenset[str] = frozenset()
     backoff: Backoff | None = None
+    user: str = ""
+    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,22 @@ class Connection:
     remote_identity: Identity | None = None
     initiates: bool = False
     answers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ModeConfig:
+    """An IKECFG-ID section: what the peer that its name identifies is given, or asked for, by mode-config.
+
+    `push` is Mode SET; `attributes` the words of Attributes; `values` has Address, Netmask, Nameserver, WINS-server,
+    DHCP-server and Network as far as they are set; `prefix` in bits; `lifetime` in seconds.
+    """
+
+    name: str
+    push: bool = True
+    attributes: tuple[str, ...] = ()
+    values: Mapping[str, Address] = field(default_factory=dict)
+    prefix: int | None = None
+    lifetime: int = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +231,17 @@ _Key: TypeAlias = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything that isakmpd.conf says, resolved. `peers_by_address` is [Phase 1]; `default_peer` its Default."""
+    """Everything that isakmpd.conf says, resolved. `peers_by_address` is [Phase 1]; `default_peer` its Default.
+
+    `mode_config` has the IKECFG-ID sections by name, in lower case.
+    """
 
     general: General = field(default_factory=General)
     peers: Mapping[str, Peer] = field(default_factory=dict)
     peers_by_address: Mapping[Address, str] = field(default_factory=dict)
     default_peer: str | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
+    mode_config: Mapping[str, ModeConfig] = field(default_factory=dict)
     _answering: Mapping[_Key, tuple[int, Connection]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

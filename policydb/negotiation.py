@@ -68,7 +68,8 @@ class NegotiationRecord:
     """One phase 1 or quick mode, from the point of view of this daemon.
 
     `time` is UTC, ISO 8601; addresses are `host:port`; identities as isakmpd prints them. `authorizers` in `questions`
-    hold no secret: a passphrase appears as its digests only. `number` is 0 until the log has given it one.
+    hold no secret: a passphrase appears as its digests only. `user` is whom XAUTH has proved at the other end. `number`
+    is 0 until the log has given it one.
     """
 
     time: str
@@ -88,4 +89,5 @@ class NegotiationRecord:
     remote_filter: str = ""
     questions: tuple[Question, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    user: str = ""
     number: int = 0

@@ -15,7 +15,7 @@ from typing import Any
 from grammar.nodes import Binding, Span
 from policydb.config import is_kept
 from policydb.predefined import built_in_sections, predefined_section
-from policydb.sealing import AUTHENTICATION, preshared_key, secret_reference
+from policydb.sealing import is_secret, secret_octets, secret_reference
 from policydb.vocabulary import EVERY_TAG
 
 SOURCE = "FIFO"
@@ -108,7 +108,7 @@ def _optional(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 def may_be_shown(section: str, tag: str) -> bool:
     """Whether a tag's value may be logged and kept: it is no key, and no tag that isakmpd.conf(5) does not know."""
     lower = tag.lower()
-    return lower != AUTHENTICATION and (lower in EVERY_TAG or is_kept(_binding(_Entry(section, tag, "", 1))))
+    return not is_secret(section, tag) and (lower in EVERY_TAG or is_kept(_binding(_Entry(section, tag, "", 1))))
 
 
 def members_of(text: str) -> list[str]:
@@ -170,7 +170,7 @@ class WorkingCopy:
     def __init__(self, generation: int, bindings: Iterable[tuple[str, Binding]]) -> None:
         self.generation = generation
         self.keys: dict[str, bytes] = {}
-        """Pre-shared keys that came by changes, by the reference that stands for them; nothing writes them anywhere."""
+        """Keys and passwords that came by changes, by what stands for them; nothing writes them anywhere."""
         self._base: dict[str, dict[str, tuple[str, Binding]]] = {}
         self._changed: dict[str, dict[str, _Entry | None]] = {}
         self._count = 0
@@ -189,7 +189,7 @@ class WorkingCopy:
             self._remove(change.section, change.tag)
         elif change.verb is Verb.SET:
             self._set(change)
-        elif change.tag.lower() == AUTHENTICATION:
+        elif is_secret(change.section, change.tag):
             raise ChangeError(f"[{change.section}]:{change.tag} is a key and no list: use set with force, or rm")
         else:
             self._list(change)
@@ -198,10 +198,10 @@ class WorkingCopy:
         if not change.force and self._is_set(change.section, change.tag):
             raise ChangeError(f"conf_set: duplicate tag [{change.section}]:{change.tag}, ignoring...")
         text = change.value
-        if change.tag.lower() == AUTHENTICATION:
-            text = secret_reference(change.section)
+        if is_secret(change.section, change.tag):
+            text = secret_reference(change.section, change.tag)
             try:
-                self.keys[text] = preshared_key(change.value)
+                self.keys[text] = secret_octets(change.section, change.tag, change.value)
             except ValueError as cause:
                 raise ChangeError(f"{cause}, in [{change.section}]; nothing is changed") from None
         self._enter(change, text)
@@ -289,7 +289,7 @@ class WorkingCopy:
                 either = entry or before
                 old, new = before.value if before else None, entry.text if entry else None
                 # A key counts as another one: its reference stays the same.
-                if either is None or (old == new and tag != AUTHENTICATION):
+                if either is None or (old == new and not is_secret(either.section, tag)):
                     continue
                 if not may_be_shown(either.section, tag):
                     old, new = old and BLANK, new and BLANK

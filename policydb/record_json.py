@@ -23,6 +23,9 @@ from policydb.decision import to_json as decision_to_json
 from policydb.negotiation import Comparison, Difference, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import DEFAULT_VALUES
 
+_LATER = ("user",)
+"""Fields that records of earlier versions lack."""
+
 _TEXTS = (
     *("time", "exchange", "role", "peer_address", "local_address", "detail", "peer_name", "connection"),
     *("local_id", "remote_id", "local_filter", "remote_filter"),
@@ -40,7 +43,7 @@ def to_json(record: NegotiationRecord) -> dict[str, Any]:
         "outcome": record.outcome.value,
         "reason": record.reason.value if record.reason is not None else None,
         "generation": record.generation,
-        **{name: getattr(record, name) for name in _TEXTS},
+        **{name: getattr(record, name) for name in (*_TEXTS, *_LATER)},
         "questions": [
             {
                 "proposal": each.proposal,
@@ -73,6 +76,7 @@ def from_json(value: Any) -> NegotiationRecord:  # noqa: ANN401 - whatever a JSO
             reason=Reason(value["reason"]) if value["reason"] is not None else None,
             generation=int(value["generation"]),
             **{name: str(value[name]) for name in _TEXTS},
+            **{name: str(value.get(name, "")) for name in _LATER},
             questions=tuple(_question(each) for each in value["questions"]),
             comparisons=tuple(_comparison(each) for each in value["comparisons"]),
         )

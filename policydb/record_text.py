@@ -28,6 +28,7 @@ _ROLES = {"initiator": "we asked (initiator)", "responder": "the peer asked (res
 _EXCHANGES = {
     "main mode": "main mode: who are you, and which algorithms protect our talk",
     "quick mode": "quick mode: which traffic is protected, and how",
+    "transaction": "transaction: which user (XAUTH), or which addresses (mode-config)",
 }
 _LABEL_WIDTH = 13
 
@@ -62,6 +63,7 @@ def _facts(record: NegotiationRecord) -> list[str]:
         ("time", record.time),
         ("peer", " ".join(filter(None, (record.peer_address, _named("section", record.peer_name))))),
         ("peer says", f"I am {record.remote_id}" if record.remote_id else ""),
+        ("user", record.user),
         ("we", " ".join(filter(None, (record.local_address, _named("as", record.local_id))))),
         ("exchange", f"{_EXCHANGES.get(record.exchange, record.exchange)}"),
         ("role", _ROLES.get(record.role, record.role)),

@@ -90,6 +90,8 @@ class _Salvage:
             self._by_address(peers),
             next((each for each in (found.default_peer, before.default_peer) if each in peers), None),
             connections,
+            {name: each for name, each in found.mode_config.items() if name not in self._wrong}
+            | {name: each for name, each in before.mode_config.items() if name in self._wrong},
         )
         words = (*(f"peer {name}" for name in kept_peers), *(f"connection {name}" for name in kept))
         return Salvaged(configuration, findings, ("[General]", *words) if "general" in self._wrong else words)

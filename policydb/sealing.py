@@ -1,4 +1,4 @@
-"""Keeps secrets out of the store: passphrases become digests, pre-shared keys become references.
+"""Keeps secrets out of the store: passphrases become digests, pre-shared keys and passwords become references.
 
 Whoever asks seals the asking principals the same way, so a passphrase still meets its licensee.
 """
@@ -18,18 +18,26 @@ if TYPE_CHECKING:  # whoever asks seals principals only, and the nodes are slow 
 AUTHENTICATION = "authentication"
 """The tag of isakmpd.conf(5) that holds a pre-shared key, in lower case."""
 
+XAUTH_PASSWORD = "xauth-password"  # noqa: S105 - a tag's name
+"""The tag of a peer that holds our password there, in lower case."""
+
+XAUTH_USERS = "xauth-users"
+"""The section whose tags are users and whose values their passwords, in lower case."""
+
 # From the prefix to the end of its literal or, in a comment, of its line. Sealing never adds or takes a line.
 _PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
 _BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORECASE | re.DOTALL)
 # A line that starts with a word, also where it is commented out: what stands before its value, and the value.
 _LINE = re.compile(r"^([ \t#;]*([A-Za-z0-9_-]+)[ \t]*[=:]?[ \t]*)((?:\\\n|[^\n])*)", re.MULTILINE)
+_HEADER = re.compile(r"^[ \t]*\[([^]\n]*)\]?[^\n]*$", re.MULTILINE)
+_USER = re.compile(r"^([^\s=\\]*)((?:\\\n|[^\n])*)", re.MULTILINE)
 _SLIPS = 2
-"""As many letters may be wrong, missing or too many in a tag that is meant to be Authentication."""
+"""As many letters may be wrong, missing or too many in a name that is meant to be one of these."""
 _VISIBLE = re.compile(r"[^\n]")
 
 
 class SecretError(ValueError):
-    """A pre-shared key that isakmpd.conf(5) does not allow; the message never tells the key."""
+    """A pre-shared key or password that isakmpd.conf(5) does not allow; the message never tells it."""
 
 
 def seal(principal: str) -> str:
@@ -58,17 +66,29 @@ def escapes_sealing(principal: str) -> bool:
 
 
 def hide_keys(text: str) -> str:
-    """An isakmpd.conf as it may be shown: every pre-shared key as asterisks, nothing else moved.
+    """An isakmpd.conf as it may be shown: every pre-shared key and password as asterisks, nothing else moved.
 
-    A line counts whose first word is Authentication or nearly so, whatever follows: mistyped lines are what is shown.
+    A line counts whose first word is Authentication or XAUTH-Password or nearly so, and so does every line of a section
+    that is nearly called XAUTH-users, whatever follows: mistyped lines are what is shown.
     """
-    return _LINE.sub(_hidden, text)
+    headers = list(_HEADER.finditer(text))
+    ends = [*(each.start() for each in headers[1:]), len(text)]
+    pieces = [text[: headers[0].start()] if headers else text]
+    for header, end in zip(headers, ends, strict=True) if headers else ():
+        body = text[header.end() : end]
+        hidden = _USER.sub(_user_hidden, body) if _is_near(header[1].strip().lower(), XAUTH_USERS) else body
+        pieces += [header[0], hidden]
+    return _LINE.sub(_hidden, "".join(pieces))
+
+
+def _user_hidden(found: re.Match[str]) -> str:
+    return found[1] + _VISIBLE.sub("*", found[2])
 
 
 def _hidden(found: re.Match[str]) -> str:
     head, word, rest = found.groups()
     tag = word.lower()
-    if _is_near(tag, AUTHENTICATION):
+    if _is_near(tag, AUTHENTICATION) or _is_near(tag, XAUTH_PASSWORD):
         return head + _VISIBLE.sub("*", rest)
     if tag.startswith(AUTHENTICATION) and tag[len(AUTHENTICATION)] not in "_-":
         # The blank between tag and key was forgotten.
@@ -90,18 +110,36 @@ def _is_near(word: str, meant: str) -> bool:
 
 
 def seal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
-    """Bindings with a reference in the place of every pre-shared key."""
-    return tuple(replace(each, value=secret_reference(each.section)) if is_key(each) else each for each in bindings)
+    """Bindings with a reference in the place of every pre-shared key and password."""
+    return tuple(
+        replace(each, value=secret_reference(each.section, each.tag)) if is_key(each) else each for each in bindings
+    )
 
 
 def is_key(binding: Binding) -> bool:
-    """Whether the binding holds a pre-shared key."""
-    return binding.tag.lower() == AUTHENTICATION
+    """Whether the binding holds a pre-shared key or a password."""
+    return is_secret(binding.section, binding.tag)
 
 
-def secret_reference(section: str) -> str:
-    """What stands in the store for the Authentication of a section; sections know no case."""
-    return f"secret:{section.lower()}"
+def is_secret(section: str, tag: str) -> bool:
+    """Whether the value of such a tag is a pre-shared key or a password."""
+    return tag.lower() in (AUTHENTICATION, XAUTH_PASSWORD) or section.lower() == XAUTH_USERS
+
+
+def secret_reference(section: str, tag: str = AUTHENTICATION) -> str:
+    """What stands in the store for a secret; sections and tags, and so users, know no case."""
+    if section.lower() == XAUTH_USERS:
+        return f"user:{tag.lower()}"
+    return f"{'secret' if tag.lower() == AUTHENTICATION else 'password'}:{section.lower()}"
+
+
+def secret_octets(section: str, tag: str, value: str) -> bytes:
+    """The octets of a pre-shared key or password. Raises SecretError."""
+    if section.lower() != XAUTH_USERS and tag.lower() == AUTHENTICATION:
+        return preshared_key(value)
+    if not value:
+        raise SecretError("the password is empty")
+    return value.encode("latin-1", "backslashreplace")
 
 
 def preshared_key(value: str) -> bytes:

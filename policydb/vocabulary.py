@@ -28,6 +28,7 @@ class Kind(StrEnum):
     PROTOCOL = "an IPsec-protocol section"
     IPSEC_TRANSFORM = "an IPsec-transform section"
     MODE_CONFIG = "an IKECFG-ID section"
+    XAUTH_USERS = "the [XAUTH-users] section"
     INITIATOR_ID = "an initiator's ID section"
 
 
@@ -37,11 +38,12 @@ FIXED = {
     "phase 2": Kind.PHASE_2,
     "keynote": Kind.KEYNOTE,
     "x509-certificates": Kind.X509,
+    "xauth-users": Kind.XAUTH_USERS,
 }
 """Sections that are there by their own name, in lower case."""
 
-MODE_CONFIG_NAME = re.compile(r"(?:ipv4|ipv6|fqdn|ufqdn|asn1_dn)/", re.IGNORECASE)
-"""How the names of IKECFG-ID sections begin."""
+MODE_CONFIG_NAME = re.compile(r"(?:ipv4|ipv6|fqdn|ufqdn|asn1_dn|key_id|xauth)/", re.IGNORECASE)
+"""How the names of IKECFG-ID sections begin; the last two are ours."""
 
 _RETRANSMIT_TAGS = "Retransmit-tries Retransmit-timeout Retransmit-base Retransmit-limit"
 _IDENTITY_TAGS = "ID-type Address Network Netmask Name Protocol Port"
@@ -49,16 +51,17 @@ _IDENTITY_TAGS = "ID-type Address Network Netmask Name Protocol Port"
 _TAGS = {
     Kind.GENERAL: (
         "Accept-aggressive-psk Acquire-Only Check-interval Default-phase-1-ID Default-phase-1-lifetime "
-        "Default-phase-2-lifetime Default-phase-2-suites Delete-SAs DPD-check-interval Exchange-max-time Fragment-size "
-        "Listen-on Loglevel Logverbose NAT-T-Keepalive Policy-file Pubkey-directory Renegotiate-on-HUP Retransmits "
-        f"Shared-SADB Use-Keynote {_RETRANSMIT_TAGS}"
+        "Default-phase-2-lifetime Default-phase-2-suites Delete-SAs DPD-check-interval Exchange-max-time "
+        "Fragment-size Listen-on Loglevel Logverbose NAT-T-Keepalive Policy-file Pubkey-directory Renegotiate-on-HUP "
+        f"Retransmits Shared-SADB Use-Keynote {_RETRANSMIT_TAGS}"
     ),
     Kind.PHASE_1: "Default",
     Kind.PHASE_2: "Connections Passive-connections",
     Kind.KEYNOTE: "Accept-weak-signatures Credential-directory",
     Kind.X509: ("Accept-self-signed CA-directory Cert-directory CRL-directory Private-key Private-key-directory"),
     Kind.PEER: (
-        f"Phase Transport Address Local-address Port Configuration Authentication ID Remote-ID Flags {_RETRANSMIT_TAGS}"
+        "Phase Transport Address Local-address Port Configuration Authentication ID Remote-ID Flags "
+        f"XAUTH-User XAUTH-Password {_RETRANSMIT_TAGS}"
     ),
     Kind.PHASE_1_ID: _IDENTITY_TAGS,
     Kind.IKE_CONFIGURATION: "DOI EXCHANGE_TYPE Transforms",
@@ -78,12 +81,16 @@ _TAGS = {
     ),
     Kind.MODE_CONFIG: ("Mode Attributes Address Netmask Nameserver WINS-server DHCP-server Network Prefix Lifetime"),
     Kind.INITIATOR_ID: "Authentication",
+    Kind.XAUTH_USERS: "",
 }
 
 TAGS: Mapping[Kind, Mapping[str, str]] = {
     kind: {tag.lower(): tag for tag in tags.split()} for kind, tags in _TAGS.items()
 }
-"""The tags of each kind of section: lower case -> as isakmpd.conf(5) spells it. [Phase 1] also has addresses."""
+"""The tags of each kind of section: lower case -> as isakmpd.conf(5) spells it.
+
+[Phase 1] also has addresses, and those of [XAUTH-users] are names of users.
+"""
 
 EVERY_TAG: Mapping[str, str] = {lower: tag for tags in TAGS.values() for lower, tag in tags.items()}
 
@@ -135,6 +142,10 @@ IKE_AUTHENTICATION: Words = {
     "ECDSA_256": _FINE,
     "ECDSA_384": _FINE,
     "ECDSA_521": _FINE,
+    "XAUTH_INIT_PRE_SHARED": _FINE,
+    "XAUTH_RESP_PRE_SHARED": _FINE,
+    "XAUTH_INIT_RSA": _FINE,
+    "XAUTH_RESP_RSA": _FINE,
     **_not_yet("DSS", "RSA_ENC", "RSA_ENC_REV", "EL_GAMAL_ENC", "EL_GAMAL_ENC_REV", "ECDSA_SIG"),
 }
 GROUPS: Words = {
@@ -212,7 +223,7 @@ OWN_GROUP_TAGS = (
 MODE_CONFIG_ATTRIBUTES: Words = dict.fromkeys(
     ("Address", "Netmask", "Nameserver", "WINS-server", "DHCP-server", "Lifetime", "Network", "Prefix"), _FINE
 )
-PEER_FLAGS: Words = _not_yet("ikecfg")
+PEER_FLAGS: Words = {"ikecfg": _FINE}
 CONNECTION_FLAGS: Words = {"Active-only": _FINE}
 
 KEY_LENGTHS: Mapping[str, tuple[int, int, int]] = {

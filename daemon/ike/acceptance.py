@@ -6,7 +6,7 @@ that neither file silently widens the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
 
@@ -145,12 +145,20 @@ def _explained(oracle: Oracle, refused: list[tuple[IpsecProposal, Request]]) -> 
 # --- which connection an incoming quick mode belongs to (isakmpd.conf(5), Passive-connections) --------------------
 
 
-def matching_connection(oracle: Oracle, peer: str, filters: Filters, hosts: Filters) -> Connection | None:
+def matching_connection(oracle: Oracle, isakmp: IsakmpSa, filters: Filters, hosts: Filters) -> Connection | None:
     """The connection that answers to these identities; None: policy alone decides.
 
     `hosts` are the identities of the two negotiating addresses (policydb.connections.Configuration.connection_for).
+    The address that mode-config gave us stands for the unspecified one, which nobody can name as it is.
     """
-    return oracle.configuration.connection_for(peer, filters.local, filters.remote, hosts=filters == hosts)
+    local, find = filters.local, oracle.configuration.connection_for
+    if local.unspecified:
+        return None
+    found = None
+    if isakmp.assigned is not None and local.address == isakmp.assigned:
+        unspecified = replace(local, address=type(isakmp.assigned)(0))
+        found = find(isakmp.name, unspecified, filters.remote, hosts=False)
+    return found or find(isakmp.name, local, filters.remote, hosts=filters == hosts)
 
 
 def refuse_unknown(oracle: Oracle, connection: Connection | None, filters: Filters) -> None:

@@ -37,6 +37,7 @@ class Method:
     `prove(exchange, identity, value, tools)`: the carrier and what goes with it; `value` is our HASH_I or HASH_R.
     `verify(exchange, identity, message, value, tools)`: what the peer proved; `value` is what its HASH must be.
     Raises InvalidHashInformation, InvalidSignature or AuthenticationFailed; until it returns everything is in doubt.
+    `asked` is the side that has to prove a user besides, by XAUTH under the new ISAKMP SA.
     """
 
     carrier: PayloadType
@@ -46,6 +47,7 @@ class Method:
     skeyid: Callable[[Phase1, bytes], bytes]
     prove: Callable[[Phase1Exchange, Identification, bytes, Tools], tuple[Payload, ...]]
     verify: Callable[[Phase1Exchange, Identification, Message, bytes, Tools], Proof]
+    asked: Role | None = None
 
 
 # --- pre-shared keys (RFC 2409 section 5.4) -----------------------------------------------------------------------
@@ -108,7 +110,7 @@ def our_identity(exchange: Phase1Exchange, tools: Tools) -> Identification:
     return identities.to_payload(configured or identities.of_address(ip_address(exchange.path.local.address)))
 
 
-def _signature_equip(method: AuthenticationMethod, exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
+def _signature_equip(exchange: Phase1Exchange, tools: Tools, *, method: AuthenticationMethod) -> Phase1Exchange:
     """Nothing is put into the state, but without a key of ours there is no point in beginning."""
     ours = our_identity(exchange, tools)
     if tools.credentials.own(ours, method, (), tools.surroundings.wall_clock()) is None:
@@ -123,18 +125,23 @@ def _signature_skeyid(state: Phase1, shared: bytes) -> bytes:
 
 
 def _signature_prove(
-    exchange: Phase1Exchange, identity: Identification, value: bytes, tools: Tools
+    exchange: Phase1Exchange, identity: Identification, value: bytes, tools: Tools, *, method: AuthenticationMethod
 ) -> tuple[Payload, ...]:
-    state = exchange.state
-    signer = known(tools.credentials.own(identity, state.method, state.requests, tools.surroundings.wall_clock()))
+    now = tools.surroundings.wall_clock()
+    signer = known(tools.credentials.own(identity, method, exchange.state.requests, now))
     return (*signer.certificates, Signature(signer.sign(value)))
 
 
 def _signature_verify(
-    exchange: Phase1Exchange, identity: Identification, message: Message, value: bytes, tools: Tools
+    exchange: Phase1Exchange,
+    identity: Identification,
+    message: Message,
+    value: bytes,
+    tools: Tools,
+    *,
+    method: AuthenticationMethod,
 ) -> Proof:
     """Tries the keys that may be the peer's; one that nobody but the peer vouches for must be known to policy."""
-    method = exchange.state.method
     now = tools.surroundings.wall_clock()
     found = tools.credentials.judge(identity, message.all(Certificate), method, now)
     (signature,) = message.all(Signature)
@@ -163,16 +170,16 @@ def _signed(method: AuthenticationMethod) -> Method:
         carrier=PayloadType.SIG,
         guessable=False,
         doubt=_NOT_ITS_KEY,
-        equip=partial(_signature_equip, method),
+        equip=partial(_signature_equip, method=method),
         skeyid=_signature_skeyid,
-        prove=_signature_prove,
-        verify=_signature_verify,
+        prove=partial(_signature_prove, method=method),
+        verify=partial(_signature_verify, method=method),
     )
 
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-METHODS: Mapping[AuthenticationMethod, Method] = {
+_PLAIN: Mapping[AuthenticationMethod, Method] = {
     AuthenticationMethod.PRE_SHARED: Method(
         carrier=PayloadType.HASH,
         guessable=True,
@@ -183,6 +190,19 @@ METHODS: Mapping[AuthenticationMethod, Method] = {
         verify=_preshared_verify,
     ),
     **{each: _signed(each) for each in (AuthenticationMethod.RSA_SIG, *signatures.ECDSA)},
+}
+
+_WITH_XAUTH: Mapping[AuthenticationMethod, tuple[AuthenticationMethod, Role]] = {
+    AuthenticationMethod.XAUTH_INIT_PRE_SHARED: (AuthenticationMethod.PRE_SHARED, Role.INITIATOR),
+    AuthenticationMethod.XAUTH_RESP_PRE_SHARED: (AuthenticationMethod.PRE_SHARED, Role.RESPONDER),
+    AuthenticationMethod.XAUTH_INIT_RSA: (AuthenticationMethod.RSA_SIG, Role.INITIATOR),
+    AuthenticationMethod.XAUTH_RESP_RSA: (AuthenticationMethod.RSA_SIG, Role.RESPONDER),
+}
+"""In phase 1 itself they are what they are made of (draft-beaulieu-ike-xauth-02 section 7)."""
+
+METHODS: Mapping[AuthenticationMethod, Method] = {
+    **_PLAIN,
+    **{method: replace(_PLAIN[plain], asked=asked) for method, (plain, asked) in _WITH_XAUTH.items()},
 }
 
 CARRIERS = frozenset({PayloadType.HASH, PayloadType.SIG})

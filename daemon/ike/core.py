@@ -15,6 +15,7 @@ from daemon.ike.registries import Protocol
 from daemon.ike.sa import SaTable
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind, Timers
+from daemon.ike.xauth import without_secrets
 from policydb.negotiation import NegotiationRecord, Question
 
 _COMPLAINTS_PER_SECOND = 10.0
@@ -141,7 +142,7 @@ class Core:
         for datagram in split(sent.data, sent.fragment_size, encapsulated=sent.path.encapsulated):
             self.emit(Send(sent.path, datagram, priority))
         if self.settings.capture and sent.transmissions == 0:
-            self.emit(Captured(sent.path, sent.message.encode(), outbound=True))
+            self.emit(Captured(sent.path, without_secrets(sent.message).encode(), outbound=True))
 
     def may_complain(self) -> bool:
         """Whether strangers have not yet made us say too much; tells once how much was held back."""

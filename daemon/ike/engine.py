@@ -7,7 +7,7 @@ done, in order. No peer, kernel or command can make a verb raise: ProtocolError 
 
 from __future__ import annotations
 
-from daemon.ike import dpd, lifecycle, reception
+from daemon.ike import admission, dpd, lifecycle, reception
 from daemon.ike.core import Core
 from daemon.ike.errors import LocalError, ProtocolError
 from daemon.ike.events import (
@@ -31,7 +31,6 @@ from daemon.ike.keyring import Keyring
 from daemon.ike.negotiation import fail, retransmit, take_result, time_out
 from daemon.ike.parser import read_header
 from daemon.ike.payloads import Notify
-from daemon.ike.quick import QuickMode
 from daemon.ike.registries import ExchangeType, Notification, Protocol
 from daemon.ike.reports import engine_report
 from daemon.ike.sa import IpsecSa, IsakmpSa
@@ -183,6 +182,8 @@ class Engine:
             lifecycle.delete(self._core, sa)
         elif isinstance(sa, IsakmpSa) and kind is TimerKind.DPD:
             dpd.tick(self._core, sa)
+        elif isinstance(sa, IsakmpSa) and kind is TimerKind.ADMISSION:
+            admission.overdue(self._core, sa)
         elif isinstance(sa, IsakmpSa):
             lifecycle.keep_alive(self._core, sa)
 
@@ -205,7 +206,7 @@ class Engine:
             return
         core.log_dropped(datagram.path, failure.error)
         fail(core, exchange, failure)
-        if not isinstance(exchange.state, QuickMode):
+        if not exchange.message_id:
             self._notify(failure.error, datagram)
 
     def _notify(self, error: ProtocolError, datagram: Datagram) -> None:

@@ -266,7 +266,10 @@ Command: TypeAlias = Connect | TearDown | Shutdown | SetMode | DeleteSa | Reinit
 
 @dataclass(frozen=True, slots=True)
 class SaReport:
-    """One SA as FIFO `S` shows it (docs/formats.md); times in seconds from now, cookies and SPIs as hex."""
+    """One SA as FIFO `S` shows it (docs/formats.md); times in seconds from now, cookies and SPIs as hex.
+
+    `user` is whom XAUTH has proved at the other end, `received` what mode-config gave us.
+    """
 
     name: str
     phase: int
@@ -288,6 +291,8 @@ class SaReport:
     remote_id: str
     local_filter: str
     remote_filter: str
+    user: str = ""
+    received: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Subject:
     remote_id: str = ""
     local_filter: str = ""
     remote_filter: str = ""
+    user: str = ""
 
 
 class State(Protocol):

@@ -10,6 +10,7 @@ from daemon.ike.exchange import AnyExchange, Role
 from daemon.ike.informational import delete_of, tell
 from daemon.ike.negotiation import start_phase1, start_quick
 from daemon.ike.phase1 import Phase1
+from daemon.ike.quick import QuickMode
 from daemon.ike.removal import abandon, remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
@@ -28,7 +29,7 @@ def establish(core: Core, name: str) -> None:
     if connection is None or peer is None:
         core.log(f'exchange_establish: no connection "{name}" or no peer for it')
         return
-    if any(each.name == name and not isinstance(each.state, Phase1) for each in core.exchanges):
+    if any(each.name == name and isinstance(each.state, QuickMode) for each in core.exchanges):
         return
     isakmp = core.sas.phase1_with(peer.name)
     if isakmp is not None:

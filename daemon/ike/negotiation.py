@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from daemon.ike import keys
+from daemon.ike import admission, keys
 from daemon.ike.aggressive import AGGRESSIVE_MODE
 from daemon.ike.completion import phase1_done, quick_done
 from daemon.ike.core import Awaited, Core
@@ -57,6 +57,8 @@ from daemon.ike.removal import abandon
 from daemon.ike.retransmission import retransmission_wait
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
+from daemon.ike.transaction import Transaction, TransactionExchange
+from daemon.ike.transaction import exchange_for as transaction_for
 from daemon.ike.vendor import Vendor
 from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
@@ -109,7 +111,10 @@ def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
 
 
 def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
-    """Begin a quick mode for a connection under an ISAKMP SA."""
+    """Begin a quick mode for a connection under an ISAKMP SA, as soon as that has no duties left and what it needs."""
+    if isakmp.duties or admission.lacks_address(isakmp, connection):
+        isakmp.waiting = tuple(dict.fromkeys((*isakmp.waiting, connection.name)))
+        return
     try:
         state = begin(isakmp, connection)
     except LocalError as error:
@@ -139,6 +144,11 @@ def answer_phase1(core: Core, datagram: Datagram) -> Exchange[Phase1]:
 def answer_quick(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> QuickExchange:
     """The value with which an incoming quick mode begins; not yet in the table."""
     return _quick_exchange(core, isakmp, Role.RESPONDER, datagram.header.message_id, QuickMode(isakmp))
+
+
+def answer_transaction(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> TransactionExchange:
+    """The value with which an incoming transaction begins; not yet in the table."""
+    return transaction_for(core, isakmp, Role.RESPONDER, datagram.header.message_id)
 
 
 def _quick_exchange(core: Core, isakmp: IsakmpSa, role: Role, message_id: int, state: QuickMode) -> QuickExchange:
@@ -294,14 +304,29 @@ def _complete(core: Core, exchange: AnyExchange) -> None:
     core.forget(exchange.number)
     if isinstance(exchange.state, Phase1):
         isakmp = phase1_done(core, exchange)
-        for name in exchange.waiting:
-            connection = exchange.oracle.configuration.connections.get(name)
-            if connection is not None and name not in core.stopped:
-                start_quick(core, isakmp, connection)
+        admission.begin(core, isakmp, exchange)
+        _attend(core, isakmp)
         if exchange.early is not None:
             core.postpone(exchange.early)
+    elif isinstance(exchange.state, Transaction):
+        _attend(core, admission.transaction_done(core, exchange))
     else:
         quick_done(core, exchange)
+
+
+def _attend(core: Core, isakmp: IsakmpSa) -> None:
+    """What an ISAKMP SA owes comes first, then the quick modes that wait for it."""
+    if core.sas.by_cookies(isakmp.cookies) is not isakmp:
+        return
+    transaction = admission.next_transaction(core, isakmp)
+    if transaction is not None:
+        proceed_or_fail(core, transaction)
+    elif not isakmp.duties:
+        waiting, isakmp.waiting = isakmp.waiting, ()
+        for name in waiting:
+            connection = core.oracle.configuration.connections.get(name)
+            if connection is not None and name not in core.stopped:
+                start_quick(core, isakmp, connection)
 
 
 def fail(core: Core, exchange: AnyExchange, failure: NegotiationFailed) -> None:
@@ -314,6 +339,8 @@ def fail(core: Core, exchange: AnyExchange, failure: NegotiationFailed) -> None:
 def _tell_peer(core: Core, exchange: AnyExchange, notification: Notification) -> None:
     """Say that a quick mode is off: the SPI of its initiator names it, and no SPI of ours will be used."""
     state = exchange.state
+    if isinstance(state, Transaction):
+        tell(core, state.isakmp, Notify(notification))
     if not isinstance(state, QuickMode) or (exchange.role is Role.INITIATOR and exchange.step == 0):
         return
     protocol, spi = initiator_spi(exchange)
@@ -333,6 +360,8 @@ def end(
     """Write the record of an exchange that came to nothing, and forget it."""
     complain(core, exchange, reason, detail, failure=failure)
     abandon(core, exchange)
+    if isinstance(exchange.state, Transaction):
+        _attend(core, admission.transaction_failed(core, exchange))
 
 
 def complain(

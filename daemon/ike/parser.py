@@ -30,6 +30,7 @@ from daemon.ike.payloads import (
     COOKIE_LENGTH,
     HEADER_LENGTH,
     ZERO_COOKIE,
+    Attributes,
     Certificate,
     CertificateRequest,
     DataAttribute,
@@ -38,7 +39,6 @@ from daemon.ike.payloads import (
     Header,
     Identification,
     KeyExchange,
-    ModeConfig,
     NatDiscovery,
     NatOriginalAddress,
     Nonce,
@@ -53,6 +53,7 @@ from daemon.ike.payloads import (
 )
 from daemon.ike.registries import (
     CertificateEncoding,
+    ConfigurationType,
     Doi,
     ExchangeType,
     Flag,
@@ -68,7 +69,11 @@ MAX_PAYLOADS = 64
 MAX_PROPOSALS = 64
 MAX_TRANSFORMS = 512
 MAX_ATTRIBUTES = 32
-"""Limits on what one message, SA payload, SA payload and transform may hold; real peers stay far below."""
+MAX_CONFIGURATION_ATTRIBUTES = 128
+"""Limits on what one message, SA payload, SA payload, transform and attribute payload may hold.
+
+Real peers stay far below.
+"""
 
 _GENERIC_HEADER = 4
 _NONCE_LENGTHS = range(8, 257)
@@ -164,12 +169,12 @@ def parse_payloads(first: PayloadType, data: bytes, padded: bool = False) -> tup
     return tuple(payloads)
 
 
-def parse_attributes(reader: Reader) -> tuple[DataAttribute, ...]:
-    """Data attributes up to the reader's end (RFC 2408 section 3.3)."""
+def parse_attributes(reader: Reader, limit: int = MAX_ATTRIBUTES) -> tuple[DataAttribute, ...]:
+    """Data attributes up to the reader's end (RFC 2408 section 3.3), `limit` of them at most."""
     attributes: list[DataAttribute] = []
     while reader.remaining:
-        if len(attributes) == MAX_ATTRIBUTES:
-            raise PayloadMalformed(f"{reader.what}: more than {MAX_ATTRIBUTES} attributes")
+        if len(attributes) == limit:
+            raise PayloadMalformed(f"{reader.what}: more than {limit} attributes")
         kind, value = reader.uint16(), reader.uint16()
         if kind & _BASIC:
             attributes.append(DataAttribute(kind & ~_BASIC, value))
@@ -299,6 +304,13 @@ def _parse_delete(reader: Reader) -> Delete:
     return Delete(protocol, tuple(reader.octets(size) for _ in range(count)), doi)
 
 
+def _parse_configuration(reader: Reader) -> Attributes:
+    kind = ConfigurationType(reader.uint8())
+    reader.zero(1)
+    identifier = reader.uint16()
+    return Attributes(kind, identifier, parse_attributes(reader, MAX_CONFIGURATION_ATTRIBUTES))
+
+
 def _parse_original_address(reader: Reader, draft: bool) -> NatOriginalAddress:
     kind = IdType(reader.uint8())
     reader.zero(3)
@@ -320,7 +332,7 @@ _PARSERS: dict[PayloadType, Callable[[Reader], Payload]] = {
     PayloadType.NOTIFY: _parse_notify,
     PayloadType.DELETE: _parse_delete,
     PayloadType.VENDOR: lambda reader: VendorId(_some(reader)),
-    PayloadType.ATTRIBUTE: lambda reader: ModeConfig(_some(reader)),
+    PayloadType.ATTRIBUTE: _parse_configuration,
     PayloadType.NAT_D: lambda reader: NatDiscovery(_some(reader)),
     PayloadType.NAT_OA: lambda reader: _parse_original_address(reader, draft=False),
     PayloadType.NAT_D_DRAFT: lambda reader: NatDiscovery(_some(reader), draft=True),

@@ -7,11 +7,12 @@ it came from: `payload.body` is what the HASH computations of RFC 2409 call SAi_
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
 from daemon.ike.registries import (
     CertificateEncoding,
+    ConfigurationType,
     Doi,
     ExchangeType,
     Flag,
@@ -300,10 +301,21 @@ class NatOriginalAddress(Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class ModeConfig(_Opaque):
-    """A mode-config attribute payload (draft-dukes-ike-mode-cfg), kept as octets."""
+class Attributes(Payload):
+    """An attribute payload (draft-dukes-ike-mode-cfg-02 section 3.2): what is asked, answered, set or acknowledged.
+
+    `type` is its registry's number; `identifier` names a question and its answer.
+    """
 
     TYPE = PayloadType.ATTRIBUTE
+    type: ConfigurationType
+    identifier: int
+    attributes: tuple[DataAttribute, ...] = field(default=(), repr=False)
+
+    @property
+    def body(self) -> bytes:
+        fixed = Writer().uint8(self.type).uint8(0).uint16(self.identifier)
+        return fixed.octets(encode_attributes(self.attributes)).getvalue()
 
 
 _P = TypeVar("_P", bound=Payload)

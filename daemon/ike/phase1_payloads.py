@@ -65,9 +65,12 @@ def make_offer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, 
     found = find_peer(exchange)
     offer = phase1_offer(known(found.state.peer).transforms)
     ready = replace(found, state=replace(found.state, offer=offer))
-    for method in offered_methods(offer):
-        ready = METHODS[method].equip(ready, tools)
-    return ready, (offer, *_vendor_payloads(vendor.announced(tools.settings.nat_traversal, _takes_fragments(exchange))))
+    methods = [METHODS[each] for each in offered_methods(offer)]
+    for method in methods:
+        ready = method.equip(ready, tools)
+    asked = any(each.asked is not None for each in methods)
+    vendors = vendor.announced(tools.settings.nat_traversal, _takes_fragments(exchange), asked)
+    return ready, (offer, *_vendor_payloads(vendors))
 
 
 def read_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
@@ -86,8 +89,9 @@ def read_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phas
 
 def make_choice(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
     """The responder's SA payload: the one transform, echoed; and, apart, what both sides can do."""
-    vendors = vendor.answered(tools.settings.nat_traversal, _takes_fragments(exchange), exchange.state.vendors)
-    return known(exchange.state.reply), *_vendor_payloads(vendors)
+    state, asked = exchange.state, METHODS[exchange.state.method].asked is not None
+    vendors = vendor.answered(tools.settings.nat_traversal, _takes_fragments(exchange), state.vendors, asked)
+    return known(state.reply), *_vendor_payloads(vendors)
 
 
 def read_choice(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:

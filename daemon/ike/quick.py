@@ -79,6 +79,7 @@ class QuickMode:
             remote_id=printed(self.isakmp.remote_id),
             local_filter=str(self.filters.local) if self.filters else "",
             remote_filter=str(self.filters.remote) if self.filters else "",
+            user=self.isakmp.user,
         )
 
 
@@ -92,10 +93,14 @@ def begin(isakmp: IsakmpSa, connection: Connection) -> QuickMode:
         raise LocalError("a suite without protocols or transforms cannot be offered")
     if connection.local_identity is None or connection.remote_identity is None:
         return QuickMode(isakmp, connection, filters=_hosts(isakmp.path))
-    ids = identities.to_payload(connection.local_identity), identities.to_payload(connection.remote_identity)
-    return QuickMode(
-        isakmp, connection, ids=ids, filters=Filters(connection.local_identity, connection.remote_identity)
-    )
+    local = connection.local_identity
+    if local.unspecified:
+        if isakmp.assigned is None:
+            raise LocalError("mode-config has given us no address")
+        assigned = identities.of_address(isakmp.assigned)
+        local = replace(assigned, protocol=local.protocol, port=local.port)
+    ids = identities.to_payload(local), identities.to_payload(connection.remote_identity)
+    return QuickMode(isakmp, connection, ids=ids, filters=Filters(local, connection.remote_identity))
 
 
 def wanted_protocols(exchange: QuickExchange) -> tuple[Protocol, ...]:
@@ -189,7 +194,7 @@ def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
     filters = hosts = _hosts(exchange.path)
     if ids is not None:
         filters = Filters(local=identities.from_payload(ids[1]), remote=identities.from_payload(ids[0]))
-    connection = matching_connection(exchange.oracle, exchange.state.isakmp.name, filters, hosts)
+    connection = matching_connection(exchange.oracle, exchange.state.isakmp, filters, hosts)
     state = replace(
         exchange.state,
         connection=connection,

@@ -27,7 +27,15 @@ from daemon.ike.events import Captured
 from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
 from daemon.ike.fragments import parse_fragment
 from daemon.ike.informational import exchange_for, hearsay_exchange
-from daemon.ike.negotiation import PHASE1_SCRIPTS, answer_phase1, answer_quick, complain, proceed, retransmit
+from daemon.ike.negotiation import (
+    PHASE1_SCRIPTS,
+    answer_phase1,
+    answer_quick,
+    answer_transaction,
+    complain,
+    proceed,
+    retransmit,
+)
 from daemon.ike.notices import act, hear
 from daemon.ike.parser import check_header, read_header
 from daemon.ike.payloads import ZERO_COOKIE, Message
@@ -36,6 +44,8 @@ from daemon.ike.quick import QuickMode
 from daemon.ike.registries import ExchangeType, PayloadType
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
+from daemon.ike.transaction import Transaction
+from daemon.ike.xauth import without_secrets
 from policydb.negotiation import Reason
 
 _COPIES = 2
@@ -201,11 +211,18 @@ def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
         return
     if _answered(core, isakmp, header.message_id, datagram):
         return
-    if header.message_id in isakmp.answered:
+    transaction = header.exchange_type == ExchangeType.TRANSACTION
+    goes_on = transaction and isakmp.chain is not None and isakmp.chain[0] == header.message_id
+    if header.message_id in isakmp.answered and not goes_on:
         raise Silent("message_recv: message of an exchange that is over")
-    if header.exchange_type != ExchangeType.QUICK_MODE:
+    if transaction:
+        _step(core, answer_transaction(core, isakmp, datagram), datagram)
+    elif header.exchange_type != ExchangeType.QUICK_MODE:
         raise _beginning_refused(header.exchange_type)
-    _step(core, answer_quick(core, isakmp, datagram), datagram)
+    elif isakmp.unproved:
+        raise Silent("message_recv: quick mode before XAUTH is done")
+    else:
+        _step(core, answer_quick(core, isakmp, datagram), datagram)
 
 
 def _answered(core: Core, isakmp: IsakmpSa, message_id: int, datagram: Datagram) -> bool:
@@ -247,7 +264,7 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
         if isinstance(exchange.state, Phase1) and (unreadable or isinstance(error, _UNPROVED)):
             _suspect(core, exchange, error)
         raise
-    if isinstance(following.state, QuickMode):
+    if isinstance(following.state, QuickMode | Transaction):
         following.state.isakmp.path = datagram.path
 
 
@@ -262,7 +279,7 @@ def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
 
 def _capture(core: Core, datagram: Datagram, message: Message) -> None:
     if core.settings.capture:
-        core.emit(Captured(datagram.path, message.encode(), outbound=False))
+        core.emit(Captured(datagram.path, without_secrets(message).encode(), outbound=False))
 
 
 # --- informational ------------------------------------------------------------------------------------------------

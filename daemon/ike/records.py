@@ -47,6 +47,7 @@ def make_record(
         remote_id=subject.remote_id,
         local_filter=subject.local_filter,
         remote_filter=subject.remote_filter,
+        user=subject.user,
         questions=questions,
         comparisons=comparisons,
     )

@@ -248,7 +248,10 @@ class HashAlgorithm(Registry):
 
 
 class AuthenticationMethod(Registry):
-    """Phase 1 authentication methods; 9 to 11 are of RFC 4754."""
+    """Phase 1 authentication methods; 9 to 11 are of RFC 4754, those from 65001 on of draft-beaulieu-ike-xauth-02.
+
+    After the latter a user is asked for, at the end that they name.
+    """
 
     PRE_SHARED = 1
     DSS = 2
@@ -261,6 +264,10 @@ class AuthenticationMethod(Registry):
     ECDSA_256 = 9
     ECDSA_384 = 10
     ECDSA_521 = 11
+    XAUTH_INIT_PRE_SHARED = 65001
+    XAUTH_RESP_PRE_SHARED = 65002
+    XAUTH_INIT_RSA = 65005
+    XAUTH_RESP_RSA = 65006
 
 
 class Group(Registry):
@@ -395,7 +402,7 @@ class ConfigurationType(Registry):
 
 
 class ConfigurationAttribute(Registry):
-    """What the attribute payload can carry."""
+    """What the attribute payload can carry; the last ten are those of draft-beaulieu-ike-xauth-02."""
 
     INTERNAL_IP4_ADDRESS = 1
     INTERNAL_IP4_NETMASK = 2
@@ -412,3 +419,29 @@ class ConfigurationAttribute(Registry):
     INTERNAL_IP4_SUBNET = 13
     SUPPORTED_ATTRIBUTES = 14
     INTERNAL_IP6_SUBNET = 15
+    XAUTH_TYPE = 16520
+    XAUTH_USER_NAME = 16521
+    XAUTH_USER_PASSWORD = 16522
+    XAUTH_PASSCODE = 16523
+    XAUTH_MESSAGE = 16524
+    XAUTH_CHALLENGE = 16525
+    XAUTH_DOMAIN = 16526
+    XAUTH_STATUS = 16527
+    XAUTH_NEXT_PIN = 16528
+    XAUTH_ANSWER = 16529
+
+
+class XauthType(Registry):
+    """XAUTH_TYPE: how a user is asked. Only GENERIC, a name and a password, is done here."""
+
+    GENERIC = 0
+    RADIUS_CHAP = 1
+    OTP = 2
+    S_KEY = 3
+
+
+class XauthStatus(Registry):
+    """XAUTH_STATUS: whether the user is let in."""
+
+    FAIL = 0
+    OK = 1

@@ -9,6 +9,15 @@ from daemon.ike.keying import protocol_name
 from daemon.ike.quick import QuickMode
 from daemon.ike.sa import IpsecSa, IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
+from daemon.ike.transaction import Transaction
+
+_OF_AN_SA = (
+    TimerKind.SOFT_EXPIRY,
+    TimerKind.HARD_EXPIRY,
+    TimerKind.KEEPALIVE,
+    TimerKind.DPD,
+    TimerKind.ADMISSION,
+)
 
 
 def abandon(core: Core, exchange: AnyExchange) -> None:
@@ -24,7 +33,7 @@ def abandon(core: Core, exchange: AnyExchange) -> None:
 
 def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
     """Take an SA out: a phase 1 with the exchanges under it (its phase 2 SAs stay), a phase 2 from the kernel too."""
-    for kind in (TimerKind.SOFT_EXPIRY, TimerKind.HARD_EXPIRY, TimerKind.KEEPALIVE, TimerKind.DPD):
+    for kind in _OF_AN_SA:
         core.timers.cancel(TimerKey(kind, sa.number))
     core.drop_tokens(sa.number)
     core.sas.remove(sa)
@@ -32,5 +41,5 @@ def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
         core.emit(DeleteSas(sa.keys))
         return
     for exchange in core.exchanges:
-        if isinstance(exchange.state, QuickMode) and exchange.state.isakmp is sa:
+        if isinstance(exchange.state, QuickMode | Transaction) and exchange.state.isakmp is sa:
             abandon(core, exchange)

@@ -61,6 +61,8 @@ def _isakmp(sa: IsakmpSa, now: float) -> SaReport:
         remote_id=printed(sa.remote_id),
         local_filter="",
         remote_filter="",
+        user="" if sa.unproved else sa.user,
+        received=sa.received,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
-from enum import IntFlag
+from enum import IntFlag, StrEnum
 
 from daemon.ike.crypto import Cbc
 from daemon.ike.events import Path, SecurityAssociation
@@ -17,6 +17,7 @@ from daemon.ike.natt import NatFound, NatVersion
 from daemon.ike.payloads import Identification
 from daemon.ike.registries import ExchangeType, Group
 from daemon.ike.vendor import Vendor
+from policydb.connections import Address
 from policydb.graph import CompiledAssertion
 
 _ANSWERS_KEPT = 256
@@ -34,9 +35,23 @@ class SaFlag(IntFlag):
     ONDEMAND = 0x4
     REPLACED = 0x8
     FADING = 0x10
+    IKECFG = 0x40
     DPD = 0x80
     NAT_T_ENABLE = 0x100
     NAT_T_KEEPALIVE = 0x200
+
+
+class Duty(StrEnum):
+    """What an ISAKMP SA owes before the quick modes that wait for it start; it comes in this order.
+
+    ASK and TELL: as XAUTH gateway, ask for user and password, then say whether they were right. ANSWER: as client, wait
+    for both. CONFIGURE: begin mode-config.
+    """
+
+    ASK = "ask for XAUTH"
+    TELL = "tell the outcome of XAUTH"
+    ANSWER = "answer XAUTH"
+    CONFIGURE = "configure"
 
 
 class Answered:
@@ -87,6 +102,10 @@ class IsakmpSa:
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
     `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `credentials` are what
     the peer's certificates and credentials say; its quick modes ask policy with them.
+
+    `duties` come first; `waiting` are the connections whose quick mode starts when none is left. `user` is the peer's,
+    as XAUTH has proved; `received` what mode-config gave us, in print, and `assigned` the address among it; `chain` the
+    message ID and cipher of the last transaction, which may go on.
     """
 
     number: int
@@ -117,6 +136,17 @@ class IsakmpSa:
     hard_at: float | None = None
     answered: Answered = field(default_factory=Answered, repr=False)
     credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
+    duties: tuple[Duty, ...] = ()
+    waiting: tuple[str, ...] = ()
+    user: str = ""
+    received: tuple[tuple[str, str], ...] = ()
+    assigned: Address | None = None
+    chain: tuple[int, Cbc] | None = field(default=None, repr=False)
+
+    @property
+    def unproved(self) -> bool:
+        """Whether XAUTH is owed: until it is done nothing but XAUTH itself is answered."""
+        return any(each is not Duty.CONFIGURE for each in self.duties)
 
     @property
     def cookies(self) -> bytes:

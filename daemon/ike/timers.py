@@ -16,6 +16,7 @@ class TimerKind(StrEnum):
     HARD_EXPIRY = "hard-expiry"
     KEEPALIVE = "nat-t-keepalive"
     DPD = "dead-peer-detection"
+    ADMISSION = "admission"
     CHECK = "connection-checker"
     FRAGMENTS = "fragments"
 

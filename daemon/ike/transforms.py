@@ -41,6 +41,10 @@ AUTHENTICATION_METHODS = frozenset(
         AuthenticationMethod.ECDSA_256,
         AuthenticationMethod.ECDSA_384,
         AuthenticationMethod.ECDSA_521,
+        AuthenticationMethod.XAUTH_INIT_PRE_SHARED,
+        AuthenticationMethod.XAUTH_RESP_PRE_SHARED,
+        AuthenticationMethod.XAUTH_INIT_RSA,
+        AuthenticationMethod.XAUTH_RESP_RSA,
     }
 )
 """The ways of authentication that phase 1 can do."""

@@ -14,6 +14,7 @@ class Vendor(Enum):
     NAT_T_DRAFT_02 = bytes.fromhex("90cb80913ebb696e086381b5ec427b1f")  # MD5("draft-ietf-ipsec-nat-t-ike-02\n")
     DPD = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")  # RFC 3706 section 5.2; its last two octets are a version
 
+    XAUTH = bytes.fromhex("09002689dfd6b712")  # draft-beaulieu-ike-xauth-02 section 2
     FRAGMENTATION = bytes.fromhex("4048b7d56ebce88525e7de7f00d6c2d380000000")  # MD5("FRAGMENTATION"), for main mode
 
 
@@ -35,17 +36,20 @@ def recognised(bodies: Iterable[bytes]) -> frozenset[Vendor]:
     return frozenset(found)
 
 
-def announced(nat_traversal: bool, fragmentation: bool) -> tuple[Vendor, ...]:
+def announced(nat_traversal: bool, fragmentation: bool, xauth: bool = False) -> tuple[Vendor, ...]:
     """What we send in message 1."""
-    return (*(NAT_T if nat_traversal else ()), Vendor.DPD, *((Vendor.FRAGMENTATION,) if fragmentation else ()))
+    others = ((Vendor.FRAGMENTATION, fragmentation), (Vendor.XAUTH, xauth))
+    return (*(NAT_T if nat_traversal else ()), Vendor.DPD, *(each for each, wanted in others if wanted))
 
 
-def answered(nat_traversal: bool, fragmentation: bool, theirs: frozenset[Vendor]) -> tuple[Vendor, ...]:
+def answered(
+    nat_traversal: bool, fragmentation: bool, theirs: frozenset[Vendor], xauth: bool = False
+) -> tuple[Vendor, ...]:
     """What we send in message 2: only what the peer can do as well, and of NAT traversal one version.
 
     So message 2 is never longer than message 1, and a forged message 1 buys nobody an amplified answer.
     """
-    ours = announced(nat_traversal, fragmentation)
+    ours = announced(nat_traversal, fragmentation, xauth)
     traversal = [each for each in NAT_T if each in ours and each in theirs]
     others = [each for each in ours if each not in NAT_T and each in theirs]
     return *traversal[:1], *others

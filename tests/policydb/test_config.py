@@ -442,7 +442,6 @@ def test_a_connection_that_is_not_listed_is_checked_and_kept_for_who_asks_by_nam
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AES-SUITE", "CF101", "QM-ESP-AES-SUITE"),
         ("[link]\n", "[link]\nPF-Tag=x\n", "CF102", "x"),
         ("Retransmits=5", "Loglevel=A=10,11=5", "CF105", "11=5"),
-        ("[east]\n", "[east]\nFlags=ikecfg\n", "CF102", "ikecfg"),
         ("Retransmits=5", "Retransmits=5 times", "CF103", "5 times"),
         ("Connections=link", "Connections=link,,", "CF104", "link,,"),
         ("[east]\n", "[east]\nFlags=ikecgf\n", "CF105", "ikecgf"),

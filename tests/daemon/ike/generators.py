@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from daemon.ike.payloads import (
+    Attributes,
     Certificate,
     CertificateRequest,
     DataAttribute,
@@ -14,7 +15,6 @@ from daemon.ike.payloads import (
     Identification,
     KeyExchange,
     Message,
-    ModeConfig,
     NatDiscovery,
     NatOriginalAddress,
     Nonce,
@@ -29,6 +29,7 @@ from daemon.ike.payloads import (
 )
 from daemon.ike.registries import (
     CertificateEncoding,
+    ConfigurationType,
     Doi,
     ExchangeType,
     IdType,
@@ -80,7 +81,7 @@ payloads: st.SearchStrategy[Payload] = st.one_of(
     ),
     st.builds(lambda pair, doi: Delete(pair[0], tuple(pair[1]), doi), spi_lists, dois),
     st.builds(VendorId, octets),
-    st.builds(ModeConfig, octets),
+    st.builds(Attributes, uint8.map(ConfigurationType), uint16, st.lists(attributes, max_size=5).map(tuple)),
     st.builds(NatDiscovery, octets, st.booleans()),
     st.builds(NatOriginalAddress, st.just(IdType.IPV4_ADDR), st.binary(min_size=4, max_size=4), st.booleans()),
     st.builds(UnknownPayload, st.binary(max_size=20), st.integers(132, 255).map(PayloadType)),

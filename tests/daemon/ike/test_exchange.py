@@ -12,6 +12,7 @@ from daemon.ike.errors import InvalidPayloadType, PayloadMalformed
 from daemon.ike.exchange import Role, Step, check_payloads
 from daemon.ike.informational import HEARSAY
 from daemon.ike.payloads import (
+    Attributes,
     Certificate,
     CertificateRequest,
     Delete,
@@ -20,7 +21,6 @@ from daemon.ike.payloads import (
     Identification,
     KeyExchange,
     Message,
-    ModeConfig,
     NatDiscovery,
     NatOriginalAddress,
     Nonce,
@@ -31,7 +31,15 @@ from daemon.ike.payloads import (
     UnknownPayload,
     VendorId,
 )
-from daemon.ike.registries import CertificateEncoding, ExchangeType, IdType, Notification, PayloadType, Protocol
+from daemon.ike.registries import (
+    CertificateEncoding,
+    ConfigurationType,
+    ExchangeType,
+    IdType,
+    Notification,
+    PayloadType,
+    Protocol,
+)
 from tests.daemon.ike.forgery import COURSES, SCRIPTS, Held, state_of
 
 SPECIMENS: dict[PayloadType, Payload] = {
@@ -48,7 +56,7 @@ SPECIMENS: dict[PayloadType, Payload] = {
         Notify(Notification.INITIAL_CONTACT),
         Delete(Protocol.IPSEC_ESP, (b"spi!",)),
         VendorId(b"somebody"),
-        ModeConfig(b"attributes"),
+        Attributes(ConfigurationType.REQUEST, 1),
         NatDiscovery(b"d" * 32),
         NatDiscovery(b"d" * 32, draft=True),
         NatOriginalAddress(IdType.IPV4_ADDR, b"addr"),
