@@ -6,20 +6,26 @@ Processes are ended by pid, namespaces by a name of their own, so that several b
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self, TypeVar
 
+from tests.interop.namespaces import inside
+
 T = TypeVar("T")
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tests.interop.with_table"])
 
 
 class BedError(Exception):
@@ -92,12 +98,27 @@ class Bed(ExitStack):
         left, right = self.names[LEFT], self.names[RIGHT]
         run(["ip", "link", "add", "e0", "netns", left, "type", "veth", "peer", "name", "e0", "netns", right])
         for side, other in ((LEFT, RIGHT), (RIGHT, LEFT)):
-            ip = ["ip", "-n", self.names[side]]
-            run([*ip, "link", "set", "lo", "up"])
-            run([*ip, "link", "set", "e0", "up"])
-            run([*ip, "addr", "add", f"{side.address}/24", "dev", "e0"])
-            run([*ip, "addr", "add", f"{side.inside}/24", "dev", "lo"])
-            run([*ip, "route", "add", other.network, "via", other.address, "src", side.inside])
+            self.ip(
+                side,
+                "link set lo up",
+                "link set e0 up",
+                f"addr add {side.address}/24 dev e0",
+                f"addr add {side.inside}/24 dev lo",
+                f"route add {other.network} via {other.address} src {side.inside}",
+            )
+
+    def ip(self, side: Side, *lines: str) -> None:
+        """Commands of ip(8) in a side's namespace, all in one process."""
+        batch = self.folder / f"ip.{side.letter}"
+        batch.write_text("".join(f"{line}\n" for line in lines))
+        run(["ip", "-n", self.names[side], "-batch", str(batch)])
+
+    def fork(self, side: Side, function: Callable[..., None], *arguments: object) -> BaseProcess:
+        """Start a process of our own code in a side's namespace, fast: a server that has it loaded forks."""
+        process = _SERVER.Process(target=_in_namespace, args=(self.names[side], function, *arguments))
+        process.start()
+        self.callback(end, process)
+        return process
 
     def inside(self, side: Side, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` in a side's namespace."""
@@ -119,10 +140,22 @@ class Bed(ExitStack):
         return process
 
 
-def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, seconds: float = 5) -> int:
+def _in_namespace(name: str, function: Callable[..., None], *arguments: object) -> None:
+    with inside(name):
+        function(*arguments)
+
+
+def end(process: subprocess.Popen[bytes] | BaseProcess, seconds: float = 5) -> int:
     """End a process by its pid: first asked, then made to. Returns its exit status."""
+    if isinstance(process, BaseProcess):
+        process.terminate()
+        process.join(seconds)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        return process.exitcode or 0
     if process.poll() is None:
-        process.send_signal(how)
+        process.terminate()
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

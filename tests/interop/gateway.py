@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.bed import LEFT, Bed, end, eventually, run
+from tests.interop.with_table import serve
 
 COMMANDS = Path(sys.executable).parent
 
@@ -65,14 +66,13 @@ class Isakmpd:
         self.capture = self.folder / "isakmpd.pcap"
         self._table = self.folder / "sas.json"
         folder = str(self.folder)
-        argv = [sys.executable, "-m", "tests.interop.with_table", str(self._table)]
-        argv += ["-d", "-v", "-L", "--kernel", "memory", "--keylog", str(self.keylog), *options]
+        argv = ["-d", "-v", "-L", "--kernel", "memory", "--keylog", str(self.keylog), *options]
         argv += ["--confdir", folder, "--rundir", folder, "--statedir", folder, "--listen", LEFT.address]
-        self.process = bed.start(LEFT, argv, self.log_file)
+        self.process = bed.fork(LEFT, serve, str(self._table), str(self.log_file), argv)
         eventually("isakmpd opens its FIFO", self._ready, 30)
 
     def _ready(self) -> bool | None:
-        if self.process.poll() is not None:
+        if not self.process.is_alive():
             raise AssertionError(f"isakmpd ended at its start:\n{self.log()}")
         try:
             os.close(os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK))
@@ -113,7 +113,7 @@ class Isakmpd:
         """The report of SIGUSR1."""
         path = self.folder / "isakmpd.report"
         path.unlink(missing_ok=True)
-        self.process.send_signal(signal.SIGUSR1)
+        os.kill(self.process.pid or 0, signal.SIGUSR1)
         return eventually("isakmpd reports", lambda: path.read_text() if path.exists() else None)
 
     def exchanges(self) -> int:
@@ -125,7 +125,7 @@ class Isakmpd:
 
     def stop(self) -> int:
         """SIGTERM, as an operator would; returns the exit status."""
-        return end(self.process, signal.SIGTERM)
+        return end(self.process)
 
     def records(self) -> list[dict[str, Any]]:
         """The decision log, newest first, by the command that people use."""

@@ -96,8 +96,8 @@ class Libreswan:
         return self.whack("--showstates")
 
     def spis(self) -> frozenset[frozenset[str]]:
-        """The pairs of SPIs of its tunnels, out of `esp.OUT@... esp.IN@...` of --showstates."""
-        lines = re.findall(r"(?m)^#\d+: \"c\".* (?:esp|ah)\..*$", self.states())
+        """The pairs of SPIs of its tunnels, out of lines `#2: "c" esp.OUT@... esp.IN@...` of --showstates."""
+        lines = re.findall(r'#\d+: "c"[^;\n]* (?:esp|ah)\..*', self.states())
         return frozenset(
             frozenset(each.zfill(8) for each in re.findall(r"(?:esp|ah)\.([0-9a-f]+)@", line)) for line in lines
         )

@@ -57,7 +57,7 @@ PLAIN = (
         "net2net-psk-fail",
         "the pre-shared keys differ",
         AES128 | Settings(theirs={"/secrets.ike-t.secret": '"not-the-secret-of-two-gateways"'}),
-        {Begins.OURS: Settings({"General:Retransmits": "1"})},
+        {Begins.OURS: Settings({"General:Retransmits": "1", "General:Exchange-max-time": "15"})},
         holds=Refusal(("authentication-failed", "timeout")),
     ),
     Scenario(

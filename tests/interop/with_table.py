@@ -1,4 +1,4 @@
-"""isakmpd as always, but its in-memory kernel writes its SAs to a file: `python -m tests.interop.with_table FILE OPTIONS`.
+"""isakmpd as always, but its in-memory kernel writes its SAs to a file.
 
 The file holds keys, as hexadecimal digits, so that the tests can hold them against what the peer has.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -60,7 +59,10 @@ class Table(MemoryKernel):
         os.replace(new, self._path)  # noqa: PTH105 - one step, so that no reader sees half a table
 
 
-if __name__ == "__main__":
-    table = Path(sys.argv[1])
-    setattr(daemon.service, "MemoryKernel", lambda random, clock: Table(table, random, clock))  # noqa: B010
-    main(sys.argv[2:])
+def serve(table: str, log: str, arguments: Sequence[str]) -> None:
+    """Be isakmpd until it ends; what it writes to standard error goes to a file."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    setattr(daemon.service, "MemoryKernel", lambda random, clock: Table(Path(table), random, clock))  # noqa: B010
+    main(arguments)
