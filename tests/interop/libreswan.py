@@ -91,6 +91,17 @@ class Libreswan:
         """Take the connection down, with DELETEs."""
         self.whack("--terminate", "--name", "c")
 
+    def impair(self, *impairments: str) -> None:
+        """Make it misbehave, `name` or `name:value` each. Raises BedError for one that it does not know."""
+        for each in impairments:
+            said = self.whack("--impair", each)
+            if "unrecognized" in said or "ignored" in said:
+                raise BedError(f"pluto has no impairment {each}: {said}")
+
+    def unimpair(self) -> None:
+        """Make it behave again."""
+        self.whack("--impair", "none")
+
     def states(self) -> str:
         """Its states in its own words."""
         return self.whack("--showstates")
