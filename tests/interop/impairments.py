@@ -29,6 +29,11 @@ class Impairment:
     at_end: bool = False
 
     @property
+    def row(self) -> str:
+        """Its name in the document's results."""
+        return f"impair-{self.name}-{self.begins}"
+
+    @property
     def words(self) -> tuple[str, ...]:
         """What whack is told: `a:b+c:d` is two impairments that belong together."""
         return tuple(self.name.split("+"))

@@ -44,12 +44,11 @@ ROWS = (
         esp("AES", 256, "HMAC_SHA2_512"),
     ),
     row(
-        "main-psk-ecp",
-        "group 19 in both phases, AES-GCM",
+        "main-psk-gcm",
+        "AES-256 with SHA2-256, AES-GCM in ESP",
         algorithms(
-            "aes256-sha2_256;dh19", "aes_gcm256;dh19", "AES-256-SHA2-256-GRP19", "QM-ESP-AESGCM-256-PFS-GRP19-SUITE"
-        )
-        | PFS,
+            "aes256-sha2_256;modp2048", "aes_gcm256", "AES-256-SHA2-256-GRP14", "QM-ESP-AESGCM-256-SUITE"
+        ),
         esp("AES_GCM_16", 256 + 32, ""),
     ),
     row(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.interop.bed import Bed
@@ -16,5 +18,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("row", "begins"), PARAMETERS)
-def test_row(bed: Bed, row: Scenario, begins: Begins) -> None:
-    print(run_row(bed, row, begins))
+def test_row(bed: Bed, row: Scenario, begins: Begins, record_property: Callable[[str, object], None]) -> None:
+    proof = run_row(bed, row, begins)
+    record_property("row", name(row, begins))
+    record_property("interop", proof)
