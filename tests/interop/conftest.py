@@ -35,6 +35,13 @@ def bed(equipped: None) -> Iterator[Bed]:
         yield made
 
 
+@pytest.fixture
+def bed_with_nat(equipped: None) -> Iterator[Bed]:
+    """The same, the right side behind a NAT."""
+    with Bed(with_nat=True) as made:
+        yield made
+
+
 # --- results, which reach the process that writes them from all that test -----------------------------------------
 
 _recorded = pytest.StashKey[dict[str, str]]()

@@ -7,9 +7,10 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.interop.bed import LEFT, Bed, end, eventually, run
@@ -52,23 +53,35 @@ class InstalledSa:
 class Isakmpd:
     """A running isakmpd as root on ports 500 and 4500."""
 
-    def __init__(self, bed: Bed, conf: str, policy: str, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        bed: Bed,
+        conf: str,
+        policy: str,
+        options: Sequence[str] = (),
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         self.bed = bed
         self.folder = bed.folder / "isakmpd"
-        self.folder.mkdir(exist_ok=True)
-        for name, text in (("isakmpd.conf", conf), ("isakmpd.policy", policy)):
+        for name, octets in {"isakmpd.conf": conf.encode(), "isakmpd.policy": policy.encode(), **files}.items():
             path = self.folder / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            path.write_text(text)
+            path.write_bytes(octets)
         self.fifo = self.folder / "isakmpd.fifo"
         self.log_file = self.folder / "isakmpd.log"
         self.keylog = self.folder / "keys"
         self.capture = self.folder / "isakmpd.pcap"
         self._table = self.folder / "sas.json"
+        self._options = options
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at first or again after it has been killed."""
         folder = str(self.folder)
-        argv = ["-d", "-v", "-L", "--kernel", "memory", "--keylog", str(self.keylog), *options]
+        argv = ["-d", "-v", "-L", "--kernel", "memory", "--keylog", str(self.keylog), *self._options]
         argv += ["--confdir", folder, "--rundir", folder, "--statedir", folder, "--listen", LEFT.address]
-        self.process = bed.fork(LEFT, serve, str(self._table), str(self.log_file), argv)
+        self.process = self.bed.fork(LEFT, serve, str(self._table), str(self.log_file), argv)
         eventually("isakmpd opens its FIFO", self._ready, 30)
 
     def _ready(self) -> bool | None:
@@ -126,6 +139,11 @@ class Isakmpd:
     def stop(self) -> int:
         """SIGTERM, as an operator would; returns the exit status."""
         return end(self.process)
+
+    def kill(self) -> None:
+        """End it at once, so that nobody is told."""
+        self.process.kill()
+        self.process.join()
 
     def records(self) -> list[dict[str, Any]]:
         """The decision log, newest first, by the command that people use."""

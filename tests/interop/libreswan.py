@@ -36,13 +36,16 @@ BASE: dict[str, str] = {
 }
 """The tags of conn `c`; `left` is libreswan's own side. `/secrets` is its ipsec.secrets, None takes a tag away."""
 
+CA_NICKNAME = "Interop CA - Interop"
+"""What NSS calls the CA of certificates.py."""
+
 SETUP = "config setup\n\tprotostack=xfrm\n\tikev1-policy=accept\n"
 
 
 class Libreswan:
     """A running pluto with one connection `c`."""
 
-    def __init__(self, bed: Bed, changes: Changes) -> None:
+    def __init__(self, bed: Bed, changes: Changes, pkcs12: bytes = b"") -> None:
         self._bed = bed
         self.folder = bed.folder / "libreswan"
         for each in ("nss", "run/pluto", "ipsec.d"):
@@ -53,13 +56,28 @@ class Libreswan:
         (self.folder / "ipsec.conf").write_text(f"{SETUP}conn c\n{tags}")
         self._nss = f"sql:{self.folder}/nss"
         run([f"{HOME}/usr/bin/certutil", "-N", "-d", self._nss, "--empty-password"], env=LIBRARIES)
+        if pkcs12:
+            (self.folder / "right.p12").write_bytes(pkcs12)
+            tool = f"{HOME}/usr/bin/pk12util"
+            run([tool, "-i", f"{self.folder}/right.p12", "-d", self._nss, "-W", ""], env=LIBRARIES)
+            run([f"{HOME}/usr/bin/certutil", "-M", "-n", CA_NICKNAME, "-t", "CT,,", "-d", self._nss], env=LIBRARIES)
         self._control = self.folder / "run/pluto/pluto.ctl"
+        self.start()
+
+    def start(self) -> None:
+        """Start pluto, at first or again after it has been ended."""
+        self._control.unlink(missing_ok=True)
         prepare = 'mount --bind "$0/run" /run && mount --bind "$1" /usr/libexec && shift && exec "$@"'
         argv = ["sh", "-c", prepare, str(self.folder), str(HOME / "usr/libexec"), *self._pluto()]
-        self.process = bed.start(RIGHT, argv, self.folder / "pluto.log", LIBRARIES)
+        self.process = self._bed.start(RIGHT, argv, self.folder / "pluto.log", LIBRARIES)
         eventually("pluto listens for whack", lambda: self._control.exists() or None, 30)
         eventually("pluto answers", lambda: "listening" in self.whack("--listen") or None, 30)
         self._tool("addconn", "--ctlsocket", str(self._control), "--config", f"{self.folder}/ipsec.conf", "c")
+
+    def kill(self) -> None:
+        """End pluto at once, so that nobody is told."""
+        self.process.kill()
+        self.process.wait()
 
     def _pluto(self) -> list[str]:
         folder = self.folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.interop import esp, xfrm
 from tests.interop.bed import RIGHT, Bed, BedError, eventually
+from tests.interop.certificates import issue
 from tests.interop.gateway import InstalledSa, Isakmpd
 from tests.interop.libreswan import Libreswan
 from tests.interop.scenario import Begins, Peer, Refusal, Scenario, Stage, Tunnel
@@ -17,12 +18,14 @@ SECONDS = 30
 def run_row(bed: Bed, row: Scenario, begins: Begins) -> str:
     """Run a row and return what proved it. Raises AssertionError with both logs where anything does not hold."""
     told = row.told(begins)
-    ours = Isakmpd(bed, isakmpd_conf(told.ours), policy(row.licensees, row.condition))
+    held = issue(row.credentials) if row.credentials else None
+    conf, rules = isakmpd_conf(told.ours), policy(row.licensees, row.condition)
+    ours = Isakmpd(bed, conf, rules, files=held.ours() if held else {})
     theirs: Peer
     if row.peer == "libreswan":
-        theirs = Libreswan(bed, told.theirs)
+        theirs = Libreswan(bed, told.theirs, held.pkcs12() if held else b"")
     else:
-        theirs = StrongSwan(bed, told.theirs, kernel_esp=row.kernel)
+        theirs = StrongSwan(bed, told.theirs, kernel_esp=row.kernel, files=held.swanctl() if held else {})
     stage = Stage(bed, row, begins, ours, theirs)
     try:
         if isinstance(row.holds, Refusal):

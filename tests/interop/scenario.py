@@ -30,6 +30,14 @@ class Peer(Protocol):
         """Take everything down, with DELETEs."""
         ...
 
+    def kill(self) -> None:
+        """End it at once, so that nobody is told."""
+        ...
+
+    def start(self) -> None:
+        """Start it again; it knows nothing of what was."""
+        ...
+
     def spis(self) -> frozenset[frozenset[str]]:
         """The pairs of SPIs of all tunnels in place, as eight hex digits each."""
         ...
@@ -77,8 +85,8 @@ Check = Callable[[Stage], None]
 class Scenario:
     """One row. `when` lays over `settings` what only one role needs. `after` holds once the tunnels are proven.
 
-    `kernel`: the peer's kernel must have ESP, so that the row runs in the guest. `licensees` and `condition` make our
-    policy.
+    `kernel`: the peer's kernel must have ESP, so that the row runs in the guest. `nat`: the peer is behind one.
+    `credentials`: the kind of certificates that both sides have. `licensees` and `condition` make our policy.
     """
 
     peer: str
@@ -90,6 +98,8 @@ class Scenario:
     holds: tuple[Tunnel, ...] | Refusal = (Tunnel(),)
     after: tuple[Check, ...] = ()
     kernel: bool = False
+    nat: bool = False
+    credentials: str = ""
     licensees: tuple[str, ...] = (psk_licensee(SECRET),)
     condition: str = 'esp_present == "yes"'
 

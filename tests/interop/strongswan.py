@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tests.interop.bed import LEFT, RIGHT, Bed, BedError, eventually, run
@@ -64,12 +65,21 @@ class IkeSa:
 class StrongSwan:
     """A running charon with one connection `t`. Keys of `changes` that begin with `charon.` are strongswan.conf's."""
 
-    def __init__(self, bed: Bed, changes: Changes, *, kernel_esp: bool = False) -> None:
+    def __init__(
+        self,
+        bed: Bed,
+        changes: Changes,
+        *,
+        kernel_esp: bool = False,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         self._bed = bed
         self.folder = bed.folder / "strongswan"
         for each in ("x509", "x509ca", "x509crl", "private", "pubkey"):
             (self.folder / "swanctl" / each).mkdir(parents=True, exist_ok=True)
         (self.folder / "run").mkdir(exist_ok=True)
+        for name, octets in files.items():
+            (self.folder / "swanctl" / name).write_bytes(octets)
         connection = {key: value for key, value in changes.items() if not key.startswith("charon.")}
         charon = {key.removeprefix("charon."): value for key, value in changes.items() if key.startswith("charon.")}
         (self.folder / "swanctl" / "swanctl.conf").write_text(swanctl_conf(connection))
@@ -88,6 +98,11 @@ class StrongSwan:
         self.process = self._bed.start(RIGHT, prepare, self.folder / "charon.out", self._env)
         eventually("charon listens for swanctl", lambda: (self.folder / "vici.sock").exists() or None, 30)
         self.swanctl("--load-all")
+
+    def kill(self) -> None:
+        """End charon at once, so that nobody is told; a new one must find no trace of it."""
+        self.process.kill()
+        self.process.wait()
 
     def _strongswan_conf(self, changes: Changes, kernel_esp: bool) -> str:
         own = {
@@ -116,7 +131,7 @@ class StrongSwan:
 
     def terminate(self) -> None:
         """Take the IKE_SA and its children down, with DELETEs."""
-        self.swanctl("--terminate", "--ike", "t", "--timeout", "5")
+        self.swanctl("--terminate", "--ike", "t", "--timeout", "5", check=False)
 
     def sas(self) -> tuple[IkeSa, ...]:
         """The SAs it has now."""

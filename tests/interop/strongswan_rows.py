@@ -5,7 +5,8 @@ Where the original's hosts are many, one of them is ours; where it has certifica
 
 from __future__ import annotations
 
-from tests.interop.bed import LEFT, RIGHT
+from tests.interop.bed import BEHIND_NAT, LEFT, RIGHT
+from tests.interop.certificates import AUTHORITY
 from tests.interop.pair import algorithms
 from tests.interop.scenario import Begins, Refusal, Scenario, Tunnel
 from tests.interop.settings import Settings, connection, network
@@ -170,6 +171,81 @@ PLAIN = (
 )
 
 
+RSA = Settings(
+    {"peer:Authentication": None, "phase-1:Transforms": "AES-128-SHA2-256-GRP15-RSA_SIG"},
+    {
+        "local.auth": "pubkey",
+        "local.certs": "right.crt",
+        "remote.auth": "pubkey",
+        "remote.cacerts": "ca.crt",
+        "/secrets.ike-t.secret": None,
+    },
+)
+BY_AUTHORITY = (f"DN:{AUTHORITY}",)
+AGGRESSIVE = Settings({"phase-1:EXCHANGE_TYPE": "AGGRESSIVE"}, {"aggressive": "yes"})
+GUESSABLE = Settings(
+    {"General:Accept-aggressive-psk": "yes"}, {"charon.i_dont_care_about_security_and_use_aggressive_mode_psk": "yes"}
+)
+"""Both sides ask to be told so before they let a secret be guessed at."""
+
+AGGRESSIVELY = (
+    Scenario(
+        PEER, "rw-psk-aggressive", "road warrior, aggressive mode, a pre-shared key", AES128 | AGGRESSIVE | GUESSABLE,
+        ROAD_WARRIOR, holds=ONE, kernel=True,
+    ),
+)  # fmt: skip
+
+CERTIFIED = (
+    Scenario(
+        PEER, "net2net-cert", "two gateways, RSA signatures, X.509 certificates of one CA", AES128 | RSA,
+        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY,
+    ),
+    Scenario(
+        PEER, "host2host-cert", "two hosts in tunnel mode, certificates", AES128 | HOST_TO_HOST | RSA,
+        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+    ),
+    Scenario(
+        PEER, "rw-cert", "road warrior, certificates", AES128 | RSA, ROAD_WARRIOR,
+        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+    ),
+    Scenario(
+        PEER, "rw-cert-aggressive", "road warrior, aggressive mode, certificates", AES128 | RSA | AGGRESSIVE,
+        ROAD_WARRIOR, holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+    ),
+    *(
+        Scenario(
+            PEER, name, f"two gateways, ECDSA signatures with certificates of P-{bits}",
+            AES128 | RSA | Settings(
+                {
+                    "phase-1:Transforms": "ecdsa",
+                    "ecdsa:ENCRYPTION_ALGORITHM": "AES_CBC",
+                    "ecdsa:KEY_LENGTH": "256,256:256",
+                    "ecdsa:HASH_ALGORITHM": f"SHA2_{hashed}",
+                    "ecdsa:GROUP_DESCRIPTION": f"ECP_{bits}",
+                    "ecdsa:AUTHENTICATION_METHOD": f"ECDSA_{bits}",
+                    "ecdsa:Life": "LIFE_MAIN_MODE",
+                },
+                {"proposals": f"aes256-sha{hashed}-ecp{bits}"},
+            ),
+            holds=ONE, credentials=f"ecdsa-{bits}", licensees=BY_AUTHORITY,
+        )
+        for name, bits, hashed in (("ecdsa-certs", 256, 256), ("ecdsa-certs-384", 384, 384), ("ecdsa-certs-521", 521, 512))
+    ),
+)  # fmt: skip
+
+BEHIND = (
+    Scenario(
+        PEER, "nat-rw", "the peer is a road warrior behind a NAT; ESP in UDP",
+        AES128, {
+            Begins.THEIRS: ROAD_WARRIOR[Begins.THEIRS] | Settings(
+                network("right-network", BEHIND_NAT), {"local_addrs": "%any"}
+            ),
+        },
+        (Begins.THEIRS,), holds=ONE, nat=True,
+    ),
+)  # fmt: skip
+
+
 def algorithm(
     name: str, ike: str, esp_proposal: str, transform: str, suite: str, sas: dict[str, object], *, kernel: bool = False
 ) -> Scenario:
@@ -202,4 +278,4 @@ ALGORITHMS = (
               "QM-ESP-NULL-SHA-SUITE", esp("NULL", 0, "HMAC_SHA"), kernel=True),
 )  # fmt: skip
 
-ROWS = (*PLAIN, *ALGORITHMS)
+ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *BEHIND, *ALGORITHMS)

@@ -18,7 +18,10 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("row", "begins"), PARAMETERS)
-def test_row(bed: Bed, row: Scenario, begins: Begins, record_property: Callable[[str, object], None]) -> None:
+def test_row(
+    request: pytest.FixtureRequest, row: Scenario, begins: Begins, record_property: Callable[[str, object], None]
+) -> None:
+    bed: Bed = request.getfixturevalue("bed_with_nat" if row.nat else "bed")
     proof = run_row(bed, row, begins)
     record_property("row", name(row, begins))
     record_property("interop", proof)
