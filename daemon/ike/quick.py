@@ -228,7 +228,7 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
     state = exchange.state
     _verify(keys.quick_hash2(state.isakmp.keys, exchange.message_id, state.nonce_i, _after_hash(message)), message)
     with beyond_doubt(exchange, Reason.MALFORMED):
-        if _id_pair(message) != state.ids:
+        if not _same_identities(exchange, _id_pair(message)):
             raise InvalidIdInformation("initiator_recv_HASH_SA_NONCE: the responder returned other identities")
         proposal = check_quick_reply(known(state.offer), message.all(SaPayload)[0])
         public = _public_value(message)
@@ -242,6 +242,14 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
 
 
 # --- message 3 ----------------------------------------------------------------------------------------------------
+
+
+def _same_identities(exchange: QuickExchange, answered: tuple[Identification, Identification] | None) -> bool:
+    """Ours came back. Where we sent none, the two addresses are meant, whether said or not (RFC 2409 section 5.5)."""
+    if exchange.state.ids is not None or answered is None:
+        return answered == exchange.state.ids
+    hosts = _hosts(exchange.path)
+    return tuple(map(identities.from_payload, answered)) == (hosts.local, hosts.remote)
 
 
 def send_proof(exchange: QuickExchange, tools: Tools) -> tuple[QuickExchange, tuple[Payload, ...]]:

@@ -6,20 +6,27 @@ Processes are ended by pid, namespaces by a name of their own, so that several b
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self, TypeVar
 
+from tests.interop import nat
+from tests.interop.namespaces import inside
+
 T = TypeVar("T")
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tests.interop.with_table"])
 
 
 class BedError(Exception):
@@ -38,6 +45,13 @@ class Side:
 
 LEFT = Side("l", "10.77.0.1", "10.77.1.0/24", "10.77.1.1")
 RIGHT = Side("r", "10.77.0.2", "10.77.2.0/24", "10.77.2.1")
+
+BEHIND_NAT, NAT_GATEWAY = "10.78.0.2", "10.78.0.1"
+INNER = Side("i", NAT_GATEWAY, "", "")
+OUTER = Side("o", RIGHT.address, "", "")
+"""The two faces of a NAT before the right side."""
+
+_UP = ("link set lo up", "link set e0 up")
 
 
 def run(argv: Sequence[str], *, check: bool = True, timeout: float = 30, env: Mapping[str, str] | None = None) -> str:
@@ -70,7 +84,11 @@ def eventually(what: str, ask: Callable[[], T | None], seconds: float = 10, step
 
 
 class Bed(ExitStack):
-    """The two namespaces and a work folder. Use as a context manager."""
+    """The two namespaces and a work folder. Use as a context manager. `with_nat`: the right side is behind one."""
+
+    def __init__(self, *, with_nat: bool = False) -> None:
+        super().__init__()
+        self._with_nat = with_nat
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -85,19 +103,60 @@ class Bed(ExitStack):
         self.folder = Path(tempfile.mkdtemp(prefix="isakmpd-bed-"))
         self.callback(shutil.rmtree, self.folder, ignore_errors=True)
         stem = f"isa{os.getpid()}-{secrets.token_hex(3)}"
-        self.names = {side: stem + side.letter for side in (LEFT, RIGHT)}
+        sides = (LEFT, RIGHT, INNER, OUTER) if self._with_nat else (LEFT, RIGHT)
+        self.names = {side: stem + side.letter for side in sides}
         for name in self.names.values():
             run(["ip", "netns", "add", name])
             self.callback(run, ["ip", "netns", "del", name], check=False)
+        self._join_by_nat() if self._with_nat else self._join()
+
+    def _join(self) -> None:
+        """One wire between both sides."""
         left, right = self.names[LEFT], self.names[RIGHT]
         run(["ip", "link", "add", "e0", "netns", left, "type", "veth", "peer", "name", "e0", "netns", right])
         for side, other in ((LEFT, RIGHT), (RIGHT, LEFT)):
-            ip = ["ip", "-n", self.names[side]]
-            run([*ip, "link", "set", "lo", "up"])
-            run([*ip, "link", "set", "e0", "up"])
-            run([*ip, "addr", "add", f"{side.address}/24", "dev", "e0"])
-            run([*ip, "addr", "add", f"{side.inside}/24", "dev", "lo"])
-            run([*ip, "route", "add", other.network, "via", other.address, "src", side.inside])
+            self.ip(
+                side,
+                *_UP,
+                f"addr add {side.address}/24 dev e0",
+                f"addr add {side.inside}/24 dev lo",
+                f"route add {other.network} via {other.address} src {side.inside}",
+            )
+
+    def _join_by_nat(self) -> None:
+        """A NAT with the right side's address before the right side, which has another one (nat.py)."""
+        for outer, side in ((INNER, RIGHT), (OUTER, LEFT)):
+            pair = ["ip", "link", "add", "e0", "netns", self.names[side], "type", "veth"]
+            run([*pair, "peer", "name", "e0", "netns", self.names[outer]])
+        self.ip(LEFT, *_UP, f"addr add {LEFT.address}/24 dev e0", f"addr add {LEFT.inside}/24 dev lo")
+        self.ip(OUTER, *_UP, f"addr add {RIGHT.address}/24 dev e0")
+        self.ip(INNER, *_UP, f"addr add {NAT_GATEWAY}/24 dev e0", f"addr add {LEFT.address}/32 dev lo")
+        self.ip(
+            RIGHT,
+            *_UP,
+            f"addr add {BEHIND_NAT}/24 dev e0",
+            f"addr add {RIGHT.inside}/24 dev lo",
+            f"route add default via {NAT_GATEWAY}",
+        )
+        faces = (self.names[INNER], self.names[OUTER])
+        self.nat = self.fork(OUTER, nat.serve, *faces, LEFT.address, RIGHT.address, LEFT.address)
+        eventually("the NAT is there", lambda: self._nat_listens() or None)
+
+    def _nat_listens(self) -> bool:
+        return "4500" in run(["ip", "netns", "exec", self.names[INNER], "ss", "-Hlun"])
+
+    def ip(self, side: Side, *lines: str) -> None:
+        """Commands of ip(8) in a side's namespace, all in one process."""
+        batch = self.folder / f"ip.{side.letter}"
+        batch.write_text("".join(f"{line}\n" for line in lines))
+        run(["ip", "-n", self.names[side], "-batch", str(batch)])
+
+    def fork(self, side: Side, function: Callable[..., None], *arguments: object) -> BaseProcess:
+        """Start a process of our own code in a side's namespace, fast: a server that has it loaded forks."""
+        process = _SERVER.Process(target=_in_namespace, args=(self.names[side], function, *arguments))
+        process.start()
+        self.callback(end, process)
+        return process
 
     def inside(self, side: Side, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` in a side's namespace."""
@@ -119,10 +178,22 @@ class Bed(ExitStack):
         return process
 
 
-def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, seconds: float = 5) -> int:
+def _in_namespace(name: str, function: Callable[..., None], *arguments: object) -> None:
+    with inside(name):
+        function(*arguments)
+
+
+def end(process: subprocess.Popen[bytes] | BaseProcess, seconds: float = 5) -> int:
     """End a process by its pid: first asked, then made to. Returns its exit status."""
+    if isinstance(process, BaseProcess):
+        process.terminate()
+        process.join(seconds)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        return process.exitcode or 0
     if process.poll() is None:
-        process.send_signal(how)
+        process.terminate()
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

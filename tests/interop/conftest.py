@@ -1,10 +1,12 @@
-"""Beds for the tests against independent peers: they need root and Debian's strongSwan (`make interop`)."""
+"""Beds for the tests against independent peers (`make interop`), and what their runs leave for docs/interop.md."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +15,11 @@ from tests.interop.strongswan import CHARON
 
 TOOLS = ("ip", "swanctl", "tcpdump", "tshark", CHARON)
 
+RESULTS = "INTEROP_RESULTS"
+"""The environment names a file: what the tests recorded as `interop` is added to it, by the test's parameters."""
 
-@pytest.fixture(scope="session", autouse=True)
+
+@pytest.fixture(scope="session")
 def equipped() -> None:
     """Say what is missing once, instead of failing everywhere."""
     if os.geteuid() != 0:
@@ -24,7 +29,48 @@ def equipped() -> None:
 
 
 @pytest.fixture
-def bed() -> Iterator[Bed]:
+def bed(equipped: None) -> Iterator[Bed]:
     """Two empty namespaces."""
     with Bed() as made:
         yield made
+
+
+@pytest.fixture
+def bed_with_nat(equipped: None) -> Iterator[Bed]:
+    """The same, the right side behind a NAT."""
+    with Bed(with_nat=True) as made:
+        yield made
+
+
+# --- results, which reach the process that writes them from all that test -----------------------------------------
+
+_recorded = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is recorded yet."""
+    config.stash[_recorded] = {}
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Recorder(config), "interop-results")
+
+
+class _Recorder:
+    """Gathers what passed; with pytest-xdist it runs in the controller alone."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test's property `interop` is its result, under its name in the document."""
+        if report.when == "call" and report.passed:
+            properties = dict(report.user_properties)
+            if "interop" in properties:
+                self._config.stash[_recorded][str(properties["row"])] = str(properties["interop"])
+
+    def pytest_sessionfinish(self) -> None:
+        """Add to what earlier runs recorded."""
+        path = Path(os.environ.get(RESULTS, ""))
+        if not path.name or not self._config.stash[_recorded]:
+            return
+        known = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**known, **self._config.stash[_recorded]}, indent=1, sort_keys=True))

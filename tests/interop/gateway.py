@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from tests.interop.bed import LEFT, RIGHT, Bed, end, eventually, run
+from tests.interop.bed import LEFT, Bed, end, eventually, run
+from tests.interop.with_table import serve
 
 COMMANDS = Path(sys.executable).parent
 
@@ -28,34 +30,62 @@ class ReportedSa:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledSa:
+    """One SA of our kernel's table (with_table.py); keys as hexadecimal digits."""
+
+    spi: int
+    protocol: str
+    source: str
+    destination: str
+    source_selector: str
+    destination_selector: str
+    encapsulation: str
+    encryption: str
+    encryption_key: str
+    authentication: str
+    authentication_key: str
+    udp_ports: tuple[int, int] | None
+    inbound: bool
+    connection: str
+
+
 class Isakmpd:
-    """A running isakmpd as root on ports 500 and 4500, with one connection `t`."""
+    """A running isakmpd as root on ports 500 and 4500."""
 
     def __init__(
-        self, bed: Bed, transform: str, suite: str, secret: str, condition: str = 'esp_present == "yes"'
+        self,
+        bed: Bed,
+        conf: str,
+        policy: str,
+        options: Sequence[str] = (),
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
-        self._bed = bed
+        self.bed = bed
         self.folder = bed.folder / "isakmpd"
-        self.folder.mkdir()
-        for name, text in (
-            ("isakmpd.conf", _conf(transform, suite, secret)),
-            ("isakmpd.policy", _policy(secret, condition)),
-        ):
+        for name, octets in {"isakmpd.conf": conf.encode(), "isakmpd.policy": policy.encode(), **files}.items():
             path = self.folder / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            path.write_text(text)
+            path.write_bytes(octets)
         self.fifo = self.folder / "isakmpd.fifo"
         self.log_file = self.folder / "isakmpd.log"
         self.keylog = self.folder / "keys"
         self.capture = self.folder / "isakmpd.pcap"
+        self._table = self.folder / "sas.json"
+        self._options = options
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at first or again after it has been killed."""
         folder = str(self.folder)
-        argv = [str(COMMANDS / "isakmpd"), "-d", "-v", "-L", "--kernel", "memory", "--keylog", str(self.keylog)]
+        argv = ["-d", "-v", "-L", "--kernel", "memory", "--keylog", str(self.keylog), *self._options]
         argv += ["--confdir", folder, "--rundir", folder, "--statedir", folder, "--listen", LEFT.address]
-        self.process = bed.start(LEFT, argv, self.log_file)
-        eventually("isakmpd opens its FIFO", self._ready)
+        self.process = self.bed.fork(LEFT, serve, str(self._table), str(self.log_file), argv)
+        eventually("isakmpd opens its FIFO", self._ready, 30)
 
     def _ready(self) -> bool | None:
-        if self.process.poll() is not None:
+        if not self.process.is_alive():
             raise AssertionError(f"isakmpd ended at its start:\n{self.log()}")
         try:
             os.close(os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK))
@@ -87,9 +117,33 @@ class Isakmpd:
         """The phase 2 SAs that are installed."""
         return tuple(each for each in self.sas() if each.phase == 2 and each.ready)
 
+    def installed(self) -> tuple[InstalledSa, ...]:
+        """Our kernel's table."""
+        rows: list[dict[str, Any]] = json.loads(self._table.read_text())
+        return tuple(InstalledSa(**{**row, "udp_ports": row["udp_ports"] and tuple(row["udp_ports"])}) for row in rows)
+
+    def report(self) -> str:
+        """The report of SIGUSR1."""
+        path = self.folder / "isakmpd.report"
+        path.unlink(missing_ok=True)
+        os.kill(self.process.pid or 0, signal.SIGUSR1)
+        return eventually("isakmpd reports", lambda: path.read_text() if path.exists() else None)
+
+    def exchanges(self) -> int:
+        """How many exchanges are under way."""
+        found = re.search(r"^Exchange list: (\d+)$", self.report(), re.MULTILINE)
+        if found is None:
+            raise AssertionError("not a report")
+        return int(found[1])
+
     def stop(self) -> int:
         """SIGTERM, as an operator would; returns the exit status."""
-        return end(self.process, signal.SIGTERM)
+        return end(self.process)
+
+    def kill(self) -> None:
+        """End it at once, so that nobody is told."""
+        self.process.kill()
+        self.process.join()
 
     def records(self) -> list[dict[str, Any]]:
         """The decision log, newest first, by the command that people use."""
@@ -107,57 +161,3 @@ def _reported(block: str) -> ReportedSa:
         raise AssertionError(f"not an SA as FIFO S shows it:\n{block}")
     spis = frozenset(each.zfill(8) for each in re.findall(r"SPI \d: (?:0x)?([0-9a-f]+)", block))
     return ReportedSa(name.group(1), int(name.group(2)), bool(int(flags.group(1), 16) & 1), spis, block)
-
-
-def _policy(secret: str, condition: str) -> str:
-    principal = f"passphrase-sha1-hex:{hashlib.sha1(secret.encode()).hexdigest()}"
-    return f'Authorizer: "POLICY"\nLicensees: "{principal}"\nConditions: app_domain == "IPsec policy" && {condition};\n'
-
-
-def _network(name: str, cidr: str) -> str:
-    network = cidr.partition("/")[0]
-    return f"[{name}]\nID-type=IPV4_ADDR_SUBNET\nNetwork={network}\nNetmask=255.255.255.0\n"
-
-
-def _conf(transform: str, suite: str, secret: str) -> str:
-    return f"""
-[Phase 1]
-{RIGHT.address}=peer
-
-[Phase 2]
-Passive-connections=t
-
-[peer]
-Phase=1
-Address={RIGHT.address}
-ID=left
-Remote-ID=right
-Authentication={secret}
-Configuration=phase-1
-
-[left]
-ID-type=FQDN
-Name=left.example.org
-
-[right]
-ID-type=FQDN
-Name=right.example.org
-
-[phase-1]
-EXCHANGE_TYPE=ID_PROT
-Transforms={transform}
-
-[t]
-Phase=2
-ISAKMP-peer=peer
-Configuration=phase-2
-Local-ID=left-network
-Remote-ID=right-network
-
-[phase-2]
-EXCHANGE_TYPE=QUICK_MODE
-Suites={suite}
-
-{_network("left-network", LEFT.network)}
-{_network("right-network", RIGHT.network)}
-"""

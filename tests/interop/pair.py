@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tests.interop.bed import Bed, BedError, eventually
 from tests.interop.gateway import Isakmpd, ReportedSa
+from tests.interop.settings import SECRET, Settings, isakmpd_conf, policy, psk_licensee
 from tests.interop.strongswan import IkeSa, StrongSwan
 
-SECRET = "a-secret-of-two-gateways"
+ESP = 'esp_present == "yes"'
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+def algorithms(ike: str, esp: str, transform: str, suite: str) -> Settings:
     """The same algorithms in both languages: strongSwan's proposals, isakmpd.conf's predefined names."""
-
-    ike: str
-    esp: str
-    transform: str
-    suite: str
-
-
-SUITES = {
-    "aes128-sha1": Suite("aes128-sha1-modp2048", "aes128-sha1", "AES-128-SHA-GRP14", "QM-ESP-AES-128-SHA-SUITE"),
-    "aes256-sha256-pfs": Suite(
-        "aes256-sha256-modp2048",
-        "aes256-sha256-modp2048",
-        "AES-256-SHA2-256-GRP14",
-        "QM-ESP-AES-256-SHA2-256-PFS-GRP14-SUITE",
-    ),
-    "3des-md5-modp1024": Suite("3des-md5-modp1024", "3des-md5", "3DES-MD5-GRP2", "QM-ESP-3DES-MD5-SUITE"),
-    "aes192-sha384-modp3072-pfs-modp1536": Suite(
-        "aes192-sha384-modp3072",
-        "aes192-sha384-modp1536",
-        "AES-192-SHA2-384-GRP15",
-        "QM-ESP-AES-192-SHA2-384-PFS-GRP5-SUITE",
-    ),
-    "aes256-sha256-ecp256-pfs": Suite(
-        "aes256-sha256-ecp256",
-        "aes256-sha256-ecp256",
-        "AES-256-SHA2-256-GRP19",
-        "QM-ESP-AES-256-SHA2-256-PFS-GRP19-SUITE",
-    ),
-    "aes256gcm16": Suite("aes256-sha256-ecp256", "aes256gcm16", "AES-256-SHA2-256-GRP19", "QM-ESP-AESGCM-256-SUITE"),
-    "aes256-sha512-ecp521-pfs-ecp384": Suite(
-        "aes256-sha512-ecp521",
-        "aes256-sha512-ecp384",
-        "AES-256-SHA2-512-GRP21",
-        "QM-ESP-AES-256-SHA2-512-PFS-GRP20-SUITE",
-    ),
-}
-MODERN = SUITES["aes256-sha256-pfs"]
+    return Settings(
+        {"phase-1:Transforms": transform, "phase-2:Suites": suite},
+        {"proposals": ike, "children.c.esp_proposals": esp},
+    )
 
 
-def both(bed: Bed, suite: Suite, condition: str = 'esp_present == "yes"') -> tuple[Isakmpd, StrongSwan]:
-    ours = Isakmpd(bed, suite.transform, suite.suite, SECRET, condition)
-    return ours, StrongSwan(bed, suite.ike, suite.esp, SECRET)
+MODERN = algorithms(
+    "aes256-sha256-modp2048",
+    "aes256-sha256-modp2048",
+    "AES-256-SHA2-256-GRP14",
+    "QM-ESP-AES-256-SHA2-256-PFS-GRP14-SUITE",
+)
+LEGACY = algorithms("3des-md5-modp1024", "3des-md5", "3DES-MD5-GRP2", "QM-ESP-3DES-MD5-SUITE")
+
+
+def both(bed: Bed, settings: Settings, condition: str = ESP) -> tuple[Isakmpd, StrongSwan]:
+    """Both daemons, ready to negotiate."""
+    ours = Isakmpd(bed, isakmpd_conf(settings.ours), policy([psk_licensee(SECRET)], condition))
+    return ours, StrongSwan(bed, settings.theirs)
 
 
 def settled(ours: Isakmpd, theirs: StrongSwan) -> tuple[ReportedSa, IkeSa]:

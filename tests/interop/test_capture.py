@@ -53,12 +53,12 @@ def test_tshark_decrypts_the_wire_with_our_key_lines(bed: Bed, name: str, we_ini
 
 def test_without_the_key_lines_tshark_sees_no_payload(bed: Bed) -> None:
     """The oracle itself: what is read above was really encrypted."""
-    _, capture = negotiate(bed, SUITES["aes256-sha256-pfs"], we_initiate=True)
+    _, capture = negotiate(bed, MODERN, we_initiate=True)
     assert not [each for each in messages(capture) if each.encrypted and each.payloads[1:]]
 
 
 def test_tshark_reads_our_own_capture(bed: Bed) -> None:
-    ours, _ = negotiate(bed, SUITES["aes256-sha256-pfs"], we_initiate=True)
+    ours, _ = negotiate(bed, MODERN, we_initiate=True)
     assert ours.capture.stat().st_mode & 0o077 == 0
     found = messages(ours.capture)
     assert not [each for each in found if each.encrypted]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ class Capture:
     def stop(self) -> Path:
         """End the capture, give its last packets time to be written, and return the file."""
         time.sleep(0.1)
-        end(self._process, signal.SIGINT)
+        end(self._process)
         return self.path
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
 
@@ -391,3 +391,16 @@ def test_host_to_host_may_be_said_in_identities_as_well() -> None:
     pair = connected(east, west)
     assert pair.established
     assert pair.west.phase(2) == ["net"]
+
+
+@pytest.mark.parametrize(("answered", "up"), [((EAST, WEST), True), ((WEST, EAST), False), ((EAST, "10.2.0.9"), False)])
+def test_a_responder_may_say_the_two_addresses_that_we_left_out(answered: tuple[str, str], up: bool) -> None:
+    """RFC 2409 section 5.5: without identities the addresses are meant; strongSwan answers with them all the same."""
+    hosts = {"local_identity": None, "remote_identity": None}
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, connection=hosts), configuration(WEST, EAST, connection=hosts)
+    )
+    held = held_at(8, pair)
+    said = tuple(Identification(IdType.IPV4_ADDR, 0, 0, IPv4Address(each).packed) for each in answered)
+    held.inject(held.forged(held.message.payloads + said))
+    assert bool(held.receiver.kernel) is up

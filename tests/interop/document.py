@@ -1,0 +1,124 @@
+"""docs/interop.md, written from the matrix and from what a run proved: `python -m tests.interop.document RESULTS`.
+
+The text has no times in it, so that the same results make the same document.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interop import libreswan, others, strongswan
+from tests.interop.bed import BedError
+from tests.interop.impairments import IMPAIRMENTS, Impairment
+from tests.interop.matrix import ROWS, name
+from tests.interop.scenario import Begins, Scenario
+
+PATH = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
+
+HEAD = """\
+# Interoperability
+
+This page is written by `make interop`: each line is a scenario that ran against another program, on this project's
+side always as the daemon people run, its kernel the in-memory one. Do not edit it. tests/interop/matrix.py and the
+tables it names are the source.
+
+What proves an SA:
+
+- **talked through its ESP**: scapy, given our SPIs and keys, sent a packet through the peer's ESP and had it answered;
+  both directions were decrypted and authenticated. The peer is strongSwan with the ESP of its own (kernel-libipsec).
+- **same SAs in its kernel**: in a User-mode Linux guest with ESP and AH, `ip xfrm state` of the peer shows our SPIs,
+  keys, algorithms and mode in both directions.
+
+Then whoever began takes all down, and both sides are left with nothing. `-`: the scenario has no such role.
+"""
+
+IMPAIRED = """\
+pluto misbehaves (`whack --impair`), we must not: our log names the check, no SA and no exchange stays behind, and the
+next negotiation succeeds. `no harm`: what arrives is as good as any, and phase 1 comes up.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a table: its words, and the names of the results that fill its last cells; None: no such role."""
+
+    words: tuple[str, ...]
+    results: tuple[str | None, ...]
+
+    def text(self, results: Mapping[str, str]) -> str:
+        """The line with its results; what did not run is a question mark."""
+        cells = (*self.words, *("-" if each is None else results.get(each, "?") for each in self.results))
+        return f"| {' | '.join(cells)} |"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A heading, words below it, and lines."""
+
+    heading: str
+    below: str
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    def text(self, results: Mapping[str, str]) -> str:
+        """As Markdown."""
+        head = f"| {' | '.join(self.columns)} |\n|{'---|' * len(self.columns)}\n"
+        body = "".join(f"{line.text(results)}\n" for line in self.lines)
+        return f"## {self.heading}\n\n{self.below}{chr(10) if self.below else ''}{head}{body}"
+
+
+def _matrix_line(row: Scenario) -> Line:
+    roles = (name(row, each) if each in row.begins else None for each in Begins)
+    return Line((row.name, row.about), tuple(roles))
+
+
+def _impaired_lines(impairments: Iterable[Impairment]) -> Iterator[Line]:
+    rows: dict[str, dict[Begins, str]] = {}
+    for each in impairments:
+        rows.setdefault(each.name, {})[each.begins] = each.row
+    for called, roles in rows.items():
+        yield Line((f"`{called.replace('+', '`, `')}`",), tuple(roles.get(each) for each in Begins))
+
+
+def tables() -> tuple[Table, ...]:
+    """All tables of the document."""
+    columns = ("scenario", "what", "we initiate", "we answer")
+    by_peer: dict[str, list[Line]] = {}
+    for row in ROWS:
+        by_peer.setdefault(row.peer, []).append(_matrix_line(row))
+    return (
+        *(Table(peer, "", columns, tuple(lines)) for peer, lines in by_peer.items()),
+        *(
+            Table(each.heading, "", ("scenario", "what", "result"), tuple(Line(row[:2], row[2:]) for row in each.rows))
+            for each in others.TABLES
+        ),
+        Table(
+            "libreswan, impaired", IMPAIRED, ("impairment", "we initiate", "we answer"),
+            tuple(_impaired_lines(IMPAIRMENTS)),
+        ),
+    )  # fmt: skip
+
+
+def text(results: Mapping[str, str], versions: Iterable[str]) -> str:
+    """The whole document."""
+    peers = f"Peers: {', '.join(versions)}.\n"
+    return "\n".join((HEAD, peers, *(table.text(results) for table in tables())))
+
+
+def _versions() -> Iterator[str]:
+    for ask in (strongswan.version, libreswan.version, *others.VERSIONS):
+        try:
+            yield ask()
+        except (BedError, OSError) as error:
+            print(f"not installed: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    recorded: dict[str, str] = json.loads(Path(sys.argv[1]).read_text())
+    PATH.write_text(text(recorded, _versions()))
+    missing = PATH.read_text().count("| ?")
+    sys.exit(f"{missing} results are missing in {PATH}" if missing else 0)

@@ -1,0 +1,79 @@
+"""Scenarios with libreswan. pluto installs nothing without a kernel that has ESP: all of them run in the guest."""
+
+from __future__ import annotations
+
+from tests.interop.scenario import Scenario, Tunnel
+from tests.interop.settings import Settings
+from tests.interop.strongswan_rows import esp
+
+PEER = "libreswan"
+
+
+def algorithms(ike: str, phase2: str, transform: str, suite: str) -> Settings:
+    """The same algorithms in both languages."""
+    return Settings({"phase-1:Transforms": transform, "phase-2:Suites": suite}, {"ike": ike, "esp": phase2})
+
+
+AES128 = algorithms(
+    "aes128-sha2_256;modp2048", "aes128-sha2_256", "AES-128-SHA2-256-GRP14", "QM-ESP-AES-128-SHA2-256-SUITE"
+)
+PFS = Settings(theirs={"pfs": "yes"})
+HOST_TO_HOST = Settings(
+    {"t:Local-ID": None, "t:Remote-ID": None}, {"leftsubnet": None, "rightsubnet": None, "type": "transport"}
+)
+
+
+def row(name: str, about: str, settings: Settings, sas: dict[str, object], condition: str = "") -> Scenario:
+    """A row in the guest, in both roles."""
+    chosen = condition or 'esp_present == "yes"'
+    return Scenario(PEER, name, about, settings, holds=(Tunnel(sas),), kernel=True, condition=chosen)
+
+
+ROWS = (
+    row("main-psk", "main mode, a pre-shared key", AES128, esp("AES", 128, "HMAC_SHA2_256")),
+    row(
+        "main-psk-pfs",
+        "AES-256, SHA2-512, PFS with group 15",
+        algorithms(
+            "aes256-sha2_512;modp4096",
+            "aes256-sha2_512;modp3072",
+            "AES-256-SHA2-512-GRP16",
+            "QM-ESP-AES-256-SHA2-512-PFS-GRP15-SUITE",
+        )
+        | PFS,
+        esp("AES", 256, "HMAC_SHA2_512"),
+    ),
+    row(
+        "main-psk-gcm",
+        "AES-256 with SHA2-256, AES-GCM in ESP",
+        algorithms(
+            "aes256-sha2_256;modp2048", "aes_gcm256", "AES-256-SHA2-256-GRP14", "QM-ESP-AESGCM-256-SUITE"
+        ),
+        esp("AES_GCM_16", 256 + 32, ""),
+    ),
+    row(
+        "main-psk-3des-sha1",
+        "3DES, SHA-1, group 5",
+        algorithms("3des-sha1;modp1536", "3des-sha1", "3DES-SHA-GRP5", "QM-ESP-3DES-SHA-SUITE"),
+        esp("3DES", 192, "HMAC_SHA"),
+    ),
+    row(
+        "main-psk-ctr",
+        "AES-CTR",
+        AES128 | Settings({"phase-2:Suites": "QM-ESP-AESCTR-256-SHA-SUITE"}, {"esp": "aes_ctr256-sha1"}),
+        esp("AES_CTR", 256 + 32, "HMAC_SHA"),
+    ),
+    row(
+        "main-psk-transport",
+        "two hosts, transport mode",
+        AES128 | HOST_TO_HOST | Settings({"phase-2:Suites": "QM-ESP-TRP-AES-128-SHA2-256-SUITE"}),
+        esp("AES", 128, "HMAC_SHA2_256", "TRANSPORT"),
+    ),
+    row(
+        "main-psk-ah",
+        "AH in tunnel mode",
+        AES128 | Settings({"phase-2:Suites": "QM-AH-SHA2-256-SUITE"}, {"esp": None, "phase2": "ah", "ah": "sha2_256"}),
+        {"protocol": "AH", "encapsulation": "TUNNEL", "authentication_bits": 256},
+        'ah_present == "yes"',
+    ),
+)

@@ -1,0 +1,44 @@
+"""What is tried beside the matrix: programs that are no peers in its sense. Rows are scenario, what, result's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.interop.bed import run
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """A table of the document."""
+
+    heading: str
+    rows: tuple[tuple[str, str, str], ...]
+
+
+TABLES = (
+    Others(
+        "ike-scan",
+        (
+            ("main mode", "a proposal that we take is answered with it", "ike-scan-main"),
+            ("no proposal", "DES is answered with NO-PROPOSAL-CHOSEN", "ike-scan-refused"),
+            ("IKEv2", "a request of version 2 is answered with a notification that we do not speak it", "ike-scan-v2"),
+        ),
+    ),
+    Others(
+        "This daemon with itself",
+        (
+            ("phase 1", "every predefined transform with every way of authentication that we do", "itself-phase-1"),
+            ("phase 2", "every predefined suite", "itself-phase-2"),
+        ),
+    ),
+)
+
+
+def _ike_scan() -> str:
+    found = re.search(r"ike-scan (\d+\.\d+(\.\d+)?)", run(["ike-scan", "--version"]))
+    return f"ike-scan {found[1]}" if found else "ike-scan"
+
+
+VERSIONS: tuple[Callable[[], str], ...] = (_ike_scan,)

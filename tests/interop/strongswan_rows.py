@@ -1,0 +1,281 @@
+"""strongSwan's IKEv1 scenarios under their own names (testing/tests/ikev1 and ikev1-algs of its sources).
+
+Where the original's hosts are many, one of them is ours; where it has certificates that only authenticate, so have we.
+"""
+
+from __future__ import annotations
+
+from tests.interop.bed import BEHIND_NAT, LEFT, RIGHT
+from tests.interop.certificates import AUTHORITY
+from tests.interop.pair import algorithms
+from tests.interop.scenario import Begins, Refusal, Scenario, Tunnel
+from tests.interop.settings import Settings, connection, network
+
+PEER = "strongSwan"
+
+
+def esp(cipher: str, bits: int, authentication: str, mode: str = "TUNNEL") -> dict[str, object]:
+    """What an ESP SA must be."""
+    return {
+        "protocol": "ESP",
+        "encryption": cipher,
+        "encryption_bits": bits,
+        "authentication": authentication,
+        "encapsulation": mode,
+    }
+
+
+AES128 = algorithms(
+    "aes128-sha256-modp3072", "aes128-sha256", "AES-128-SHA2-256-GRP15", "QM-ESP-AES-128-SHA2-256-SUITE"
+)
+AES128_SAS = esp("AES", 128, "HMAC_SHA2_256")
+ONE = (Tunnel(AES128_SAS),)
+
+HOST_TO_HOST = Settings(
+    {"t:Local-ID": None, "t:Remote-ID": None},
+    {"children.c.local_ts": "dynamic", "children.c.remote_ts": "dynamic"},
+)
+ADDRESSES = Settings(
+    {**network("left", LEFT.address), **network("right", RIGHT.address), "left:Name": None, "right:Name": None},
+    {"local.id": RIGHT.address, "remote.id": LEFT.address, "/secrets.ike-t.id-1": LEFT.address},
+)
+ROAD_WARRIOR = {
+    # The gateway does not know where the other one will come from, and protects the traffic of that one address.
+    Begins.OURS: Settings(
+        network("left-network", LEFT.address), {"remote_addrs": "%any", "children.c.remote_ts": "dynamic"}
+    ),
+    Begins.THEIRS: Settings(
+        {**network("right-network", RIGHT.address), "Phase 1:Default": "peer", f"Phase 1:{RIGHT.address}": None,
+         "peer:Address": None},
+        {"children.c.local_ts": "dynamic"},
+    ),
+}  # fmt: skip
+
+PLAIN = (
+    Scenario(PEER, "net2net-psk", "two gateways, a pre-shared key", AES128, holds=ONE),
+    Scenario(
+        PEER,
+        "net2net-psk-fail",
+        "the pre-shared keys differ",
+        AES128 | Settings(theirs={"/secrets.ike-t.secret": '"not-the-secret-of-two-gateways"'}),
+        {Begins.OURS: Settings({"General:Retransmits": "1", "General:Exchange-max-time": "15"})},
+        holds=Refusal(("authentication-failed", "timeout")),
+    ),
+    Scenario(
+        PEER, "rw-psk-ipv4", "road warrior, a pre-shared key, addresses as identities", AES128 | ADDRESSES,
+        ROAD_WARRIOR, holds=ONE, kernel=True,
+    ),
+    Scenario(
+        PEER, "rw-psk-fqdn", "road warrior, a pre-shared key, host names as identities", AES128, ROAD_WARRIOR,
+        holds=ONE, kernel=True,
+    ),
+    Scenario(
+        PEER,
+        "rw-psk-ip-ranges",
+        "whoever comes from a range of addresses has one pre-shared key",
+        AES128,
+        {
+            Begins.OURS: Settings(theirs={"remote_addrs": "10.77.0.0-10.77.0.63,10.78.0.0/16"}),
+            Begins.THEIRS: ROAD_WARRIOR[Begins.THEIRS],
+        },
+        holds=ONE,
+        kernel=True,
+    ),
+    Scenario(
+        PEER,
+        "rw-multi-ciphers",
+        "many proposals of both sides; the only common one is taken",
+        algorithms(
+            "aes256-sha512-modp4096,aes192-sha384-modp3072,3des-sha1-modp1536",
+            "aes256-sha512,aes192-sha384,3des-sha1",
+            "AES-128-SHA2-256-GRP15,AES-192-SHA2-384-GRP15",
+            "QM-ESP-AES-128-SHA2-256-SUITE,QM-ESP-AES-192-SHA2-384-SUITE",
+        ),
+        ROAD_WARRIOR,
+        holds=(Tunnel(esp("AES", 192, "HMAC_SHA2_384")),),
+        kernel=True,
+    ),
+    Scenario(
+        PEER,
+        "protoport-dual",
+        "two tunnels of one pair of networks, for ICMP and for TCP port 22",
+        AES128
+        | Settings(
+            {
+                "Phase 2:Passive-connections": "t,u",
+                **connection("u", "left-tcp", "right-tcp"),
+                "left-network:Protocol": "1",
+                "right-network:Protocol": "1",
+                **network("left-tcp", LEFT.network),
+                **network("right-tcp", RIGHT.network),
+                "left-tcp:Protocol": "6",
+                "right-tcp:Protocol": "6",
+                "right-tcp:Port": "22",
+            },
+            {
+                "children.c.local_ts": f"{RIGHT.network}[icmp]",
+                "children.c.remote_ts": f"{LEFT.network}[icmp]",
+                "children.d.local_ts": f"{RIGHT.network}[tcp/22]",
+                "children.d.remote_ts": f"{LEFT.network}[tcp]",
+                "children.d.esp_proposals": "aes128-sha256",
+            },
+        ),
+        holds=(Tunnel(AES128_SAS), Tunnel(AES128_SAS, "u", "d")),
+    ),
+    Scenario(
+        PEER,
+        "host2host-transport",
+        "two hosts, transport mode",
+        AES128
+        | HOST_TO_HOST
+        | Settings({"phase-2:Suites": "QM-ESP-TRP-AES-128-SHA2-256-SUITE"}, {"children.c.mode": "transport"}),
+        holds=(Tunnel(esp("AES", 128, "HMAC_SHA2_256", "TRANSPORT")),),
+        kernel=True,
+    ),
+    Scenario(
+        PEER,
+        "host2host-ah",
+        "two hosts, AH in transport mode",
+        AES128
+        | HOST_TO_HOST
+        | Settings(
+            {"phase-2:Suites": "QM-AH-TRP-SHA2-256-SUITE"},
+            {"children.c.mode": "transport", "children.c.esp_proposals": None, "children.c.ah_proposals": "sha256"},
+        ),
+        holds=(Tunnel({"protocol": "AH", "encapsulation": "TRANSPORT", "authentication_bits": 256}),),
+        kernel=True,
+        condition='ah_present == "yes" && ah_hash_alg == "sha2-256"',
+    ),
+    Scenario(
+        PEER,
+        "net2net-ah",
+        "two gateways, AH in tunnel mode",
+        AES128
+        | Settings(
+            {"phase-2:Suites": "QM-AH-SHA2-256-SUITE"},
+            {"children.c.esp_proposals": None, "children.c.ah_proposals": "sha256"},
+        ),
+        holds=(Tunnel({"protocol": "AH", "encapsulation": "TUNNEL", "authentication_bits": 256}),),
+        kernel=True,
+        condition='ah_present == "yes" && ah_hash_alg == "sha2-256"',
+    ),
+    Scenario(
+        PEER,
+        "compress",
+        "IPComp and ESP offered beside ESP alone, which is taken",
+        AES128 | Settings(theirs={"children.c.ipcomp": "yes"}),
+        holds=ONE,
+        begins=(Begins.THEIRS,),
+        kernel=True,
+    ),
+)
+
+
+RSA = Settings(
+    {"peer:Authentication": None, "phase-1:Transforms": "AES-128-SHA2-256-GRP15-RSA_SIG"},
+    {
+        "local.auth": "pubkey",
+        "local.certs": "right.crt",
+        "remote.auth": "pubkey",
+        "remote.cacerts": "ca.crt",
+        "/secrets.ike-t.secret": None,
+    },
+)
+BY_AUTHORITY = (f"DN:{AUTHORITY}",)
+AGGRESSIVE = Settings({"phase-1:EXCHANGE_TYPE": "AGGRESSIVE"}, {"aggressive": "yes"})
+GUESSABLE = Settings(
+    {"General:Accept-aggressive-psk": "yes"}, {"charon.i_dont_care_about_security_and_use_aggressive_mode_psk": "yes"}
+)
+"""Both sides ask to be told so before they let a secret be guessed at."""
+
+AGGRESSIVELY = (
+    Scenario(
+        PEER, "rw-psk-aggressive", "road warrior, aggressive mode, a pre-shared key", AES128 | AGGRESSIVE | GUESSABLE,
+        ROAD_WARRIOR, holds=ONE, kernel=True,
+    ),
+)  # fmt: skip
+
+CERTIFIED = (
+    Scenario(
+        PEER, "net2net-cert", "two gateways, RSA signatures, X.509 certificates of one CA", AES128 | RSA,
+        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY,
+    ),
+    Scenario(
+        PEER, "host2host-cert", "two hosts in tunnel mode, certificates", AES128 | HOST_TO_HOST | RSA,
+        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+    ),
+    Scenario(
+        PEER, "rw-cert", "road warrior, certificates", AES128 | RSA, ROAD_WARRIOR,
+        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+    ),
+    Scenario(
+        PEER, "rw-cert-aggressive", "road warrior, aggressive mode, certificates", AES128 | RSA | AGGRESSIVE,
+        ROAD_WARRIOR, holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+    ),
+    *(
+        Scenario(
+            PEER, name, f"two gateways, ECDSA signatures with certificates of P-{bits}",
+            AES128 | RSA | Settings(
+                {
+                    "phase-1:Transforms": "ecdsa",
+                    "ecdsa:ENCRYPTION_ALGORITHM": "AES_CBC",
+                    "ecdsa:KEY_LENGTH": "256,256:256",
+                    "ecdsa:HASH_ALGORITHM": f"SHA2_{hashed}",
+                    "ecdsa:GROUP_DESCRIPTION": f"ECP_{bits}",
+                    "ecdsa:AUTHENTICATION_METHOD": f"ECDSA_{bits}",
+                    "ecdsa:Life": "LIFE_MAIN_MODE",
+                },
+                {"proposals": f"aes256-sha{hashed}-ecp{bits}"},
+            ),
+            holds=ONE, credentials=f"ecdsa-{bits}", licensees=BY_AUTHORITY,
+        )
+        for name, bits, hashed in (("ecdsa-certs", 256, 256), ("ecdsa-certs-384", 384, 384), ("ecdsa-certs-521", 521, 512))
+    ),
+)  # fmt: skip
+
+BEHIND = (
+    Scenario(
+        PEER, "nat-rw", "the peer is a road warrior behind a NAT; ESP in UDP",
+        AES128, {
+            Begins.THEIRS: ROAD_WARRIOR[Begins.THEIRS] | Settings(
+                network("right-network", BEHIND_NAT), {"local_addrs": "%any"}
+            ),
+        },
+        (Begins.THEIRS,), holds=ONE, nat=True,
+    ),
+)  # fmt: skip
+
+
+def algorithm(
+    name: str, ike: str, esp_proposal: str, transform: str, suite: str, sas: dict[str, object], *, kernel: bool = False
+) -> Scenario:
+    """A row of ikev1-algs: one set of algorithms, and the SAs that come of it."""
+    about = f"IKE {transform}, ESP {suite.removeprefix('QM-').removesuffix('-SUITE')}"
+    settings = algorithms(ike, esp_proposal, transform, suite)
+    return Scenario(PEER, name, about, settings, holds=(Tunnel(sas),), kernel=kernel)
+
+
+ALGORITHMS = (
+    algorithm("alg-3des-md5", "3des-md5-modp1024", "3des-md5", "3DES-MD5-GRP2", "QM-ESP-3DES-MD5-SUITE",
+              esp("3DES", 192, "HMAC_MD5")),
+    algorithm("alg-sha256", "aes128-sha256-modp3072", "aes128-sha256", "AES-128-SHA2-256-GRP15",
+              "QM-ESP-AES-128-SHA2-256-SUITE", AES128_SAS),
+    algorithm("alg-sha384", "aes192-sha384-modp3072", "aes192-sha384", "AES-192-SHA2-384-GRP15",
+              "QM-ESP-AES-192-SHA2-384-SUITE", esp("AES", 192, "HMAC_SHA2_384")),
+    algorithm("alg-sha512", "aes256-sha512-modp4096", "aes256-sha512", "AES-256-SHA2-512-GRP16",
+              "QM-ESP-AES-256-SHA2-512-SUITE", esp("AES", 256, "HMAC_SHA2_512")),
+    algorithm("alg-ecp-low", "aes128-sha256-ecp256", "aes128-sha256-ecp256", "AES-128-SHA2-256-GRP19",
+              "QM-ESP-AES-128-SHA2-256-PFS-GRP19-SUITE", AES128_SAS),
+    algorithm("alg-ecp-high", "aes256-sha512-ecp521", "aes256-sha512-ecp384", "AES-256-SHA2-512-GRP21",
+              "QM-ESP-AES-256-SHA2-512-PFS-GRP20-SUITE", esp("AES", 256, "HMAC_SHA2_512")),
+    algorithm("esp-alg-aes-gcm", "aes256-sha512-modp2048", "aes256gcm128-modp2048", "AES-256-SHA2-512-GRP14",
+              "QM-ESP-AESGCM-256-PFS-GRP14-SUITE", esp("AES_GCM_16", 256 + 32, "")),
+    algorithm("esp-alg-aes-ctr", "aes256-sha512-modp2048", "aes256ctr-sha256", "AES-256-SHA2-512-GRP14",
+              "QM-ESP-AESCTR-256-SHA2-256-SUITE", esp("AES_CTR", 256 + 32, "HMAC_SHA2_256")),
+    algorithm("esp-alg-aes-gmac", "aes128-sha256-modp2048", "aes128gmac", "AES-128-SHA2-256-GRP14",
+              "QM-ESP-AESGMAC-128-SUITE", esp("AES_GMAC", 128 + 32, ""), kernel=True),
+    algorithm("esp-alg-null", "aes128-sha256-modp2048", "null-sha1", "AES-128-SHA2-256-GRP14",
+              "QM-ESP-NULL-SHA-SUITE", esp("NULL", 0, "HMAC_SHA"), kernel=True),
+)  # fmt: skip
+
+ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *BEHIND, *ALGORITHMS)
