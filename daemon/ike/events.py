@@ -91,6 +91,7 @@ class SecurityAssociation:
     udp_ports: tuple[int, int] | None
     inbound: bool
     connection: str
+    soft_kilobytes: int | None = None
 
     def __repr__(self) -> str:
         way = "in" if self.inbound else "out"

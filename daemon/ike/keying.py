@@ -93,6 +93,7 @@ def _one(keying: Keying, parameters: IpsecParameters, spi: bytes, inbound: bool)
         soft_seconds=int(seconds * keying.soft_share),
         hard_seconds=seconds,
         hard_kilobytes=parameters.life_kilobytes,
+        soft_kilobytes=int(parameters.life_kilobytes * keying.soft_share) if parameters.life_kilobytes else None,
         udp_ports=None if parameters.encapsulation in _PLAIN else (source.port, destination.port),
         inbound=inbound,
         connection=keying.connection,

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
-from daemon.ike import dh, identities, keys
+from daemon.ike import dh, identities, keys, lifetimes
 from daemon.ike.acceptance import Accepted, Filters, Setting, choose, confirm, matching_connection, refuse_unknown
 from daemon.ike.errors import (
     InvalidHashInformation,
@@ -33,6 +33,7 @@ from daemon.ike.payloads import (
     KeyExchange,
     Message,
     Nonce,
+    Notify,
     Payload,
     SaPayload,
     encode_payloads,
@@ -51,7 +52,8 @@ class QuickMode:
     """What a quick mode has gathered. `spis` are our inbound ones; `ids` are IDci and IDcr, None: none were sent.
 
     `offer` is what the initiator offered, `proposal` the part agreed on, with the peer's SPIs, `suite` the one of ours
-    that it matches; `sas` is what the kernel was asked to install.
+    that it matches; `own_lives` are lifetimes that the offer left open and we filled in; `sas` is what the kernel was
+    asked to install.
     """
 
     isakmp: IsakmpSa = field(repr=False)
@@ -68,6 +70,7 @@ class QuickMode:
     ids: tuple[Identification, Identification] | None = None
     filters: Filters | None = None
     questions: tuple[Question, ...] = ()
+    own_lives: Mapping[Protocol, int] = field(default_factory=dict)
     sas: tuple[SecurityAssociation, ...] = ()
 
     def subject(self) -> Subject:
@@ -180,7 +183,9 @@ def receive_offer(exchange: QuickExchange, message: Message, tools: Tools) -> Qu
         refuse_unknown(following.oracle, following.state.connection, known(following.state.filters))
         offer = quick_proposals(known(following.state.offer), natt=_behind_nat(state.isakmp))
         accepted = choose(_setting(following, tools), offer, bool(following.state.public), following.state.connection)
-    return _accepted(following, accepted)
+    proposal, own_lives = lifetimes.filled_in(accepted.proposal, accepted.suite)
+    taken = _accepted(following, replace(accepted, proposal=proposal))
+    return replace(taken, state=replace(taken.state, own_lives=own_lives))
 
 
 def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
@@ -213,7 +218,9 @@ def send_choice(exchange: QuickExchange, tools: Tools) -> tuple[QuickExchange, t
     shared = pair.shared(state.public) if pair else b""
     nonce = tools.surroundings.random(len(state.nonce_i))
     following = replace(exchange, state=replace(state, nonce_r=nonce, shared=shared, public=b""))
-    rest = (proposal.reply(_spi_octets(state)), Nonce(nonce), *_key_payload(pair), *(state.ids or ()))
+    spis = _spi_octets(state)
+    notes = lifetimes.announcements(state.own_lives, spis)
+    rest = (proposal.reply(spis), Nonce(nonce), *_key_payload(pair), *(state.ids or ()), *notes)
     hash2 = keys.quick_hash2(state.isakmp.keys, exchange.message_id, state.nonce_i, encode_payloads(rest)[1])
     return following, (Hash(hash2), *rest)
 
@@ -231,6 +238,7 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
             raise NoProposalChosen("initiator_recv_HASH_SA_NONCE: disagreement on PFS")
         shared = state.pair.shared(public) if state.pair else b""
         accepted = confirm(_setting(exchange, tools), proposal, known(state.connection))
+        accepted = replace(accepted, proposal=lifetimes.heeded(accepted.proposal, message.all(Notify)))
     following = _accepted(exchange, accepted)
     nonce = message.all(Nonce)[0].data
     return replace(following, state=replace(following.state, nonce_r=nonce, shared=shared, pair=None))

@@ -248,7 +248,13 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
             _suspect(core, exchange, error)
         raise
     if isinstance(following.state, QuickMode):
-        following.state.isakmp.path = datagram.path
+        _heard_from(core, following.state.isakmp, datagram)
+
+
+def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
+    """An authenticated message came in under an ISAKMP SA: where from is where the peer is now."""
+    isakmp.path = datagram.path
+    core.wear(isakmp, len(datagram.data))
 
 
 def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
@@ -284,5 +290,5 @@ def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | No
     news, message = accept(told, datagram, core.tools)
     _capture(core, datagram, message)
     isakmp.answered.remember(datagram.header.message_id, b"", None)
-    isakmp.path = datagram.path
+    _heard_from(core, isakmp, datagram)
     act(core, isakmp, news.state.news)

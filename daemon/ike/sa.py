@@ -83,7 +83,8 @@ class IsakmpSa:
     """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section;
     `exchange_type` is the mode that made it.
 
-    `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
+    `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none;
+    `octets` is how much it has protected.
     `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange.
     """
 
@@ -113,6 +114,7 @@ class IsakmpSa:
     flags: SaFlag = SaFlag.NONE
     soft_at: float | None = None
     hard_at: float | None = None
+    octets: int = 0
     answered: Answered = field(default_factory=Answered, repr=False)
 
     @property
