@@ -259,6 +259,11 @@ def test_attributes_that_make_no_lifetime_are_malformed(data: str) -> None:
         told(responder_lifetime(bytes.fromhex(data)))
 
 
+def ends(node: Node) -> list[tuple[float | None, float | None]]:
+    phase1 = [(each.soft_at, each.hard_at) for each in isakmp_of(node)]
+    return phase1 + [(each.soft_at, each.hard_at) for each in ipsec_of(node)]
+
+
 def say(pair: Pair, notify: Notify) -> None:
     core = pair.west.engine._core
     tell(core, isakmp_of(pair.west)[0], notify)
@@ -296,9 +301,9 @@ def test_an_authenticated_peer_shortens_either_phase_afterwards() -> None:
 )
 def test_what_names_no_sa_or_no_seconds_changes_nothing(notify: Notify) -> None:
     pair = connected()
-    before = [(each.soft_at, each.hard_at) for each in (*isakmp_of(pair.east), *ipsec_of(pair.east))]
+    before = ends(pair.east)
     say(pair, notify)
-    assert [(each.soft_at, each.hard_at) for each in (*isakmp_of(pair.east), *ipsec_of(pair.east))] == before
+    assert ends(pair.east) == before
     assert pair.east.log
 
 
