@@ -40,6 +40,7 @@ class Keying:
     suite: Suite | None
     connection: str
     soft_share: float
+    nat_original: str = ""
 
 
 def protocol_name(protocol: Protocol) -> str:
@@ -97,6 +98,7 @@ def _one(keying: Keying, parameters: IpsecParameters, spi: bytes, inbound: bool)
         udp_ports=None if parameters.encapsulation in _PLAIN else (source.port, destination.port),
         inbound=inbound,
         connection=keying.connection,
+        nat_original=keying.nat_original if parameters.encapsulation in _TRANSPORT[1:] and inbound else "",
     )
 
 

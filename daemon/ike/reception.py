@@ -33,6 +33,7 @@ from daemon.ike.parser import check_header, read_header
 from daemon.ike.payloads import ZERO_COOKIE, Message
 from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
+from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import ExchangeType, PayloadType
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
@@ -253,7 +254,7 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
 
 def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
     """An authenticated message came in under an ISAKMP SA: where from is where the peer is now."""
-    isakmp.path = datagram.path
+    heard_from(core, isakmp, datagram.path)
     core.wear(isakmp, len(datagram.data))
 
 

@@ -210,6 +210,13 @@ class SaTable:
             for key in sa.keys:
                 self._by_key.pop(key, None)
 
+    def move(self, sa: IpsecSa, path: Path, sas: tuple[SecurityAssociation, ...]) -> None:
+        """The same IPsec SA between other addresses or ports."""
+        for key in sa.keys:
+            self._by_key.pop(key, None)
+        sa.path, sa.sas = path, sas
+        self._by_key.update(dict.fromkeys(sa.keys, sa))
+
     def by_number(self, number: int) -> IsakmpSa | IpsecSa | None:
         """The SA of a timer."""
         return self._isakmp.get(number) or self._ipsec.get(number)
