@@ -39,6 +39,10 @@ class Kernel(Protocol):
         """Remove SAs, and the flows that no other SA needs. Never fails: gone is gone."""
         ...
 
+    async def move(self, moves: Iterable[tuple[SaKey, SecurityAssociation]]) -> None:
+        """Change addresses and UDP ports of SAs, each known by its old key. Never fails: gone is gone."""
+        ...
+
     async def last_use(self, sas: Iterable[SaKey]) -> float | None:
         """Seconds since a packet last came in over one of these; None: none did. Raises KernelError."""
         ...
@@ -85,6 +89,12 @@ class MemoryKernel:
         for key in sas:
             self._larval.pop(key, None)
             self._sas.pop(key, None)
+
+    async def move(self, moves: Iterable[tuple[SaKey, SecurityAssociation]]) -> None:
+        """Keep them under their new keys."""
+        for key, sa in moves:
+            if self._sas.pop(key, None) is not None:
+                self._sas[_key(sa)] = sa
 
     async def last_use(self, sas: Iterable[SaKey]) -> float | None:  # noqa: ARG002 - see Kernel
         """No traffic moves here."""

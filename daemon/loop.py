@@ -25,6 +25,7 @@ from daemon.ike.events import (
     LastUse,
     LastUsed,
     LogLine,
+    MoveSas,
     Outcome,
     Output,
     Path,
@@ -230,6 +231,8 @@ class Loop:
                 self._turn(f"{outcome}", lambda now: self._core.result(output.token, outcome, now), source)
             case DeleteSas():
                 await self._surface.kernel.delete(output.sas)
+            case MoveSas():
+                await self._surface.kernel.move(output.moves)
             case LogLine():
                 self._write(output, source)
             case Record():

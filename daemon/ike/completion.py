@@ -6,6 +6,7 @@ from daemon.ike import dpd
 from daemon.ike.core import Core
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
+from daemon.ike.lifetimes import LEAST_SECONDS
 from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
 from daemon.ike.quick import QuickExchange
@@ -54,6 +55,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     if state.told_first_contact:
         drop_others(core, isakmp)
     core.contacted.add(isakmp.path.remote.address)
+    _replace_others(core, isakmp)
     core.sas.add(isakmp)
     _arm_lifetime(core, isakmp)
     _attend_to_nat(core, isakmp)
@@ -106,6 +108,15 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     return sa
 
 
+def _replace_others(core: Core, isakmp: IsakmpSa) -> None:
+    """Older ISAKMP SAs with the same peer carry nothing new and are not renewed; whoever replaces one has that duty."""
+    older = [each for each in core.sas.isakmp if (each.owner, each.local_id) == (isakmp.owner, isakmp.local_id)]
+    if isakmp.role is Role.INITIATOR or any(each.flags & SaFlag.STAYALIVE for each in older):
+        isakmp.flags |= SaFlag.STAYALIVE
+    for each in older:
+        each.flags |= SaFlag.REPLACED
+
+
 def drop_others(core: Core, isakmp: IsakmpSa) -> None:
     """INITIAL-CONTACT (RFC 2407 section 4.6.3.3): the peer has forgotten every SA from before this one; so do we.
 
@@ -133,6 +144,18 @@ def _arm_lifetime(core: Core, sa: IsakmpSa | IpsecSa) -> None:
     for kind, at in ((TimerKind.SOFT_EXPIRY, sa.soft_at), (TimerKind.HARD_EXPIRY, sa.hard_at)):
         if at is not None:
             core.timers.arm(TimerKey(kind, sa.number), at)
+
+
+def shorten(core: Core, sa: IsakmpSa | IpsecSa, seconds: int) -> None:
+    """Let an SA live so many seconds in all, if that is less than it would."""
+    seconds = max(seconds, LEAST_SECONDS)
+    if sa.hard_at is None or sa.since + seconds >= sa.hard_at:
+        return
+    sa.lifetime_seconds = seconds
+    sa.hard_at = sa.since + seconds
+    soft_at = sa.since + seconds * soft_share(core.tools.surroundings.random)
+    sa.soft_at = min(soft_at, sa.soft_at) if sa.soft_at is not None else soft_at
+    _arm_lifetime(core, sa)
 
 
 def _accepted(core: Core, exchange: AnyExchange, questions: tuple[Question, ...]) -> None:

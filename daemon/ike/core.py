@@ -12,7 +12,7 @@ from daemon.ike.exchange_table import ExchangeTable
 from daemon.ike.fragments import FragmentStore, split
 from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
 from daemon.ike.registries import Protocol
-from daemon.ike.sa import SaTable
+from daemon.ike.sa import IsakmpSa, SaTable
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind, Timers
 from daemon.ike.xauth import without_secrets
@@ -23,6 +23,9 @@ _COMPLAINTS_AT_ONCE = 50
 _OPENINGS_PER_SECOND = 50.0
 _OPENINGS_AT_ONCE = 100
 """How many first messages may cost us a key exchange, though nothing shows yet that their senders are there."""
+
+_SOFT_KILOBYTES = 0.9
+"""The part of a lifetime in kilobytes after which a phase 1 is renewed, as kernels do it for phase 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,19 @@ class Core:
             self.emit(Send(sent.path, datagram, priority))
         if self.settings.capture and sent.transmissions == 0:
             self.emit(Captured(sent.path, without_secrets(sent.message).encode(), outbound=True))
+
+    def wear(self, isakmp: IsakmpSa, octets: int) -> None:
+        """An ISAKMP SA has protected so many octets more; its lifetime in kilobytes may end with them."""
+        isakmp.octets += octets
+        kilobytes = isakmp.lifetime_kilobytes
+        if kilobytes is None or isakmp.soft_at is None or isakmp.hard_at is None:
+            return
+        if isakmp.octets >= kilobytes * 1024:
+            isakmp.hard_at = min(isakmp.hard_at, self.now)
+            self.timers.arm(TimerKey(TimerKind.HARD_EXPIRY, isakmp.number), isakmp.hard_at)
+        elif isakmp.octets >= kilobytes * 1024 * _SOFT_KILOBYTES and isakmp.soft_at > self.now:
+            isakmp.soft_at = self.now
+            self.timers.arm(TimerKey(TimerKind.SOFT_EXPIRY, isakmp.number), self.now)
 
     def may_complain(self) -> bool:
         """Whether strangers have not yet made us say too much; tells once how much was held back."""

@@ -7,7 +7,7 @@ done, in order. No peer, kernel or command can make a verb raise: ProtocolError 
 
 from __future__ import annotations
 
-from daemon.ike import admission, dpd, lifecycle, reception
+from daemon.ike import admission, dpd, lifecycle, rebinding, reception
 from daemon.ike.core import Core
 from daemon.ike.errors import LocalError, ProtocolError
 from daemon.ike.events import (
@@ -15,9 +15,11 @@ from daemon.ike.events import (
     Connect,
     DeleteSa,
     EngineReport,
+    Expired,
     Outcome,
     Output,
     Path,
+    PeerMoved,
     Reinitialize,
     SetCapture,
     SetMode,
@@ -83,10 +85,14 @@ class Engine:
         """An event from the kernel."""
         core = self._at(now)
         sa = core.sas.by_key((event.protocol, event.destination, event.spi))
-        if sa is not None and event.hard:
-            lifecycle.delete(core, sa)
-        elif sa is not None:
-            lifecycle.soften(core, sa)
+        if sa is not None:
+            match event:
+                case PeerMoved():
+                    rebinding.esp_heard_from(core, sa, event.remote)
+                case Expired(hard=True):
+                    lifecycle.delete(core, sa)
+                case Expired():
+                    lifecycle.soften(core, sa)
         return core.take_outputs()
 
     def result(self, token: int, outcome: Outcome, now: float) -> list[Output]:

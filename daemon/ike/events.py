@@ -70,7 +70,8 @@ class SecurityAssociation:
 
     `protocol` ESP or AH; algorithm names are isakmpd.conf's (AES, HMAC_SHA2_256), "" for none; keys are raw;
     `encapsulation` TUNNEL or TRANSPORT; `udp_ports` (source, destination) where ESP travels in UDP; lifetimes in
-    seconds and kilobytes, None for none; `replay_window` in packets, above zero.
+    seconds and kilobytes, None for none; `replay_window` in packets, above zero. `nat_original`: in transport mode
+    through a NAT the peer's address behind it, from which checksums are computed (RFC 3948 section 3.1.2); else "".
     """
 
     spi: int
@@ -91,6 +92,8 @@ class SecurityAssociation:
     udp_ports: tuple[int, int] | None
     inbound: bool
     connection: str
+    soft_kilobytes: int | None = None
+    nat_original: str = ""
 
     def __repr__(self) -> str:
         way = "in" if self.inbound else "out"
@@ -110,6 +113,16 @@ class DeleteSas:
     """Remove SAs by (protocol, destination, spi) and the flows that no other SA needs. Never fails: gone is gone."""
 
     sas: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSas:
+    """The peer is elsewhere now: each SA under its old key (protocol, destination, SPI), and as it is from now on.
+
+    Keys, counters and replay windows go on. Never fails: gone is gone.
+    """
+
+    moves: tuple[tuple[tuple[str, str, int], SecurityAssociation], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +171,17 @@ class KeyMaterial:
 
 
 Output: TypeAlias = (
-    Send | SendKeepalive | AllocateSpi | InstallSas | DeleteSas | LastUse | Record | LogLine | Captured | KeyMaterial
+    Send
+    | SendKeepalive
+    | AllocateSpi
+    | InstallSas
+    | DeleteSas
+    | MoveSas
+    | LastUse
+    | Record
+    | LogLine
+    | Captured
+    | KeyMaterial
 )
 
 
@@ -204,7 +227,17 @@ class Expired:
     hard: bool
 
 
-Upcall: TypeAlias = Expired
+@dataclass(frozen=True, slots=True)
+class PeerMoved:
+    """An authenticated ESP packet of this inbound SA came from another address or port (Linux: XFRM_MSG_MAPPING)."""
+
+    protocol: str
+    destination: str
+    spi: int
+    remote: Endpoint
+
+
+Upcall: TypeAlias = Expired | PeerMoved
 
 
 # --- commands (FIFO, control socket, signals) ---------------------------------------------------------------------

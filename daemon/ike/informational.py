@@ -112,7 +112,9 @@ def tell(core: Core, isakmp: IsakmpSa, *news: Payload, priority: bool = False) -
     message_id = core.random_message_id(isakmp.cookies)
     exchange = exchange_for(core, isakmp, message_id, Role.INITIATOR)
     ready = replace(exchange, state=replace(exchange.state, news=news))
-    core.transmit(known(advance(ready, core.tools).sent), priority=priority)
+    sent = known(advance(ready, core.tools).sent)
+    core.transmit(sent, priority=priority)
+    core.wear(isakmp, len(sent.data))
     isakmp.answered.remember(message_id, b"", None)
 
 

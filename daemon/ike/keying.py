@@ -40,6 +40,7 @@ class Keying:
     suite: Suite | None
     connection: str
     soft_share: float
+    nat_original: str = ""
 
 
 def protocol_name(protocol: Protocol) -> str:
@@ -93,9 +94,11 @@ def _one(keying: Keying, parameters: IpsecParameters, spi: bytes, inbound: bool)
         soft_seconds=int(seconds * keying.soft_share),
         hard_seconds=seconds,
         hard_kilobytes=parameters.life_kilobytes,
+        soft_kilobytes=int(parameters.life_kilobytes * keying.soft_share) if parameters.life_kilobytes else None,
         udp_ports=None if parameters.encapsulation in _PLAIN else (source.port, destination.port),
         inbound=inbound,
         connection=keying.connection,
+        nat_original=keying.nat_original if parameters.encapsulation in _TRANSPORT[1:] and inbound else "",
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 from daemon.ike.core import Core
-from daemon.ike.events import SendKeepalive
+from daemon.ike.events import Path, SendKeepalive
 from daemon.ike.exchange import AnyExchange, Role
 from daemon.ike.informational import delete_of, tell
 from daemon.ike.negotiation import start_phase1, start_quick
@@ -14,6 +15,7 @@ from daemon.ike.quick import QuickMode
 from daemon.ike.removal import abandon, remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
+from policydb.connections import Peer
 
 
 def establish(core: Core, name: str) -> None:
@@ -54,6 +56,14 @@ def check(core: Core) -> None:
     for connection in configuration.connections.values():
         if connection.initiates and connection.name not in core.stopped and not core.sas.named(connection.name):
             establish(core, connection.name)
+    for sa in core.sas.ipsec:
+        if _overdue(core, sa):
+            soften(core, sa)
+
+
+def _overdue(core: Core, sa: IpsecSa) -> bool:
+    """Whether a renewal that was due has come to nothing so far."""
+    return sa.soft_at is not None and sa.soft_at <= core.now and not sa.flags & SaFlag.REPLACED
 
 
 # --- expiry -------------------------------------------------------------------------------------------------------
@@ -63,16 +73,25 @@ def soften(core: Core, sa: IsakmpSa | IpsecSa) -> None:
     """The soft lifetime is over: what we initiated and still want gets a successor."""
     if sa.flags & SaFlag.REPLACED or sa.name in core.stopped:
         return
+    sa.soft_at = core.now if sa.soft_at is None else min(sa.soft_at, core.now)
     if isinstance(sa, IpsecSa):
         if sa.flags & SaFlag.STAYALIVE:
             establish(core, sa.name)
         return
     peer = core.oracle.configuration.peers.get(sa.name)
     in_use = any(each.owner == sa.owner for each in core.sas.ipsec)
-    if core.passive:
+    if core.passive or not sa.flags & SaFlag.STAYALIVE:
         return
-    if sa.role is Role.INITIATOR and peer is not None and in_use and _phase1_under_way(core, sa.name) is None:
-        start_phase1(core, peer, ())
+    if peer is not None and in_use and _phase1_under_way(core, sa.name) is None:
+        start_phase1(core, peer, (), _way_to(peer, sa))
+
+
+def _way_to(peer: Peer, sa: IsakmpSa) -> Path | None:
+    """The path of an SA for its successor: a peer behind a NAT is reached through the mapping that it made.
+
+    None where the configuration has moved the peer elsewhere since.
+    """
+    return sa.path if peer.address in (None, ip_address(sa.path.remote.address)) else None
 
 
 def delete(core: Core, sa: IsakmpSa | IpsecSa, *, priority: bool = False) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from daemon.ike.events import Endpoint, Path
+from daemon.ike.payloads import NatOriginalAddress
+from daemon.ike.registries import IdType, PayloadType
 from daemon.ike.vendor import NAT_T, Vendor
 
 
@@ -83,3 +85,23 @@ def floated(path: Path, nat_port: int) -> Path:
         remote=replace(path.remote, port=nat_port),
         encapsulated=True,
     )
+
+
+def original_addresses(path: Path, *, initiator: bool, version: NatVersion) -> tuple[NatOriginalAddress, ...]:
+    """NAT-OAi and NAT-OAr of transport mode: both ends as we know them (RFC 3947 section 5.2)."""
+    ends = (path.local, path.remote) if initiator else (path.remote, path.local)
+    draft = version.nat_d == PayloadType.NAT_D_DRAFT
+    return tuple(_original(ip_address(each.address), draft) for each in ends)
+
+
+def _original(address: IPv4Address | IPv6Address, draft: bool) -> NatOriginalAddress:
+    return NatOriginalAddress(IdType.IPV4_ADDR if address.version == 4 else IdType.IPV6_ADDR, address.packed, draft)
+
+
+def original_of_peer(sent: Sequence[NatOriginalAddress], *, initiator: bool) -> str:
+    """The peer's own address as it knows it, "" where it did not say; `initiator`: we are.
+
+    RFC 3947 sends the addresses of the initiator and the responder; draft 02 the sender's own alone.
+    """
+    mine = sent[-1:] if initiator else sent[:1]
+    return next((str(ip_address(each.address)) for each in mine), "")

@@ -83,31 +83,42 @@ _REFUSALS = frozenset(
 # --- beginning ----------------------------------------------------------------------------------------------------
 
 
-def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...]) -> None:
-    """Begin phase 1 with a peer; the connections in `waiting` start when it is done."""
-    if peer.address is None:
-        core.log(f'exchange_establish: no "Address" specified for peer "{peer.name}"')
-        return
-    remote = str(peer.address)
+def start_phase1(core: Core, peer: Peer, waiting: tuple[str, ...], path: Path | None = None) -> None:
+    """Begin phase 1 with a peer; the connections in `waiting` start when it is done.
+
+    `path` is where the peer was last heard of; without it the peer's section says where it is.
+    """
     try:
-        local = str(peer.local_address) if peer.local_address else core.tools.surroundings.local_address(remote)
+        way = path or _path_to(core, peer)
     except LocalError as error:
-        core.log(f'exchange_establish: peer "{peer.name}": {error}')
+        core.log(f"exchange_establish: {error}")
         return
     exchange = Exchange(
         number=core.next_number(),
         script=PHASE1_SCRIPTS[ExchangeType.from_text(peer.exchange)],
         role=Role.INITIATOR,
         name=peer.name,
-        path=Path(Endpoint(local, core.settings.ike_port), Endpoint(remote, peer.port)),
+        path=way,
         oracle=core.oracle,
         started=core.now,
         initiator_cookie=core.random_cookie(),
         responder_cookie=ZERO_COOKIE,
-        state=Phase1(peer=peer, first_contact=remote not in core.contacted),
+        state=Phase1(peer=peer, first_contact=way.remote.address not in core.contacted),
         waiting=waiting,
     )
     proceed_or_fail(core, exchange)
+
+
+def _path_to(core: Core, peer: Peer) -> Path:
+    """The way to a peer as its section says. Raises LocalError where there is none."""
+    if peer.address is None:
+        raise LocalError(f'no "Address" specified for peer "{peer.name}"')
+    remote = str(peer.address)
+    try:
+        local = str(peer.local_address) if peer.local_address else core.tools.surroundings.local_address(remote)
+    except LocalError as error:
+        raise LocalError(f'peer "{peer.name}": {error}') from error
+    return Path(Endpoint(local, core.settings.ike_port), Endpoint(remote, peer.port))
 
 
 def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
@@ -234,6 +245,8 @@ def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
     if exchange.sent is None:
         return exchange
     core.transmit(exchange.sent)
+    if isinstance(exchange.state, QuickMode):
+        core.wear(exchange.state.isakmp, len(exchange.sent.data))
     sent = replace(exchange.sent, transmissions=exchange.sent.transmissions + 1)
     following = replace(exchange, sent=sent)
     core.exchanges.put(following)

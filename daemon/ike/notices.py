@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from daemon.ike import dpd
+from daemon.ike import dpd, lifetimes
 from daemon.ike.authentication import METHODS
-from daemon.ike.completion import drop_others
+from daemon.ike.completion import drop_others, shorten
 from daemon.ike.core import Core
 from daemon.ike.events import Path
 from daemon.ike.exchange import AnyExchange, Role
@@ -16,7 +16,7 @@ from daemon.ike.negotiation import complain, end
 from daemon.ike.payloads import Delete, Notify, Payload
 from daemon.ike.quick import QuickExchange, QuickMode, initiator_spi
 from daemon.ike.records import printed
-from daemon.ike.registries import Notification, Protocol
+from daemon.ike.registries import LifeType, Notification, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IpsecSa, IsakmpSa
 from policydb.negotiation import Reason
@@ -80,6 +80,8 @@ def _notified(core: Core, isakmp: IsakmpSa, notify: Notify) -> None:
         drop_others(core, isakmp)
     elif notify.type in (Notification.R_U_THERE, Notification.R_U_THERE_ACK):
         dpd.heard(core, isakmp, notify)
+    elif notify.type is Notification.RESPONDER_LIFETIME:
+        _shorten(core, isakmp, notify)
     elif notify.type < _FIRST_STATUS:
         exchange = _refused_exchange(core, isakmp, notify)
         text = f"the peer refused with {notify.type}"
@@ -88,6 +90,18 @@ def _notified(core: Core, isakmp: IsakmpSa, notify: Notify) -> None:
             end(core, exchange, Reason.PEER_REFUSED, text)
     else:
         core.log(f"got NOTIFY of type {notify.type} from {isakmp.path.remote}", "Exch", 10)
+
+
+def _shorten(core: Core, isakmp: IsakmpSa, notify: Notify) -> None:
+    """RESPONDER-LIFETIME after the fact: what the peer keeps for a shorter time ends here with it."""
+    seconds = lifetimes.told(notify).get(LifeType.SECONDS)
+    sa: IsakmpSa | IpsecSa | None = isakmp
+    if notify.protocol is not Protocol.ISAKMP:
+        sa = core.sas.outbound(isakmp.owner, protocol_name(notify.protocol), int.from_bytes(notify.spi))
+    if sa is None or seconds is None:
+        core.log(f"got NOTIFY of type {notify.type} from {isakmp.path.remote} for no SA or without seconds")
+        return
+    shorten(core, sa, seconds)
 
 
 def _refused_exchange(core: Core, isakmp: IsakmpSa, notify: Notify) -> QuickExchange | None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
-from daemon.ike import dh, identities, keys
+from daemon.ike import dh, identities, keys, lifetimes, natt
 from daemon.ike.acceptance import Accepted, Filters, Setting, choose, confirm, matching_connection, refuse_unknown
 from daemon.ike.errors import (
     InvalidHashInformation,
@@ -32,7 +32,9 @@ from daemon.ike.payloads import (
     Identification,
     KeyExchange,
     Message,
+    NatOriginalAddress,
     Nonce,
+    Notify,
     Payload,
     SaPayload,
     encode_payloads,
@@ -40,9 +42,9 @@ from daemon.ike.payloads import (
 from daemon.ike.phase1 import NONCE_LENGTH
 from daemon.ike.proposals import IpsecProposal, check_quick_reply, quick_group, quick_offer, quick_proposals
 from daemon.ike.records import printed
-from daemon.ike.registries import ExchangeType, Group, PayloadType, Protocol
+from daemon.ike.registries import Encapsulation, ExchangeType, Group, PayloadType, Protocol
 from daemon.ike.sa import IsakmpSa
-from policydb.connections import Connection, Suite
+from policydb.connections import Connection, IpsecTransform, Suite
 from policydb.negotiation import Question, Reason
 
 
@@ -51,7 +53,8 @@ class QuickMode:
     """What a quick mode has gathered. `spis` are our inbound ones; `ids` are IDci and IDcr, None: none were sent.
 
     `offer` is what the initiator offered, `proposal` the part agreed on, with the peer's SPIs, `suite` the one of ours
-    that it matches; `sas` is what the kernel was asked to install.
+    that it matches; `nat_original` is the peer's address behind its NAT, in print; `own_lives` are lifetimes that the
+    offer left open and we filled in; `sas` is what the kernel was asked to install.
     """
 
     isakmp: IsakmpSa = field(repr=False)
@@ -68,6 +71,8 @@ class QuickMode:
     ids: tuple[Identification, Identification] | None = None
     filters: Filters | None = None
     questions: tuple[Question, ...] = ()
+    nat_original: str = ""
+    own_lives: Mapping[Protocol, int] = field(default_factory=dict)
     sas: tuple[SecurityAssociation, ...] = ()
 
     def subject(self) -> Subject:
@@ -143,6 +148,7 @@ def security_associations(exchange: QuickExchange, tools: Tools) -> tuple[Securi
         filters=known(state.filters),
         suite=state.suite,
         connection=exchange.name,
+        nat_original=state.nat_original if _behind_nat(state.isakmp) else "",
         soft_share=soft_share(tools.surroundings.random),
     )
     made = (make_sas(keying, each, state.spis[each.protocol]) for each in known(state.proposal).protocols)
@@ -170,7 +176,9 @@ def send_offer(exchange: QuickExchange, tools: Tools) -> tuple[QuickExchange, tu
     nonce = tools.surroundings.random(NONCE_LENGTH)
     pair = _key_pair(quick_group(known(state.connection).suites), tools)
     following = replace(exchange, state=replace(state, offer=offer, nonce_i=nonce, pair=pair))
-    rest = (offer, Nonce(nonce), *_key_payload(pair), *(state.ids or ()))
+    transport = any(each.encapsulation == "TRANSPORT" for each in _transforms(known(state.connection)))
+    addresses = _original_addresses(exchange) if transport else ()
+    rest = (offer, Nonce(nonce), *_key_payload(pair), *(state.ids or ()), *addresses)
     hash1 = keys.quick_hash1(state.isakmp.keys, exchange.message_id, encode_payloads(rest)[1])
     return following, (Hash(hash1), *rest)
 
@@ -185,7 +193,9 @@ def receive_offer(exchange: QuickExchange, message: Message, tools: Tools) -> Qu
         refuse_unknown(following.oracle, following.state.connection, known(following.state.filters))
         offer = quick_proposals(known(following.state.offer), natt=_behind_nat(state.isakmp))
         accepted = choose(_setting(following, tools), offer, bool(following.state.public), following.state.connection)
-    return _accepted(following, accepted)
+    proposal, own_lives = lifetimes.filled_in(accepted.proposal, accepted.suite)
+    taken = _accepted(following, replace(accepted, proposal=proposal))
+    return replace(taken, state=replace(taken.state, own_lives=own_lives))
 
 
 def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
@@ -203,6 +213,7 @@ def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
         public=_public_value(message),
         ids=ids,
         filters=filters,
+        nat_original=natt.original_of_peer(message.all(NatOriginalAddress), initiator=False),
     )
     return replace(exchange, name=connection.name if connection else "", state=state)
 
@@ -218,7 +229,11 @@ def send_choice(exchange: QuickExchange, tools: Tools) -> tuple[QuickExchange, t
     shared = pair.shared(state.public) if pair else b""
     nonce = tools.surroundings.random(len(state.nonce_i))
     following = replace(exchange, state=replace(state, nonce_r=nonce, shared=shared, public=b""))
-    rest = (proposal.reply(_spi_octets(state)), Nonce(nonce), *_key_payload(pair), *(state.ids or ()))
+    spis = _spi_octets(state)
+    notes = lifetimes.announcements(state.own_lives, spis)
+    rest = (proposal.reply(spis), Nonce(nonce), *_key_payload(pair), *(state.ids or ()), *notes)
+    if any(each.mode is Encapsulation.TRANSPORT for each in proposal.protocols):
+        rest += _original_addresses(exchange)
     hash2 = keys.quick_hash2(state.isakmp.keys, exchange.message_id, state.nonce_i, encode_payloads(rest)[1])
     return following, (Hash(hash2), *rest)
 
@@ -236,9 +251,12 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
             raise NoProposalChosen("initiator_recv_HASH_SA_NONCE: disagreement on PFS")
         shared = state.pair.shared(public) if state.pair else b""
         accepted = confirm(_setting(exchange, tools), proposal, known(state.connection))
+        accepted = replace(accepted, proposal=lifetimes.heeded(accepted.proposal, message.all(Notify)))
     following = _accepted(exchange, accepted)
     nonce = message.all(Nonce)[0].data
-    return replace(following, state=replace(following.state, nonce_r=nonce, shared=shared, pair=None))
+    original = natt.original_of_peer(message.all(NatOriginalAddress), initiator=True)
+    state = replace(following.state, nonce_r=nonce, shared=shared, pair=None, nat_original=original)
+    return replace(following, state=state)
 
 
 # --- message 3 ----------------------------------------------------------------------------------------------------
@@ -324,6 +342,18 @@ def _key_payload(pair: dh.KeyPair | None) -> tuple[KeyExchange, ...]:
 
 def _spi_octets(state: QuickMode) -> dict[Protocol, bytes]:
     return {protocol: spi.to_bytes(4) for protocol, spi in state.spis.items()}
+
+
+def _transforms(connection: Connection) -> tuple[IpsecTransform, ...]:
+    return tuple(each for suite in connection.suites for protocol in suite.protocols for each in protocol.transforms)
+
+
+def _original_addresses(exchange: QuickExchange) -> tuple[Payload, ...]:
+    """NAT-OA, where there is a NAT to be told of."""
+    isakmp = exchange.state.isakmp
+    if not _behind_nat(isakmp) or isakmp.version is None:
+        return ()
+    return natt.original_addresses(exchange.path, initiator=exchange.role is Role.INITIATOR, version=isakmp.version)
 
 
 def _behind_nat(isakmp: IsakmpSa) -> bool:

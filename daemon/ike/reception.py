@@ -41,6 +41,7 @@ from daemon.ike.parser import check_header, read_header
 from daemon.ike.payloads import ZERO_COOKIE, Message
 from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
+from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import ExchangeType, PayloadType
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
@@ -265,7 +266,13 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
             _suspect(core, exchange, error)
         raise
     if isinstance(following.state, QuickMode | Transaction):
-        following.state.isakmp.path = datagram.path
+        _heard_from(core, following.state.isakmp, datagram)
+
+
+def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
+    """An authenticated message came in under an ISAKMP SA: where from is where the peer is now."""
+    heard_from(core, isakmp, datagram.path)
+    core.wear(isakmp, len(datagram.data))
 
 
 def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
@@ -301,5 +308,5 @@ def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | No
     news, message = accept(told, datagram, core.tools)
     _capture(core, datagram, message)
     isakmp.answered.remember(datagram.header.message_id, b"", None)
-    isakmp.path = datagram.path
+    _heard_from(core, isakmp, datagram)
     act(core, isakmp, news.state.news)

@@ -99,8 +99,8 @@ class IsakmpSa:
     """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section;
     `exchange_type` is the mode that made it.
 
-    `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none.
-    `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `credentials` are what
+    `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none;
+    `octets` is how much it has protected. `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `credentials` are what
     the peer's certificates and credentials say; its quick modes ask policy with them.
 
     `duties` come first; `waiting` are the connections whose quick mode starts when none is left. `user` is the peer's,
@@ -134,6 +134,7 @@ class IsakmpSa:
     flags: SaFlag = SaFlag.NONE
     soft_at: float | None = None
     hard_at: float | None = None
+    octets: int = 0
     answered: Answered = field(default_factory=Answered, repr=False)
     credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
     duties: tuple[Duty, ...] = ()
@@ -240,6 +241,13 @@ class SaTable:
         elif self._ipsec.pop(sa.number, None):
             for key in sa.keys:
                 self._by_key.pop(key, None)
+
+    def move(self, sa: IpsecSa, path: Path, sas: tuple[SecurityAssociation, ...]) -> None:
+        """The same IPsec SA between other addresses or ports."""
+        for key in sa.keys:
+            self._by_key.pop(key, None)
+        sa.path, sa.sas = path, sas
+        self._by_key.update(dict.fromkeys(sa.keys, sa))
 
     def by_number(self, number: int) -> IsakmpSa | IpsecSa | None:
         """The SA of a timer."""

@@ -126,6 +126,9 @@ class World:
         await asyncio.sleep(0.01)
         self.done.append("delete")
 
+    async def move(self, moves: Iterable[tuple[SaKey, SecurityAssociation]]) -> None:
+        self.done.append(("move", tuple(moves)))
+
     async def last_use(self, sas: Iterable[SaKey]) -> float | None:
         self.done.append(("last use", tuple(sas)))
         return 7.5

@@ -46,9 +46,7 @@ ROWS = (
     row(
         "main-psk-gcm",
         "AES-256 with SHA2-256, AES-GCM in ESP",
-        algorithms(
-            "aes256-sha2_256;modp2048", "aes_gcm256", "AES-256-SHA2-256-GRP14", "QM-ESP-AESGCM-256-SUITE"
-        ),
+        algorithms("aes256-sha2_256;modp2048", "aes_gcm256", "AES-256-SHA2-256-GRP14", "QM-ESP-AESGCM-256-SUITE"),
         esp("AES_GCM_16", 256 + 32, ""),
     ),
     row(

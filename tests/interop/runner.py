@@ -99,7 +99,9 @@ def _taken_down(stage: Stage) -> None:
         assert stage.ours.stop() == 0
     else:
         stage.theirs.terminate()
-        eventually("isakmpd has nothing left", lambda: not (stage.ours.sas() or stage.ours.installed()) or None, SECONDS)
+        eventually(
+            "isakmpd has nothing left", lambda: not (stage.ours.sas() or stage.ours.installed()) or None, SECONDS
+        )
         assert stage.ours.exchanges() == 0
     eventually("the peer has nothing left", lambda: not stage.theirs.spis() or None, SECONDS)
 
@@ -117,9 +119,11 @@ def _refused(stage: Stage, refusal: Refusal) -> str:
             pass
         else:
             raise AssertionError("the peer got a tunnel")
+
     def reasons() -> str | None:
         found = {str(each["reason"]) for each in stage.ours.records()}
         return next((each for each in refusal.reasons if each in found), None)
+
     reason = eventually(f"a record with {refusal.reasons}", reasons, SECONDS, 0.2)
     eventually("the peer has understood", lambda: refusal.heard in stage.theirs.log() or None, SECONDS)
     assert not stage.ours.installed()

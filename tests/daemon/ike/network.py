@@ -25,6 +25,7 @@ from daemon.ike.events import (
     LastUse,
     LastUsed,
     LogLine,
+    MoveSas,
     Outcome,
     Output,
     Path,
@@ -229,6 +230,9 @@ class Node:
                 self.unanswered.append(output)
             elif isinstance(output, AllocateSpi | InstallSas | LastUse):
                 queue.extend(self.engine.result(output.token, self._kernel(output), self._clock()))
+            elif isinstance(output, MoveSas):
+                for key, sa in output.moves:
+                    self.kernel[(sa.protocol, sa.destination, sa.spi)] = replace(self.kernel.pop(key), **_place(sa))
             elif isinstance(output, DeleteSas):
                 for key in output.sas:
                     self.kernel.pop(key, None)
@@ -264,6 +268,10 @@ class Node:
 
     def phase(self, number: int) -> list[str]:
         return [each.name for each in self.engine.report(self._clock()).sas if each.phase == number]
+
+
+def _place(sa: SecurityAssociation) -> dict[str, Any]:
+    return {"source": sa.source, "destination": sa.destination, "udp_ports": sa.udp_ports}
 
 
 # --- the network --------------------------------------------------------------------------------------------------
@@ -413,13 +421,17 @@ class Pair:
         return (
             bool(self.east.kernel)
             and all(
-                replace(sa, inbound=not sa.inbound, connection="", soft_seconds=0, replay_window=1)
-                == replace(self.west.kernel[key], connection="", soft_seconds=0, replay_window=1)
+                replace(_shared(sa), inbound=not sa.inbound) == _shared(self.west.kernel[key])
                 for key, sa in self.east.kernel.items()
                 if key in self.west.kernel
             )
             and set(self.east.kernel) == set(self.west.kernel)
         )
+
+
+def _shared(sa: SecurityAssociation) -> SecurityAssociation:
+    """An SA without what each end decides for itself."""
+    return replace(sa, connection="", nat_original="", soft_seconds=0, soft_kilobytes=0, replay_window=1)
 
 
 def connected(east: Configuration | None = None, west: Configuration | None = None, *, seed: int = 1) -> Pair:
