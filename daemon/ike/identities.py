@@ -2,7 +2,7 @@
 
 Their printed form is `str()` of policydb.connections.Identity. One table says how each type is read (RFC 2407
 section 4.6.2) and what isakmpd.policy(5) calls it. A distinguished name is printed, configured and told to policy in
-one line; the octets of one of our own come from its certificate. DER_ASN1_GN has no row: it is refused.
+one line; the octets of one of our own come from its certificate. A DER_ASN1_GN only a peer can send.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 
 from daemon.ike.errors import InvalidIdInformation, LocalError
-from daemon.ike.names import MOST_OCTETS, one_line
+from daemon.ike.names import MOST_OCTETS, general_name, one_line
 from daemon.ike.payloads import Identification
 from daemon.ike.registries import IdType
 from policydb.attributes import zero_padded
@@ -67,6 +67,11 @@ def _read_dn(kind: str, data: bytes, width: int) -> Identity:
     return Identity(kind, name=name)
 
 
+def _read_gn(kind: str, data: bytes, width: int) -> Identity:
+    del width  # the reader of names has its own bound
+    return Identity(kind, name=general_name(data))
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """How a type's data is read (ValueError where it is wrong), its width in octets, policy's word for the type."""
@@ -86,6 +91,7 @@ _TYPES = {
     IdType.IPV4_RANGE: _Row(_read_range, _IPV4, "IPv4 range"),
     IdType.IPV6_RANGE: _Row(_read_range, _IPV6, "IPv6 range"),
     IdType.DER_ASN1_DN: _Row(_read_dn, MOST_OCTETS, "ASN1 DN"),
+    IdType.DER_ASN1_GN: _Row(_read_gn, MOST_OCTETS, "ASN1 GN"),
     IdType.KEY_ID: _Row(_read_octets, _MAX_NAME, "Key ID"),
 }
 

@@ -1,4 +1,4 @@
-"""Distinguished names in their one-line form, `/C=SE/O=Org/CN=host`: how policy and logs call a certificate's holder.
+"""Names in ASN.1, in one line: `/C=SE/O=Org/CN=host` is how policy and logs call a certificate's holder.
 
 The form is that of X509_NAME_oneline, of which isakmpd.policy(5) makes its `DN:` principals: every attribute with a
 slash before it, in the order of the name, octets that are not printable ASCII as \\xHH. Ours differs in one thing: a
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 MOST_OCTETS = 4096
 """Of a DER Name; real ones have a few hundred."""
@@ -17,6 +18,9 @@ MOST_OCTETS = 4096
 _OID, _SEQUENCE, _SET = 0x06, 0x30, 0x31
 _NARROW = frozenset({0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A})  # UTF8, Numeric, Printable, T61, IA5, Visible
 _WIDE = {0x1E: "utf-16-be", 0x1C: "utf-32-be"}  # BMPString, UniversalString
+
+_GENERAL_TEXTS = {0x81: "email", 0x82: "DNS", 0x86: "URI"}
+_IP_ADDRESS, _DIRECTORY_NAME = 0x87, 0xA4
 
 _SHORT = {
     "2.5.4.3": "CN",
@@ -57,6 +61,24 @@ def one_line(der: bytes) -> str:
         raise MalformedNameError("the octets are no distinguished name")
     rdns = [rdn for name in _contents(whole, _SEQUENCE) for rdn in _contents(elements(name), _SET)]
     return "".join(f"/{_attribute(each)}" for rdn in rdns for each in _contents(elements(rdn), _SEQUENCE))
+
+
+def general_name(der: bytes) -> str:
+    """A DER GeneralName (RFC 5280 section 4.2.1.6) as OpenSSL prints it, `DNS:host.example.org`; escapes as above.
+
+    Raises MalformedNameError, also for the forms that name no host, person or resource.
+    """
+    whole = list(elements(der)) if len(der) <= MOST_OCTETS else []
+    if len(whole) != 1 or not whole[0].content:
+        raise MalformedNameError("the octets are no general name")
+    tag, content = whole[0].tag, whole[0].content
+    if tag == _DIRECTORY_NAME and (name := one_line(content)):
+        return f"DirName:{name}"
+    if tag == _IP_ADDRESS and len(content) in (4, 16):
+        return f"IP Address:{ip_address(content)}"
+    if tag not in _GENERAL_TEXTS:
+        raise MalformedNameError(f"a general name of the form {tag:#04x}")
+    return f"{_GENERAL_TEXTS[tag]}:{''.join(map(_shown, content))}"
 
 
 def _attribute(data: bytes) -> str:

@@ -53,7 +53,7 @@ from daemon.ike.quick import (
 )
 from daemon.ike.records import make_record
 from daemon.ike.registries import ExchangeType, Notification
-from daemon.ike.removal import abandon
+from daemon.ike.removal import abandon, take_over
 from daemon.ike.retransmission import retransmission_wait
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
@@ -316,6 +316,7 @@ def _complete(core: Core, exchange: AnyExchange) -> None:
     """Everything was said: the SA stands, and what waited for it starts."""
     core.forget(exchange.number)
     if isinstance(exchange.state, Phase1):
+        exchange = replace(exchange, waiting=(*exchange.waiting, *take_over(core, exchange)))
         isakmp = phase1_done(core, exchange)
         admission.begin(core, isakmp, exchange)
         _attend(core, isakmp)
@@ -336,7 +337,7 @@ def _attend(core: Core, isakmp: IsakmpSa) -> None:
         proceed_or_fail(core, transaction)
     elif not isakmp.duties:
         waiting, isakmp.waiting = isakmp.waiting, ()
-        for name in waiting:
+        for name in dict.fromkeys(waiting):
             connection = core.oracle.configuration.connections.get(name)
             if connection is not None and name not in core.stopped:
                 start_quick(core, isakmp, connection)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
+from ipaddress import ip_address
 
 from daemon.ike.aggressive import AGGRESSIVE_MODE
 from daemon.ike.authentication import METHODS
@@ -155,7 +156,22 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
         raise Silent("message_recv: dropping setup for existing SA")
     if header.exchange_type not in PHASE1_SCRIPTS:
         raise _beginning_refused(header.exchange_type)
+    _check_simultaneous(core, datagram.path.remote.address)
     _step(core, answer_phase1(core, datagram), datagram)
+
+
+def _check_simultaneous(core: Core, address: str) -> None:
+    """A peer with a section of its own that has answered our phase 1 needs no second one (isakmpd).
+
+    While that is hoped for, that is: a peer that does not answer any more may have lost it, and may begin anew. For the
+    Default peer this does not hold: others may be behind the same name.
+    """
+    peer = core.oracle.configuration.peers_by_address.get(ip_address(address))
+    for each in core.exchanges:
+        answered = each.role is Role.INITIATOR and isinstance(each.state, Phase1) and each.step > 1
+        hoped_for = core.timers.deadline(TimerKey(TimerKind.RETRANSMIT, each.number)) is not None
+        if answered and hoped_for and each.name == peer and each.path.remote.address == address:
+            raise Silent(f'exchange_setup_p1: phase 1 with "{peer}" is under way already')
 
 
 def _check_cost(core: Core, datagram: Datagram) -> None:

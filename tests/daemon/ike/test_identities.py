@@ -98,9 +98,38 @@ def test_any_identity_of_a_peer_is_a_value_or_refused(kind: int, protocol: int, 
         shown = str(error)
     else:
         shown = str(identity)
-        assert identities.from_payload(identities.to_payload(identity)) == identity
+        if kind not in (IdType.DER_ASN1_DN, IdType.DER_ASN1_GN):  # those are read only: text is not their octets
+            assert identities.from_payload(identities.to_payload(identity)) == identity
         assert set(identities.policy_words("remote_id", identity))
     assert shown.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("form", "printed"),
+    [
+        ("8210" + b"host.example.org".hex(), "DNS:host.example.org"),
+        ("810e" + b"me@example.org".hex(), "email:me@example.org"),
+        ("8611" + b"https://example/?".hex(), "URI:https:\\x2F\\x2Fexample\\x2F?"),
+        ("8704c0000201", "IP Address:192.0.2.1"),
+        ("8710" + "20010db8" + "0" * 23 + "1", "IP Address:2001:db8::1"),
+        ("a411" + "300f310d300b06035504030c0468" + "6f7374", "DirName:/CN=host"),
+    ],
+)
+def test_a_general_name_is_printed_as_openssl_does(form: str, printed: str) -> None:
+    identity = identities.from_payload(Identification(IdType.DER_ASN1_GN, 0, 0, bytes.fromhex(form)))
+    assert (identity.type, str(identity)) == ("DER_ASN1_GN", printed)
+    assert identities.policy_words("remote_id", identity)["remote_id_type"] == "ASN1 GN"
+    assert identities.policy_words("remote_id", identity)["remote_id"] == printed
+    with pytest.raises(LocalError):
+        identities.to_payload(identity)
+
+
+@pytest.mark.parametrize(
+    "form", ["", "82", "8200", "8201", "820178820178", "880101", "870501020304", "a4023000", "a402"]
+)
+def test_what_is_no_general_name_of_a_host_or_person_is_refused(form: str) -> None:
+    with pytest.raises(InvalidIdInformation):
+        identities.from_payload(Identification(IdType.DER_ASN1_GN, 0, 0, bytes.fromhex(form)))
 
 
 def test_host_bits_of_a_subnet_do_not_count() -> None:
