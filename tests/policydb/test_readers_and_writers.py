@@ -20,7 +20,7 @@ from tests.policydb.stores import NOON, assertion, source
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = 3
-ROUNDS = 40
+ROUNDS = 20
 
 # Odd generations let alice have red and bob blue, with 3 retransmissions; even ones the other way round, with 4.
 _POLICY = (
