@@ -3,6 +3,7 @@
 #   make demo      two gateways on this machine: one tunnel, one refusal explained, one mismatch shown
 #   make test      all tests that need neither root nor a peer
 #   make check     ruff, mypy --strict, architecture
+#   make faults    200 compilations killed in the middle, 1,000 mutated files compiled (test does some of each)
 #   make interop   against strongSwan in network namespaces (root, Debian 12; installs the peers)
 #   make bench     what decisions, explanations, compiling and handshakes cost here
 #   make clean     remove what the targets above made
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SOURCES := grammar policydb daemon tests examples
 
-.PHONY: demo test check interop peers bench clean
+.PHONY: demo test check faults interop peers bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
@@ -33,6 +34,9 @@ check: $(STAMP)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy --no-error-summary $(SOURCES)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+faults: $(STAMP)
+	POLICYDB_KILLS=200 POLICYDB_MUTATIONS=1000 $(BIN)/python -m pytest -q -n 2 -rP tests/policydb/test_kills.py tests/policydb/test_compile_mutations.py
 
 peers:
 	@sh tests/interop/install-peers.sh

@@ -9,7 +9,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,15 @@ from policydb import schema
 from policydb.graph import CompiledAssertion
 from policydb.memory import licensees_of
 from policydb.rows import encode
-from policydb.storefile import explained, has_tables, no_access, require_current, require_generation, version_of
+from policydb.storefile import (
+    explained,
+    has_tables,
+    no_access,
+    open_reader,
+    require_current,
+    require_generation,
+    version_of,
+)
 from policydb.stretches import Stretch
 from policydb.texts import blocks_of
 from policydb.watching import Watch, unwatched
@@ -98,7 +106,15 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, and keep no reader waiting for it.
+
+        Who closes a file last folds the write-ahead log into it, and nobody can open it meanwhile. So the log is folded
+        in before, beside the readers, and who closes last is somebody who may only read: he leaves the log as it is.
+        """
+        with suppress(sqlite3.Error), closing(open_reader(self._path)) as last, closing(self._database):
+            has_tables(last)  # only who has read has really opened the file
+            self._database.conn.execute("PRAGMA busy_timeout = 0")
+            self._database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._database.close()
 
     def lacking(self, stretches: Iterable[Stretch]) -> frozenset[str]:

@@ -109,7 +109,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     if stat.S_ISDIR(found.st_mode):
         raise StoreError(f"{path} is a directory", _IN_IT)
     try:
-        return _checked(_open(f"{quote(str(path.absolute()))}?mode=ro"), path)
+        return _checked(open_reader(path), path)
     except sqlite3.OperationalError as cause:
         if _primary_code(cause) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
@@ -129,6 +129,11 @@ def fold_log(path: Path) -> None:
             connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
         finally:
             connection.close()
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """The file at `path`, whatever it holds, for reading. Raises sqlite3.Error."""
+    return _open(f"{quote(str(path.absolute()))}?mode=ro")
 
 
 def _open(name: str) -> sqlite3.Connection:

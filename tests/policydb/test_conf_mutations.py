@@ -13,38 +13,10 @@ from grammar.errors import render
 from policydb.codes import MEANINGS
 from policydb.config import check_keys, resolve
 from tests.policydb.confs import WHOLE
+from tests.policydb.mutations import mutated
 
 _EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*/*/isakmpd.conf"))
 TEXTS = [WHOLE, *(path.read_text(encoding="latin-1") for path in _EXAMPLES)]
-_PIECES = (
-    "=",
-    "[",
-    "]",
-    ",",
-    ":",
-    "\\\n",
-    "\n",
-    "\0",
-    "ANY",
-    "-1",
-    "0x",
-    "99999999999999999999",
-    "::",
-    "\xff",
-    "/",
-    " ",
-)
-
-
-def mutated(text: str, chance: random.Random) -> str:
-    """One to six cuts, copies, swaps and insertions anywhere in the text."""
-    for _ in range(chance.randint(1, 6)):
-        start = chance.randrange(len(text) + 1)
-        end = min(len(text), start + chance.randint(0, 12))
-        source = chance.randrange(len(text) + 1)
-        middle = chance.choice(("", chance.choice(_PIECES), text[source : source + 40], chr(chance.randrange(256))))
-        text = text[:start] + middle + text[chance.choice((start, end)) :]
-    return text
 
 
 @pytest.mark.parametrize("batch", range(10))
