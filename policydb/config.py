@@ -27,7 +27,7 @@ from policydb.connections import (
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.modeconfig import check_mode_config
 from policydb.predefined import main_mode_names, suite_names
-from policydb.sealing import AUTHENTICATION, SecretError, preshared_key, secret_reference
+from policydb.sealing import AUTHENTICATION, SecretError, means_key, preshared_key, secret_reference
 from policydb.sections import Book, Section, Value, instead
 from policydb.ties import Doubt, doubts
 from policydb.transforms import ike_transform, suite
@@ -425,13 +425,17 @@ def _unread(book: Book) -> None:
         if Kind.PHASE_1 in kinds:
             continue
         if not kinds:
-            message, hint = f"nothing refers to [{written.name}]", "is a reference to it misspelt?"
-            book.report("CF109", message, written.header, hint, Severity.WARNING)
+            near = instead(written.name, ("General", "Phase 1", "Phase 2", "KeyNote", "X509-certificates"))
+            hint = near if near.startswith("did you mean") else "is a reference to it misspelt?"
+            book.report("CF109", f"nothing refers to [{written.name}]", written.header, hint, Severity.WARNING)
+            if near == hint:
+                continue
         known = EVERY_TAG if not kinds else {tag: name for kind in kinds for tag, name in TAGS[kind].items()}
         for tag, (name, mark) in written.tags.items():
             if tag not in known:
                 message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {name}"
-                book.report("CF105", message, mark, instead(name, known.values()), Severity.WARNING)
+                hint = "did you mean Authentication?" if means_key(tag) else instead(name, known.values())
+                book.report("CF105", message, mark, hint, Severity.WARNING)
 
 
 def _kinds_by_look(lower: str, values: Mapping[str, Value]) -> set[Kind]:

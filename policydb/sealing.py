@@ -24,6 +24,8 @@ _BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORE
 # A line that starts with a word, also where it is commented out: what stands before its value, and the value.
 _LINE = re.compile(r"^([ \t#;]*([A-Za-z0-9_-]+)[ \t]*[=:]?[ \t]*)((?:\\\n|[^\n])*)", re.MULTILINE)
 _SLIPS = 2
+_OTHERWISE = frozenset({"psk", "secret", "password", "passphrase", "pre-shared-key", "preshared-key", "shared-secret"})
+"""What other programs call Authentication."""
 """As many letters may be wrong, missing or too many in a tag that is meant to be Authentication."""
 _VISIBLE = re.compile(r"[^\n]")
 
@@ -60,7 +62,8 @@ def escapes_sealing(principal: str) -> bool:
 def hide_keys(text: str) -> str:
     """An isakmpd.conf as it may be shown: every pre-shared key as asterisks, nothing else moved.
 
-    A line counts whose first word is Authentication or nearly so, whatever follows: mistyped lines are what is shown.
+    A line counts whose first word is Authentication, nearly so or another program's word for it, whatever follows:
+    mistyped lines are what is shown.
     """
     return _LINE.sub(_hidden, text)
 
@@ -68,7 +71,7 @@ def hide_keys(text: str) -> str:
 def _hidden(found: re.Match[str]) -> str:
     head, word, rest = found.groups()
     tag = word.lower()
-    if _is_near(tag, AUTHENTICATION):
+    if tag in _OTHERWISE or _is_near(tag, AUTHENTICATION):
         return head + _VISIBLE.sub("*", rest)
     if tag.startswith(AUTHENTICATION) and tag[len(AUTHENTICATION)] not in "_-":
         # The blank between tag and key was forgotten.
@@ -97,6 +100,11 @@ def seal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
 def is_key(binding: Binding) -> bool:
     """Whether the binding holds a pre-shared key."""
     return binding.tag.lower() == AUTHENTICATION
+
+
+def means_key(tag: str) -> bool:
+    """Whether a tag that isakmpd.conf(5) does not know is another program's word for Authentication."""
+    return tag.lower() in _OTHERWISE
 
 
 def secret_reference(section: str) -> str:
