@@ -100,8 +100,9 @@ class IsakmpSa:
     `exchange_type` is the mode that made it.
 
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none;
-    `octets` is how much it has protected. `authorizers` may hold the pre-shared key: never log them. `fragment_size` as in Exchange. `credentials` are what
-    the peer's certificates and credentials say; its quick modes ask policy with them.
+    `octets` is how much it has protected. `authorizers` may hold the pre-shared key: never log them. `fragment_size`
+    as in Exchange. `credentials` are what the peer's certificates and credentials say; its quick modes ask policy with
+    them.
 
     `duties` come first; `waiting` are the connections whose quick mode starts when none is left. `user` is the peer's,
     as XAUTH has proved; `received` what mode-config gave us, in print, and `assigned` the address among it; `chain` the

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from daemon.ike.certificates import CertificateError, X509Certificate, read_certificate, read_crl
@@ -201,10 +202,10 @@ def test_a_root_of_version_1_is_a_ca_and_a_link_of_version_1_is_none(tmp_path: P
     key = tmp_path / "key"
     key.write_bytes(ROOT.issued.key_pem)
     for command in (
-        ["openssl", "req", "-new", "-key", key, "-subj", "/CN=My CA", "-out", tmp_path / "request"],
-        ["openssl", "x509", "-req", "-in", tmp_path / "request", "-signkey", key, "-days", "2", "-outform", "DER"],
+        ["openssl", "req", "-new", "-key", "key", "-subj", "/CN=My CA", "-out", "request"],
+        ["openssl", "x509", "-req", "-in", "request", "-signkey", "key", "-days", "2", "-outform", "DER"],
     ):
-        der = subprocess.run(command, check=True, capture_output=True).stdout
+        der = subprocess.run(command, check=True, capture_output=True, cwd=tmp_path).stdout
     root = read_certificate(der)
     if not root.version_1:
         pytest.skip("this openssl writes version 3")
@@ -250,9 +251,12 @@ def test_only_so_many_signatures_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
     """Many CAs of one name and two that certify each other in a circle: the search ends."""
     looked = []
     honest = X509Certificate.signed_by
-    monkeypatch.setattr(
-        X509Certificate, "signed_by", lambda self, issuer: looked.append(issuer) or honest(self, issuer)
-    )
+
+    def counted(certificate: X509Certificate, issuer: X509Certificate) -> bool:
+        looked.append(issuer)
+        return honest(certificate, issuer)
+
+    monkeypatch.setattr(X509Certificate, "signed_by", counted)
     key = pki.rsa_key("circle")
     circle = pki.root("/CN=A", key=key)
     ring = [
@@ -264,7 +268,7 @@ def test_only_so_many_signatures_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
     assert 0 < len(looked) <= MOST_CHECKS
 
 
-_CA = [(pki.x509.BasicConstraints(ca=True, path_length=None), True)]
+_CA = [(x509.BasicConstraints(ca=True, path_length=None), True)]
 
 
 # --- CRLs ---------------------------------------------------------------------------------------------------------
