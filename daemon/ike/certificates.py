@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from daemon.ike.names import MalformedNameError, elements, one_line
@@ -104,8 +104,13 @@ class X509Certificate:
 
     def signed_by(self, issuer: X509Certificate) -> bool:
         """Whether the issuer's key made this certificate's signature, and bears the issuer's name."""
+        if self.issuer != issuer.subject:
+            return False
         try:
-            self.parsed.verify_directly_issued_by(issuer.parsed)
+            if self.weak_signature:
+                _verify_weak(self.parsed, self.parsed.tbs_certificate_bytes, issuer.key)
+            else:
+                self.parsed.verify_directly_issued_by(issuer.parsed)
         except _FAULTS:
             return False
         return True
@@ -127,9 +132,23 @@ class RevocationList:
         if self.issuer != issuer.subject or not issuer.may_sign_crls:
             return False
         try:
+            if self.weak_signature:
+                _verify_weak(self.parsed, self.parsed.tbs_certlist_bytes, issuer.key)
+                return True
             return self.parsed.is_signature_valid(issuer.key)
         except _FAULTS:
             return False
+
+
+def _verify_weak(parsed: x509.Certificate | x509.CertificateRevocationList, signed: bytes, key: CertifiedKey) -> None:
+    """Verifies a signature with MD5 or SHA-1, which the library's own way refuses. Raises one of _FAULTS."""
+    used = parsed.signature_hash_algorithm
+    if isinstance(key, rsa.RSAPublicKey) and used is not None:
+        key.verify(parsed.signature, signed, padding.PKCS1v15(), used)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and used is not None:
+        key.verify(parsed.signature, signed, ec.ECDSA(used))
+    else:
+        raise TypeError("neither an RSA nor an EC key")
 
 
 def read_certificate(der: bytes) -> X509Certificate:

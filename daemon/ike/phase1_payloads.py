@@ -34,7 +34,7 @@ from daemon.ike.payloads import (
 )
 from daemon.ike.phase1 import NONCE_LENGTH, Phase1Exchange, cookies, proof_value
 from daemon.ike.proposals import check_phase1_reply, choose_phase1, offered_methods, phase1_offer
-from daemon.ike.registries import Group, PayloadType
+from daemon.ike.registries import AuthenticationMethod, Group, PayloadType
 from daemon.ike.vendor import Vendor
 from policydb.negotiation import Reason
 
@@ -198,9 +198,9 @@ def derive_keys(exchange: Phase1Exchange) -> Phase1Exchange:
 # --- CERT_REQ -----------------------------------------------------------------------------------------------------
 
 
-def make_requests(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
-    """Which certificates we ask for, where certificates are of use (RFC 2408 section 3.10)."""
-    signed = METHODS[exchange.state.method].carrier == PayloadType.SIG
+def make_requests(methods: Iterable[AuthenticationMethod], tools: Tools) -> tuple[Payload, ...]:
+    """Which certificates we ask for, where one of the methods that it may come to uses any (RFC 2408 section 3.10)."""
+    signed = any(METHODS[each].carrier == PayloadType.SIG for each in methods)
     return tools.credentials.requests() if signed else ()
 
 
