@@ -6,6 +6,7 @@ One table says which attribute each word of isakmpd.conf(5) is in either family 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
 from daemon.ike.identities import from_payload
@@ -52,7 +53,8 @@ def section_for(configuration: Configuration, peer: Identification, user: str) -
     """The IKECFG-ID section of a peer: that of the user whom XAUTH has proved, else that of the phase 1 identity."""
     names = [f"xauth/{user}"] if user else []
     if peer.type in _PREFIXES:
-        names.append(f"{_PREFIXES[peer.type]}/{from_payload(peer)}")
+        named = replace(from_payload(peer), protocol=0, port=0)  # phase 1 identities may say 17 and 500
+        names.append(f"{_PREFIXES[peer.type]}/{named}")
     found = (configuration.mode_config.get(name.lower()) for name in names)
     return next((each for each in found if each is not None), None)
 

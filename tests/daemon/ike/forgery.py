@@ -18,15 +18,17 @@ from daemon.ike.payloads import ZERO_COOKIE, Hash, Header, Message, Notify, Payl
 from daemon.ike.quick import QUICK_MODE
 from daemon.ike.registries import ExchangeType, Flag, Notification, Protocol
 from daemon.ike.sa import IsakmpSa
+from daemon.ike.transaction import TRANSACTION
 from policydb.connections import General
 from tests.daemon.ike.network import EAST, WEST, Node, Pair, configuration
+from tests.daemon.ike.roadwarrior import whole_way
 
 NEGOTIATION = 9
 """Messages until the SAs stand: six of main mode, three of quick mode."""
 
 
 SCRIPTS: dict[ExchangeType, Script[Any]] = {
-    each.type: each for each in (MAIN_MODE, AGGRESSIVE_MODE, QUICK_MODE, INFORMATIONAL)
+    each.type: each for each in (MAIN_MODE, AGGRESSIVE_MODE, QUICK_MODE, TRANSACTION, INFORMATIONAL)
 }
 """Every exchange that a peer can begin with a message, by its type."""
 
@@ -147,6 +149,9 @@ COURSES = {
     "main and quick mode": Course(NEGOTIATION, lambda number, seed: held_at(number, negotiating(seed))),
     "aggressive and quick mode": Course(
         NEGOTIATION - 3, lambda number, seed: held_at(number, negotiating(seed, "AGGRESSIVE"))
+    ),
+    "main mode, XAUTH, mode-config and quick mode": Course(
+        NEGOTIATION + 6, lambda number, seed: held_at(number, whole_way(seed=seed))
     ),
     "informational": Course(1, lambda _, seed: held_news(seed)),
 }

@@ -93,6 +93,17 @@ def xauth_pair(**more: Any) -> Pair:  # noqa: ANN401
     return pair_of(client(xauth=True), gateway(xauth=True), **more)
 
 
+def whole_way(**more: Any) -> Pair:  # noqa: ANN401
+    """A pair that goes through XAUTH and mode-config to a tunnel for the address given, not started."""
+    asking = section(f"ipv4/{WEST}", push=False)
+    mine = section("xauth/bob", Address=str(INSIDE))
+    return pair_of(
+        client(asking, flags=frozenset({"ikecfg"}), xauth=True, connection=dynamic()),
+        gateway(mine, xauth=True, connection=for_warrior()),
+        **more,
+    )
+
+
 def isakmp_of(node: Node) -> IsakmpSa:
     """The one ISAKMP SA of a node."""
     (found,) = node.engine._core.sas.isakmp

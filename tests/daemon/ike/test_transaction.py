@@ -170,6 +170,7 @@ def test_a_stranger_to_mode_config_gets_an_empty_reply(sections: tuple[ModeConfi
         (Identity("FQDN", name="Road.example.org"), "fqdn/road.example.org"),
         (Identity("USER_FQDN", name="bob@example.org"), "ufqdn/bob@example.org"),
         (Identity("KEY_ID", name="group"), "key_id/group"),
+        (Identity("FQDN", name="road.example.org", protocol=17, port=500), "fqdn/road.example.org"),
     ],
 )
 def test_the_section_is_that_of_the_phase_1_identity(identity: Identity, name: str) -> None:
