@@ -308,7 +308,7 @@ def _complete(core: Core, exchange: AnyExchange) -> None:
     if isinstance(exchange.state, Phase1):
         isakmp = phase1_done(core, exchange)
         for name in exchange.waiting:
-            connection = exchange.oracle.configuration.connections.get(name)
+            connection = exchange.oracle.configuration.connections.get(name) or core.dynamic.connections.get(name)
             if connection is not None and name not in core.stopped:
                 start_quick(core, isakmp, connection)
         if exchange.early is not None:
