@@ -3,6 +3,7 @@
 #   make demo      two gateways on this machine: one tunnel, one refusal explained, one mismatch shown
 #   make test      all tests that need neither root nor a peer
 #   make check     ruff, mypy --strict, architecture
+#   make lossy     10,000 negotiations of each kind on a network that loses 30 % each way (a quarter of an hour)
 #   make interop   against strongSwan in network namespaces (root, Debian 12; installs the peers)
 #   make bench     what decisions, explanations, compiling and handshakes cost here
 #   make clean     remove what the targets above made
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SOURCES := grammar policydb daemon tests examples
 
-.PHONY: demo test check interop peers bench clean
+.PHONY: demo test check lossy interop peers bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
@@ -33,6 +34,9 @@ check: $(STAMP)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy --no-error-summary $(SOURCES)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+lossy: $(STAMP)
+	LOSSY_SEEDS=10000 $(BIN)/python -m pytest -n 2 -q -rP -o timeout=0 tests/daemon/ike/test_lossy_links.py
 
 peers:
 	@sh tests/interop/install-peers.sh

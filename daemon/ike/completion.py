@@ -51,6 +51,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
         hard_at=core.now + seconds,
     )
     isakmp.answered.remember(0, exchange.received, exchange.sent)
+    isakmp.last_word = exchange.sent
     if state.told_first_contact:
         drop_others(core, isakmp)
     core.contacted.add(isakmp.path.remote.address)
