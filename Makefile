@@ -4,6 +4,7 @@
 #   make test      all tests that need neither root nor a peer
 #   make check     ruff, mypy --strict, architecture
 #   make faults    200 compilations killed in the middle, 1,000 mutated files compiled (test does some of each)
+#   make lossy     10,000 negotiations of each kind on a network that loses 30 % each way (a quarter of an hour)
 #   make interop   against strongSwan in network namespaces (root, Debian 12; installs the peers)
 #   make bench     what decisions, explanations, compiling and handshakes cost here
 #   make clean     remove what the targets above made
@@ -14,7 +15,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SOURCES := grammar policydb daemon tests examples
 
-.PHONY: demo test check faults interop peers bench clean
+.PHONY: demo test check faults lossy interop peers bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
@@ -37,6 +38,9 @@ check: $(STAMP)
 
 faults: $(STAMP)
 	POLICYDB_KILLS=200 POLICYDB_MUTATIONS=1000 $(BIN)/python -m pytest -q -n 2 -rP tests/policydb/test_kills.py tests/policydb/test_compile_mutations.py
+
+lossy: $(STAMP)
+	LOSSY_SEEDS=10000 $(BIN)/python -m pytest -n 2 -q -rP -o timeout=0 tests/daemon/ike/test_lossy_links.py
 
 peers:
 	@sh tests/interop/install-peers.sh

@@ -21,6 +21,7 @@ from policydb.connections import (
     General,
     Identity,
     IkeTransform,
+    OnDemand,
     Peer,
     Suite,
 )
@@ -56,6 +57,9 @@ from policydb.vocabulary import (
     YES_OR_NO,
     Kind,
 )
+
+DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
+"""[General]:Default-phase-2-suites where it is not set (isakmpd.conf(5))."""
 
 LEAST_FRAGMENT = 576
 """The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
@@ -156,7 +160,19 @@ class _Resolver:
             default,
             {each.name: each for each in self._connections.values() if each},
             modes,
+            self._on_demand(self._book.open("General", Kind.GENERAL)),
         )
+
+    def _on_demand(self, general: Section) -> OnDemand:
+        """What the built-in sections say is opened without a reference: nothing is said about what nobody wrote."""
+        suites: list[Suite | None]
+        if members := general.members("Default-phase-2-suites"):
+            suites = [self._suite(general, "Default-phase-2-suites", each) for each in members]
+        else:
+            suites = [suite(self._book.open(DEFAULT_SUITE, Kind.SUITE))]
+        inner = self._book.open("Default-phase-1-configuration", Kind.IKE_CONFIGURATION)
+        exchange, transforms = self._main_mode(inner)
+        return OnDemand(exchange or "ID_PROT", transforms, tuple(each for each in suites if each))
 
     def _unlisted(self, name: str, phase: Value) -> None:
         """A section that may be asked for by name (FIFO command c), listed or not."""
@@ -170,8 +186,6 @@ class _Resolver:
     def _general(self, section: Section, keynote: Section) -> General:
         for tag in ("Default-phase-1-lifetime", "Default-phase-2-lifetime"):
             section.interval(tag)
-        for member in section.members("Default-phase-2-suites"):
-            self._suite(section, "Default-phase-2-suites", member)
         default = General()
         return General(
             check_interval=section.number("Check-interval", default.check_interval, least=1),

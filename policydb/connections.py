@@ -171,7 +171,10 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An IPsec-connection section with all it refers to. Both identities or neither (then host to host)."""
+    """An IPsec-connection section with all it refers to. Both identities or neither (then host to host).
+
+    `acquire`: the kernel's number for the wish that made it; None: somebody wrote it.
+    """
 
     name: str
     peer: str
@@ -180,6 +183,7 @@ class Connection:
     remote_identity: Identity | None = None
     initiates: bool = False
     answers: bool = True
+    acquire: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +230,18 @@ class General:
     accept_aggressive_psk: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class OnDemand:
+    """What connections that the kernel asks for are made of.
+
+    Exchange and transforms of [Default-phase-1-configuration], and [General]:Default-phase-2-suites.
+    """
+
+    exchange: str = "ID_PROT"
+    transforms: tuple[IkeTransform, ...] = ()
+    suites: tuple[Suite, ...] = ()
+
+
 _Key: TypeAlias = tuple[object, ...]
 
 
@@ -242,6 +258,7 @@ class Configuration:
     default_peer: str | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
     mode_config: Mapping[str, ModeConfig] = field(default_factory=dict)
+    on_demand: OnDemand = field(default_factory=OnDemand)
     _answering: Mapping[_Key, tuple[int, Connection]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

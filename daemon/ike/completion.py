@@ -52,6 +52,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
         hard_at=core.now + seconds,
     )
     isakmp.answered.remember(0, exchange.received, exchange.sent)
+    isakmp.last_word = exchange.sent
     if state.told_first_contact:
         drop_others(core, isakmp)
     core.contacted.add(isakmp.path.remote.address)
@@ -96,7 +97,9 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     )
     replaced = [each for each in core.sas.named(sa.name) if (each.selectors, each.owner) == (sa.selectors, sa.owner)]
     # Who negotiated an SA renews it, and whoever replaces one of those has taken that on with it.
-    if sa.name and (exchange.role is Role.INITIATOR or any(each.flags & SaFlag.STAYALIVE for each in replaced)):
+    if state.connection is not None and state.connection.acquire is not None:
+        sa.flags |= SaFlag.ONDEMAND
+    elif sa.name and (exchange.role is Role.INITIATOR or any(each.flags & SaFlag.STAYALIVE for each in replaced)):
         sa.flags |= SaFlag.STAYALIVE
     for each in replaced:
         each.flags |= SaFlag.REPLACED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from daemon.ike.allowance import Allowance
+from daemon.ike.dynamic import DynamicSections
 from daemon.ike.errors import ProtocolError
 from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
 from daemon.ike.exchange import Datagram, Sent, Tools
@@ -16,6 +17,7 @@ from daemon.ike.sa import IsakmpSa, SaTable
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind, Timers
 from daemon.ike.xauth import without_secrets
+from policydb.connections import Connection, Peer
 from policydb.negotiation import NegotiationRecord, Question
 
 _COMPLAINTS_PER_SECOND = 10.0
@@ -57,6 +59,7 @@ class Core:
         self.sas = SaTable()
         self.exchanges = ExchangeTable()
         self.fragments = FragmentStore()
+        self.dynamic = DynamicSections()
         self.awaited: dict[int, Awaited] = {}
         self.contacted: set[str] = set()
         self.stopped: set[str] = set()
@@ -82,6 +85,14 @@ class Core:
     def capture(self, wanted: bool) -> None:
         """Begin or end to give out messages in the clear."""
         self.tools = replace(self.tools, settings=replace(self.settings, capture=wanted))
+
+    def connection(self, name: str) -> Connection | None:
+        """A connection of the configuration, or one that the kernel asked for."""
+        return self.oracle.configuration.connections.get(name) or self.dynamic.connections.get(name)
+
+    def peer(self, name: str) -> Peer | None:
+        """A peer section, likewise."""
+        return self.oracle.configuration.peers.get(name) or self.dynamic.peers.get(name)
 
     def next_number(self) -> int:
         """A number for an exchange, an SA or a token; never used twice."""
@@ -185,6 +196,9 @@ class Core:
         for kind in (TimerKind.RETRANSMIT, TimerKind.EXCHANGE_END):
             self.timers.cancel(TimerKey(kind, number))
         self.drop_tokens(number)
+        exchange = self.exchanges.get(number)
+        if exchange is not None:
+            self.dynamic.doubt(exchange.name, *exchange.waiting)
         self.exchanges.remove(number)
 
     def drop_tokens(self, owner: int) -> None:

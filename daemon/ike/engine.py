@@ -7,10 +7,11 @@ done, in order. No peer, kernel or command can make a verb raise: ProtocolError 
 
 from __future__ import annotations
 
-from daemon.ike import admission, dpd, lifecycle, rebinding, reception
+from daemon.ike import acquire, admission, dpd, lifecycle, rebinding, reception
 from daemon.ike.core import Core
 from daemon.ike.errors import LocalError, ProtocolError
 from daemon.ike.events import (
+    Acquire,
     Command,
     Connect,
     DeleteSa,
@@ -64,18 +65,18 @@ class Engine:
             datagram = Datagram(read_header(data), data, path)
         except ProtocolError as error:
             self._complain(error, path)
-            return core.take_outputs()
+            return self._done()
         self._receive(datagram)
         for early in core.take_early():
             self._receive(early)
-        return core.take_outputs()
+        return self._done()
 
     def handle_timer(self, now: float) -> list[Output]:
         """Whatever is due."""
         core = self._at(now)
         while (key := core.timers.pop_due(now)) is not None:
             self._due(key)
-        return core.take_outputs()
+        return self._done()
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` wants to be called; None: no timer runs."""
@@ -84,6 +85,10 @@ class Engine:
     def upcall(self, event: Upcall, now: float) -> list[Output]:
         """An event from the kernel."""
         core = self._at(now)
+        if isinstance(event, Acquire):
+            if not core.closed:
+                acquire.acquire(core, event)
+            return self._done()
         sa = core.sas.by_key((event.protocol, event.destination, event.spi))
         if sa is not None:
             match event:
@@ -92,8 +97,8 @@ class Engine:
                 case Expired(hard=True):
                     lifecycle.delete(core, sa)
                 case Expired():
-                    lifecycle.soften(core, sa)
-        return core.take_outputs()
+                    lifecycle.soften(core, sa, event.octets)
+        return self._done()
 
     def result(self, token: int, outcome: Outcome, now: float) -> list[Output]:
         """The answer to an output that carried a token; one that comes too late is ignored."""
@@ -104,7 +109,7 @@ class Engine:
             dpd.take_last_use(core, sa, outcome)
         elif awaited is not None:
             take_result(core, awaited, token, outcome)
-        return core.take_outputs()
+        return self._done()
 
     def command(self, command: Command, now: float) -> list[Output]:
         """A command from the FIFO, the control socket or a signal."""
@@ -126,7 +131,7 @@ class Engine:
                 lifecycle.reinitialize(core)
             case Shutdown():
                 lifecycle.shut_down(core)
-        return core.take_outputs()
+        return self._done()
 
     def reconfigure(
         self, oracle: Oracle, secrets: Secrets, now: float, credentials: Credentials | None = None
@@ -140,7 +145,7 @@ class Engine:
             return []
         core.use(oracle, secrets, credentials)
         lifecycle.check(core)
-        return core.take_outputs()
+        return self._done()
 
     def report(self, now: float) -> EngineReport:
         """Everything the engine holds."""
@@ -164,6 +169,11 @@ class Engine:
         except LocalError as error:
             if core.may_complain():
                 core.log(f"message from {path.remote} not handled: {error}")
+
+    def _done(self) -> list[Output]:
+        """The end of a turn."""
+        acquire.settle(self._core)
+        return self._core.take_outputs()
 
     def _due(self, key: TimerKey) -> None:
         core = self._core

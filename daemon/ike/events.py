@@ -72,6 +72,7 @@ class SecurityAssociation:
     `encapsulation` TUNNEL or TRANSPORT; `udp_ports` (source, destination) where ESP travels in UDP; lifetimes in
     seconds and kilobytes, None for none; `replay_window` in packets, above zero. `nat_original`: in transport mode
     through a NAT the peer's address behind it, from which checksums are computed (RFC 3948 section 3.1.2); else "".
+    `acquire`: the sequence number of the kernel's Acquire that this answers.
     """
 
     spi: int
@@ -94,6 +95,7 @@ class SecurityAssociation:
     connection: str
     soft_kilobytes: int | None = None
     nat_original: str = ""
+    acquire: int | None = None
 
     def __repr__(self) -> str:
         way = "in" if self.inbound else "out"
@@ -219,12 +221,13 @@ Outcome: TypeAlias = SpiAllocated | Installed | LastUsed | KernelFailed
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The kernel says an SA reached its soft (`hard` False) or hard lifetime."""
+    """The kernel says an SA reached its soft (`hard` False) or hard lifetime; `octets`: what it carried, if known."""
 
     protocol: str
     destination: str
     spi: int
     hard: bool
+    octets: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,24 @@ class PeerMoved:
     remote: Endpoint
 
 
-Upcall: TypeAlias = Expired | PeerMoved
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """The kernel has traffic for a flow and no SA. `sequence` is its own number for that.
+
+    `local` and `remote` are the ends of the tunnel, `local` "" where the flow leaves it open; the selectors are the
+    flow's. Identities are of phase 1, with isakmpd's prefixes (`fqdn/gate.example.org`), "" where the flow has none.
+    """
+
+    sequence: int
+    local: str
+    remote: str
+    local_selector: Identity
+    remote_selector: Identity
+    local_identity: str = ""
+    remote_identity: str = ""
+
+
+Upcall: TypeAlias = Expired | PeerMoved | Acquire
 
 
 # --- commands (FIFO, control socket, signals) ---------------------------------------------------------------------
@@ -343,9 +363,10 @@ class ExchangeReport:
 
 @dataclass(frozen=True, slots=True)
 class EngineReport:
-    """Everything the engine holds, as values."""
+    """Everything the engine holds, as values; `dynamic` are the sections of on-demand connections with their tags."""
 
     generation: int
     sas: tuple[SaReport, ...]
     exchanges: tuple[ExchangeReport, ...]
     timers: int
+    dynamic: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()

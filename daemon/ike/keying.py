@@ -41,6 +41,7 @@ class Keying:
     connection: str
     soft_share: float
     nat_original: str = ""
+    acquire: int | None = None
 
 
 def protocol_name(protocol: Protocol) -> str:
@@ -99,6 +100,7 @@ def _one(keying: Keying, parameters: IpsecParameters, spi: bytes, inbound: bool)
         inbound=inbound,
         connection=keying.connection,
         nat_original=keying.nat_original if parameters.encapsulation in _TRANSPORT[1:] and inbound else "",
+        acquire=keying.acquire,
     )
 
 

@@ -25,9 +25,8 @@ def establish(core: Core, name: str) -> None:
     """
     if core.passive:
         return
-    configuration = core.oracle.configuration
-    connection = configuration.connections.get(name)
-    peer = configuration.peers.get(connection.peer) if connection else None
+    connection = core.connection(name)
+    peer = core.peer(connection.peer) if connection else None
     if connection is None or peer is None:
         core.log(f'exchange_establish: no connection "{name}" or no peer for it')
         return
@@ -69,16 +68,21 @@ def _overdue(core: Core, sa: IpsecSa) -> bool:
 # --- expiry -------------------------------------------------------------------------------------------------------
 
 
-def soften(core: Core, sa: IsakmpSa | IpsecSa) -> None:
-    """The soft lifetime is over: what we initiated and still want gets a successor."""
+def soften(core: Core, sa: IsakmpSa | IpsecSa, octets: int | None = None) -> None:
+    """The soft lifetime is over: what we initiated and still want gets a successor.
+
+    `octets` is what the kernel says the SA has carried. One that the kernel asked for is renewed only for that.
+    """
     if sa.flags & SaFlag.REPLACED or sa.name in core.stopped:
         return
     sa.soft_at = core.now if sa.soft_at is None else min(sa.soft_at, core.now)
     if isinstance(sa, IpsecSa):
-        if sa.flags & SaFlag.STAYALIVE:
+        if sa.flags & SaFlag.ONDEMAND and octets is not None:
+            sa.flags = sa.flags & ~SaFlag.FADING if octets else sa.flags | SaFlag.FADING
+        if sa.flags & SaFlag.STAYALIVE or (sa.flags & SaFlag.ONDEMAND and octets):
             establish(core, sa.name)
         return
-    peer = core.oracle.configuration.peers.get(sa.name)
+    peer = core.peer(sa.name)
     in_use = any(each.owner == sa.owner for each in core.sas.ipsec)
     if core.passive or not sa.flags & SaFlag.STAYALIVE:
         return

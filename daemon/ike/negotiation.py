@@ -244,9 +244,13 @@ def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
     """Send the exchange's last message (again) and arrange for the next time, or give up."""
     if exchange.sent is None:
         return exchange
-    core.transmit(exchange.sent)
     if isinstance(exchange.state, QuickMode):
+        last_word = exchange.state.isakmp.last_word
+        if last_word is not None and exchange.sent.transmissions:
+            # Perhaps there is no answer because the peer still waits for the end of phase 1, which nothing repeats.
+            core.transmit(last_word)
         core.wear(exchange.state.isakmp, len(exchange.sent.data))
+    core.transmit(exchange.sent)
     sent = replace(exchange.sent, transmissions=exchange.sent.transmissions + 1)
     following = replace(exchange, sent=sent)
     core.exchanges.put(following)
@@ -338,7 +342,7 @@ def _attend(core: Core, isakmp: IsakmpSa) -> None:
     elif not isakmp.duties:
         waiting, isakmp.waiting = isakmp.waiting, ()
         for name in dict.fromkeys(waiting):
-            connection = core.oracle.configuration.connections.get(name)
+            connection = core.connection(name)
             if connection is not None and name not in core.stopped:
                 start_quick(core, isakmp, connection)
 

@@ -148,6 +148,7 @@ def security_associations(exchange: QuickExchange, tools: Tools) -> tuple[Securi
         filters=known(state.filters),
         suite=state.suite,
         connection=exchange.name,
+        acquire=state.connection.acquire if state.connection else None,
         nat_original=state.nat_original if _behind_nat(state.isakmp) else "",
         soft_share=soft_share(tools.surroundings.random),
     )

@@ -287,6 +287,7 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
 
 def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
     """An authenticated message came in under an ISAKMP SA: where from is where the peer is now."""
+    isakmp.last_word = None
     heard_from(core, isakmp, datagram.path)
     core.wear(isakmp, len(datagram.data))
 

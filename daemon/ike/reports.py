@@ -19,6 +19,7 @@ def engine_report(core: Core, now: float) -> EngineReport:
         ),
         exchanges=tuple(_exchange(each, now) for each in core.exchanges),
         timers=len(core.timers),
+        dynamic=tuple((name, section.shown()) for name, section in core.dynamic.sections.items()),
     )
 
 
@@ -29,6 +30,7 @@ def census(core: Core) -> dict[str, int]:
         "half-open": core.exchanges.half_open,
         "tokens": len(core.awaited),
         "fragments": len(core.fragments),
+        "dynamic sections": len(core.dynamic),
         "phase 1": len(core.sas.isakmp),
         "phase 2": len(core.sas.ipsec),
         "timers": len(core.timers),

@@ -100,7 +100,8 @@ class IsakmpSa:
     `exchange_type` is the mode that made it.
 
     `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none;
-    `octets` is how much it has protected. `authorizers` may hold the pre-shared key: never log them. `credentials` are
+    `octets` is how much it has protected; `last_word` is the last message of phase 1, where that was ours, until the
+    peer is heard of under this SA. `authorizers` may hold the pre-shared key: never log them. `credentials` are
     what the peer's certificates and credentials say; its quick modes ask policy with them. `fragment_size` as in
     Exchange.
 
@@ -136,6 +137,7 @@ class IsakmpSa:
     soft_at: float | None = None
     hard_at: float | None = None
     octets: int = 0
+    last_word: Sent | None = field(default=None, repr=False)
     answered: Answered = field(default_factory=Answered, repr=False)
     credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
     duties: tuple[Duty, ...] = ()

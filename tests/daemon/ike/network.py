@@ -431,7 +431,7 @@ class Pair:
 
 def _shared(sa: SecurityAssociation) -> SecurityAssociation:
     """An SA without what each end decides for itself."""
-    return replace(sa, connection="", nat_original="", soft_seconds=0, soft_kilobytes=0, replay_window=1)
+    return replace(sa, connection="", acquire=None, nat_original="", soft_seconds=0, soft_kilobytes=0, replay_window=1)
 
 
 def connected(east: Configuration | None = None, west: Configuration | None = None, *, seed: int = 1) -> Pair:

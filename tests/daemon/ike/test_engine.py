@@ -42,7 +42,15 @@ from tests.daemon.ike.network import (
     suite,
 )
 
-NOTHING = {"exchanges": 0, "half-open": 0, "tokens": 0, "fragments": 0, "phase 1": 0, "phase 2": 0}
+NOTHING = {
+    "exchanges": 0,
+    "half-open": 0,
+    "tokens": 0,
+    "fragments": 0,
+    "dynamic sections": 0,
+    "phase 1": 0,
+    "phase 2": 0,
+}
 
 
 def initiating(**options: object) -> Pair:
@@ -70,6 +78,7 @@ def test_nine_messages_make_a_tunnel_that_both_kernels_agree_on() -> None:
             "exchanges": 0,
             "half-open": 0,
             "fragments": 0,
+            "dynamic sections": 0,
             "tokens": 0,
             "phase 1": 1,
             "phase 2": 1,
