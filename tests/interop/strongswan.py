@@ -133,6 +133,10 @@ class StrongSwan:
         """Take the IKE_SA and its children down, with DELETEs."""
         self.swanctl("--terminate", "--ike", "t", "--timeout", "5", check=False)
 
+    def rekey(self, phase: int) -> None:
+        """Renew the IKE_SA, or the child."""
+        self.swanctl("--rekey", *(("--ike", "t") if phase == 1 else ("--child", "c")))
+
     def sas(self) -> tuple[IkeSa, ...]:
         """The SAs it has now."""
         return tuple(_ike_sa(line) for line in self.swanctl("--list-sas", "--raw").splitlines() if "{t {" in line)

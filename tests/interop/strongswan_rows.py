@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.interop.bed import BEHIND_NAT, LEFT, RIGHT
 from tests.interop.certificates import AUTHORITY
 from tests.interop.pair import algorithms
-from tests.interop.scenario import Begins, Refusal, Scenario, Tunnel
+from tests.interop.scenario import After, Begins, Refusal, Scenario, Tunnel
 from tests.interop.settings import Settings, connection, network
 
 PEER = "strongSwan"
@@ -243,6 +243,36 @@ CERTIFIED = (
     ),
 )  # fmt: skip
 
+DPD = Settings({"General:DPD-check-interval": "2"}, {"dpd_delay": "1", "dpd_timeout": "4"})
+ACTIVE = Settings({"Phase 2:Connections": "t", "Phase 2:Passive-connections": None, "General:Check-interval": "5"})
+DYNAMIC = Settings(
+    {"Phase 1:Default": "peer", f"Phase 1:{RIGHT.address}": None, "peer:Address": None}, {"local_addrs": "%any"}
+)
+
+LIVING = (
+    Scenario(PEER, "dpd-clear", "the peer dies without a word; DPD clears our SAs", AES128 | DPD, holds=ONE,
+             after=(After.PEER_VANISHES,)),
+    Scenario(PEER, "dpd-clear-peer", "we die without a word; the peer's DPD clears its SAs", AES128 | DPD, holds=ONE,
+             after=(After.WE_VANISH,)),
+    Scenario(PEER, "dpd-restart", "the peer dies and is back; our active connection comes up anew",
+             AES128 | DPD | ACTIVE, begins=(Begins.OURS,), holds=ONE, after=(After.PEER_IS_BACK,)),
+    Scenario(PEER, "dpd-restart-peer", "we die and are back; the peer's DPD brings the tunnel up anew",
+             AES128 | DPD | Settings(theirs={"children.c.dpd_action": "restart"}), begins=(Begins.THEIRS,), holds=ONE,
+             after=(After.WE_ARE_BACK,)),
+    Scenario(PEER, "rekey-child", "the peer renews its CHILD_SA twice", AES128, holds=ONE,
+             after=(After.PEER_REKEYS, After.PEER_REKEYS)),
+    Scenario(PEER, "rekey-ike", "the peer renews its IKE_SA", AES128, holds=ONE,
+             after=(After.PEER_REAUTHENTICATES,)),
+    Scenario(PEER, "rekey-soft", "a lifetime of ten seconds makes us renew",
+             AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}), begins=(Begins.OURS,), holds=ONE,
+             after=(After.WE_REKEY,)),
+    Scenario(PEER, "dynamic-initiator", "the peer comes again from another address; DPD clears what it left", AES128 | DYNAMIC | DPD,
+             begins=(Begins.THEIRS,), holds=ONE, after=(After.PEER_MOVES,)),
+    Scenario(PEER, "dynamic-responder", "the peer answered at one address and comes again from another",
+             AES128 | Settings({"Phase 1:Default": "peer"}, {"local_addrs": "%any"}), begins=(Begins.OURS,), holds=ONE,
+             after=(After.PEER_MOVES,)),
+)  # fmt: skip
+
 BEHIND = (
     Scenario(
         PEER, "nat-rw", "the peer is a road warrior behind a NAT; ESP in UDP",
@@ -288,4 +318,4 @@ ALGORITHMS = (
               "QM-ESP-NULL-SHA-SUITE", esp("NULL", 0, "HMAC_SHA"), kernel=True),
 )  # fmt: skip
 
-ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *BEHIND, *ALGORITHMS)
+ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *LIVING, *BEHIND, *ALGORITHMS)
