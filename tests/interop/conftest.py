@@ -72,5 +72,6 @@ class _Recorder:
         path = Path(os.environ.get(RESULTS, ""))
         if not path.name or not self._config.stash[_recorded]:
             return
-        known = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps({**known, **self._config.stash[_recorded]}, indent=1, sort_keys=True))
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        known.update(self._config.stash[_recorded])
+        path.write_text(json.dumps(known, indent=1, sort_keys=True))

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from tests.interop import esp, xfrm
-from tests.interop.bed import RIGHT, Bed, BedError, eventually
-from tests.interop.certificates import issue
-from tests.interop.gateway import InstalledSa, Isakmpd
-from tests.interop.libreswan import Libreswan
-from tests.interop.scenario import Begins, Peer, Refusal, Scenario, Stage, Tunnel
-from tests.interop.settings import isakmpd_conf, policy
-from tests.interop.strongswan import StrongSwan
+from tests.interop.bed import RIGHT, BedError, eventually
+from tests.interop.gateway import InstalledSa
+from tests.interop.scenario import Begins, Refusal, Stage, Tunnel
 
 SECONDS = 30
 """How long anything may take; the machine may be busy."""
@@ -74,7 +70,9 @@ def taken_down(stage: Stage) -> None:
         assert stage.ours.stop() == 0
     else:
         stage.theirs.terminate()
-        eventually("isakmpd has nothing left", lambda: not (stage.ours.sas() or stage.ours.installed()) or None, SECONDS)
+        eventually(
+            "isakmpd has nothing left", lambda: not (stage.ours.sas() or stage.ours.installed()) or None, SECONDS
+        )
         assert stage.ours.exchanges() == 0
     eventually("the peer has nothing left", lambda: not stage.theirs.spis() or None, SECONDS)
 
@@ -92,9 +90,11 @@ def refused(stage: Stage, refusal: Refusal) -> str:
             pass
         else:
             raise AssertionError("the peer got a tunnel")
+
     def reasons() -> str | None:
         found = {str(each["reason"]) for each in stage.ours.records()}
         return next((each for each in refusal.reasons if each in found), None)
+
     reason = eventually(f"a record with {refusal.reasons}", reasons, SECONDS, 0.2)
     eventually("the peer has understood", lambda: refusal.heard in stage.theirs.log() or None, SECONDS)
     assert not stage.ours.installed()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.interop.bed import Bed, BedError
 from tests.interop.certificates import issue
 from tests.interop.gateway import Isakmpd
-from tests.interop.happenings import HAPPENINGS
 from tests.interop.libreswan import Libreswan
 from tests.interop.negotiating import established, refused, taken_down
 from tests.interop.scenario import Begins, Peer, Refusal, Scenario, Stage
@@ -29,8 +28,8 @@ def run_row(bed: Bed, row: Scenario, begins: Begins) -> str:
         if isinstance(row.holds, Refusal):
             return refused(stage, row.holds)
         proof = established(stage, row.holds)
-        for each in row.after:
-            HAPPENINGS[each](stage)
+        for check in row.after:
+            check(stage)
         taken_down(stage)
     except (AssertionError, BedError) as failure:
         raise AssertionError(f"{failure}{logs(stage)}") from failure

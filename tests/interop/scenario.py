@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 from typing import Protocol
 
 from tests.interop.bed import Bed
@@ -82,33 +82,7 @@ class Refusal:
     heard: str = ""
 
 
-class After(Enum):
-    """What happens to a tunnel that is up, and what must hold then (happenings.py)."""
-
-    PEER_VANISHES = auto()
-    """The peer dies without a word: DPD finds out, and our SAs go."""
-
-    PEER_IS_BACK = auto()
-    """The peer dies and starts again: DPD finds out, and our connection, an active one, comes up anew."""
-
-    WE_VANISH = auto()
-    """We die without a word: the peer's DPD finds out."""
-
-    WE_ARE_BACK = auto()
-    """We die and start again: the peer's DPD finds out and brings the tunnel up anew."""
-
-    PEER_REKEYS = auto()
-    """The peer renews its CHILD_SA: new SPIs and keys on both sides."""
-
-    PEER_REAUTHENTICATES = auto()
-    """The peer renews its IKE_SA, and the tunnel stays up."""
-
-    WE_REKEY = auto()
-    """A short lifetime makes us renew."""
-
-    PEER_MOVES = auto()
-    """The peer comes again from another address under the same identity."""
-
+Check = Callable[[Stage], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +100,7 @@ class Scenario:
     when: Mapping[Begins, Settings] = field(default_factory=dict)
     begins: tuple[Begins, ...] = (Begins.OURS, Begins.THEIRS)
     holds: tuple[Tunnel, ...] | Refusal = (Tunnel(),)
-    after: tuple[After, ...] = ()
+    after: tuple[Check, ...] = ()
     kernel: bool = False
     nat: bool = False
     credentials: str = ""

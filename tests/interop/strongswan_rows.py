@@ -5,10 +5,11 @@ Where the original's hosts are many, one of them is ours; where it has certifica
 
 from __future__ import annotations
 
+from tests.interop import happenings
 from tests.interop.bed import BEHIND_NAT, LEFT, RIGHT
 from tests.interop.certificates import AUTHORITY
 from tests.interop.pair import algorithms
-from tests.interop.scenario import After, Begins, Refusal, Scenario, Tunnel
+from tests.interop.scenario import Begins, Refusal, Scenario, Tunnel
 from tests.interop.settings import Settings, connection, network
 
 PEER = "strongSwan"
@@ -251,26 +252,26 @@ DYNAMIC = Settings(
 
 LIVING = (
     Scenario(PEER, "dpd-clear", "the peer dies without a word; DPD clears our SAs", AES128 | DPD, holds=ONE,
-             after=(After.PEER_VANISHES,)),
+             after=(happenings.peer_vanishes,)),
     Scenario(PEER, "dpd-clear-peer", "we die without a word; the peer's DPD clears its SAs", AES128 | DPD, holds=ONE,
-             after=(After.WE_VANISH,)),
+             after=(happenings.we_vanish,)),
     Scenario(PEER, "dpd-restart", "the peer dies and is back; our active connection comes up anew",
-             AES128 | DPD | ACTIVE, begins=(Begins.OURS,), holds=ONE, after=(After.PEER_IS_BACK,)),
+             AES128 | DPD | ACTIVE, begins=(Begins.OURS,), holds=ONE, after=(happenings.peer_is_back,)),
     Scenario(PEER, "dpd-restart-peer", "we die and are back; the peer's DPD brings the tunnel up anew",
              AES128 | DPD | Settings(theirs={"children.c.dpd_action": "restart"}), begins=(Begins.THEIRS,), holds=ONE,
-             after=(After.WE_ARE_BACK,)),
+             after=(happenings.we_are_back,)),
     Scenario(PEER, "rekey-child", "the peer renews its CHILD_SA twice", AES128, holds=ONE,
-             after=(After.PEER_REKEYS, After.PEER_REKEYS)),
+             after=(happenings.peer_rekeys, happenings.peer_rekeys)),
     Scenario(PEER, "rekey-ike", "the peer renews its IKE_SA", AES128, holds=ONE,
-             after=(After.PEER_REAUTHENTICATES,)),
+             after=(happenings.peer_reauthenticates,)),
     Scenario(PEER, "rekey-soft", "a lifetime of ten seconds makes us renew",
              AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}), begins=(Begins.OURS,), holds=ONE,
-             after=(After.WE_REKEY,)),
-    Scenario(PEER, "dynamic-initiator", "the peer comes again from another address; DPD clears what it left", AES128 | DYNAMIC | DPD,
-             begins=(Begins.THEIRS,), holds=ONE, after=(After.PEER_MOVES,)),
+             after=(happenings.we_rekey,)),
+    Scenario(PEER, "dynamic-initiator", "the peer comes again from another address", AES128 | DYNAMIC,
+             begins=(Begins.THEIRS,), holds=ONE, after=(happenings.peer_moves,)),
     Scenario(PEER, "dynamic-responder", "the peer answered at one address and comes again from another",
              AES128 | Settings({"Phase 1:Default": "peer"}, {"local_addrs": "%any"}), begins=(Begins.OURS,), holds=ONE,
-             after=(After.PEER_MOVES,)),
+             after=(happenings.peer_moves,)),
 )  # fmt: skip
 
 BEHIND = (
@@ -286,36 +287,25 @@ BEHIND = (
 )  # fmt: skip
 
 
-def algorithm(
-    name: str, ike: str, esp_proposal: str, transform: str, suite: str, sas: dict[str, object], *, kernel: bool = False
-) -> Scenario:
+def algorithm(name: str, settings: Settings, sas: dict[str, object], *, kernel: bool = False) -> Scenario:
     """A row of ikev1-algs: one set of algorithms, and the SAs that come of it."""
-    about = f"IKE {transform}, ESP {suite.removeprefix('QM-').removesuffix('-SUITE')}"
-    settings = algorithms(ike, esp_proposal, transform, suite)
+    suite = str(settings.ours["phase-2:Suites"]).removeprefix("QM-").removesuffix("-SUITE")
+    about = f"IKE {settings.ours['phase-1:Transforms']}, {suite}"
     return Scenario(PEER, name, about, settings, holds=(Tunnel(sas),), kernel=kernel)
 
 
 ALGORITHMS = (
-    algorithm("alg-3des-md5", "3des-md5-modp1024", "3des-md5", "3DES-MD5-GRP2", "QM-ESP-3DES-MD5-SUITE",
+    algorithm("alg-3des-md5", algorithms("3des-md5-modp1024", "3des-md5", "3DES-MD5-GRP2", "QM-ESP-3DES-MD5-SUITE"),
               esp("3DES", 192, "HMAC_MD5")),
-    algorithm("alg-sha256", "aes128-sha256-modp3072", "aes128-sha256", "AES-128-SHA2-256-GRP15",
-              "QM-ESP-AES-128-SHA2-256-SUITE", AES128_SAS),
-    algorithm("alg-sha384", "aes192-sha384-modp3072", "aes192-sha384", "AES-192-SHA2-384-GRP15",
-              "QM-ESP-AES-192-SHA2-384-SUITE", esp("AES", 192, "HMAC_SHA2_384")),
-    algorithm("alg-sha512", "aes256-sha512-modp4096", "aes256-sha512", "AES-256-SHA2-512-GRP16",
-              "QM-ESP-AES-256-SHA2-512-SUITE", esp("AES", 256, "HMAC_SHA2_512")),
-    algorithm("alg-ecp-low", "aes128-sha256-ecp256", "aes128-sha256-ecp256", "AES-128-SHA2-256-GRP19",
-              "QM-ESP-AES-128-SHA2-256-PFS-GRP19-SUITE", AES128_SAS),
-    algorithm("alg-ecp-high", "aes256-sha512-ecp521", "aes256-sha512-ecp384", "AES-256-SHA2-512-GRP21",
-              "QM-ESP-AES-256-SHA2-512-PFS-GRP20-SUITE", esp("AES", 256, "HMAC_SHA2_512")),
-    algorithm("esp-alg-aes-gcm", "aes256-sha512-modp2048", "aes256gcm128-modp2048", "AES-256-SHA2-512-GRP14",
-              "QM-ESP-AESGCM-256-PFS-GRP14-SUITE", esp("AES_GCM_16", 256 + 32, "")),
-    algorithm("esp-alg-aes-ctr", "aes256-sha512-modp2048", "aes256ctr-sha256", "AES-256-SHA2-512-GRP14",
-              "QM-ESP-AESCTR-256-SHA2-256-SUITE", esp("AES_CTR", 256 + 32, "HMAC_SHA2_256")),
-    algorithm("esp-alg-aes-gmac", "aes128-sha256-modp2048", "aes128gmac", "AES-128-SHA2-256-GRP14",
-              "QM-ESP-AESGMAC-128-SUITE", esp("AES_GMAC", 128 + 32, ""), kernel=True),
-    algorithm("esp-alg-null", "aes128-sha256-modp2048", "null-sha1", "AES-128-SHA2-256-GRP14",
-              "QM-ESP-NULL-SHA-SUITE", esp("NULL", 0, "HMAC_SHA"), kernel=True),
+    algorithm("alg-sha256", algorithms("aes128-sha256-modp3072", "aes128-sha256", "AES-128-SHA2-256-GRP15", "QM-ESP-AES-128-SHA2-256-SUITE"), AES128_SAS),
+    algorithm("alg-sha384", algorithms("aes192-sha384-modp3072", "aes192-sha384-modp1536", "AES-192-SHA2-384-GRP15", "QM-ESP-AES-192-SHA2-384-PFS-GRP5-SUITE"), esp("AES", 192, "HMAC_SHA2_384")),
+    algorithm("alg-sha512", algorithms("aes256-sha512-modp4096", "aes256-sha512", "AES-256-SHA2-512-GRP16", "QM-ESP-AES-256-SHA2-512-SUITE"), esp("AES", 256, "HMAC_SHA2_512")),
+    algorithm("alg-ecp-low", algorithms("aes128-sha256-ecp256", "aes128-sha256-ecp256", "AES-128-SHA2-256-GRP19", "QM-ESP-AES-128-SHA2-256-PFS-GRP19-SUITE"), AES128_SAS),
+    algorithm("alg-ecp-high", algorithms("aes256-sha512-ecp521", "aes256-sha512-ecp384", "AES-256-SHA2-512-GRP21", "QM-ESP-AES-256-SHA2-512-PFS-GRP20-SUITE"), esp("AES", 256, "HMAC_SHA2_512")),
+    algorithm("esp-alg-aes-gcm", algorithms("aes256-sha512-modp2048", "aes256gcm128-modp2048", "AES-256-SHA2-512-GRP14", "QM-ESP-AESGCM-256-PFS-GRP14-SUITE"), esp("AES_GCM_16", 256 + 32, "")),
+    algorithm("esp-alg-aes-ctr", algorithms("aes256-sha512-modp2048", "aes256ctr-sha256", "AES-256-SHA2-512-GRP14", "QM-ESP-AESCTR-256-SHA2-256-SUITE"), esp("AES_CTR", 256 + 32, "HMAC_SHA2_256")),
+    algorithm("esp-alg-aes-gmac", algorithms("aes128-sha256-modp2048", "aes128gmac", "AES-128-SHA2-256-GRP14", "QM-ESP-AESGMAC-128-SUITE"), esp("AES_GMAC", 128 + 32, ""), kernel=True),
+    algorithm("esp-alg-null", algorithms("aes128-sha256-modp2048", "null-sha1", "AES-128-SHA2-256-GRP14", "QM-ESP-NULL-SHA-SUITE"), esp("NULL", 0, "HMAC_SHA"), kernel=True),
 )  # fmt: skip
 
 ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *LIVING, *BEHIND, *ALGORITHMS)
