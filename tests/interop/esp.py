@@ -109,7 +109,7 @@ def words_for(outbound: InstalledSa) -> Words:
 
 
 def converse(bed: Bed, inbound: InstalledSa, outbound: InstalledSa) -> None:
-    """Ask through the tunnel until it is answered. Raises BedError where it is not, and where a packet is not genuine."""
+    """Ask through the tunnel until it is answered. Raises BedError where it is not, AssertionError for a bad packet."""
     words = words_for(outbound)
     with inside(bed.names[LEFT]):
         ears = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))

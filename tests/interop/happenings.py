@@ -15,7 +15,7 @@ BURIAL = 60
 
 def _tunnels(stage: Stage) -> tuple[Tunnel, ...]:
     if not isinstance(stage.row.holds, tuple):
-        raise AssertionError("nothing can happen to what was refused")
+        raise TypeError("nothing can happen to what was refused")
     return stage.row.holds
 
 

@@ -1,8 +1,8 @@
 """strongSwan in the right side of a bed: charon, steered by swanctl.
 
-On a kernel without ESP it brings its own (kernel-libipsec), which takes only SAs that travel in UDP and therefore always
-pretends to sit behind a NAT: whoever negotiates with it has to speak RFC 3947. charon's pid file has a fixed place below
-/run, so each charon gets a /run of its own inside the mount namespace that `ip netns exec` makes.
+On a kernel without ESP it brings its own (kernel-libipsec), which takes only SAs that travel in UDP and therefore
+always pretends to sit behind a NAT: whoever negotiates with it has to speak RFC 3947. charon's pid file has a fixed
+place below /run, so each charon gets a /run of its own inside the mount namespace that `ip netns exec` makes.
 """
 
 from __future__ import annotations
