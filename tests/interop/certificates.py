@@ -6,12 +6,11 @@ import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.interop.bed import LEFT, RIGHT
-from tests.pki import Issued, PrivateKey, ec_key, names, root, rsa_key
+from tests.pki import Issued, PrivateKey, ec_key, key_usage, names, root, rsa_key
 
 AUTHORITY = "/C=SE/O=Interop/CN=Interop CA"
 SUBJECTS = {LEFT: "/C=SE/O=Interop/CN=left.example.org", RIGHT: "/C=SE/O=Interop/CN=right.example.org"}
@@ -59,15 +58,16 @@ class Certificates:
 def issue(kind: str) -> Certificates:
     """A CA and what it has certified; the same for as long as the tests run."""
     now = datetime.now(UTC)
-    when = {"begins": now - timedelta(days=1), "ends": now + timedelta(days=30)}
-    authority = root(AUTHORITY, key=_key(kind, "authority"), **when)
+    begins, ends = now - timedelta(days=1), now + timedelta(days=30)
+    authority = root(AUTHORITY, key=_key(kind, "authority"), begins=begins, ends=ends)
     left, right = (
         authority.issue(
             SUBJECTS[side],
             names(f"DNS:{HOSTS[side]}", f"IP:{side.address}"),
             key=_key(kind, HOSTS[side]),
-            extensions=[(x509.KeyUsage(True, False, False, False, False, False, False, False, False), True)],
-            **when,
+            extensions=[(key_usage("digital_signature"), True)],
+            begins=begins,
+            ends=ends,
         )
         for side in (LEFT, RIGHT)
     )

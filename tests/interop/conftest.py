@@ -44,33 +44,31 @@ def bed_with_nat(equipped: None) -> Iterator[Bed]:
 
 # --- results, which reach the process that writes them from all that test -----------------------------------------
 
-_recorded = pytest.StashKey[dict[str, str]]()
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is recorded yet."""
-    config.stash[_recorded] = {}
+    """Gather results, with pytest-xdist in the controller alone."""
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Recorder(config), "interop-results")
+        config.pluginmanager.register(_Recorder(), "interop-results")
 
 
 class _Recorder:
-    """Gathers what passed; with pytest-xdist it runs in the controller alone."""
+    """Gathers what passed."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
+    def __init__(self) -> None:
+        self._recorded: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test's property `interop` is its result, under its name in the document."""
         if report.when == "call" and report.passed:
             properties = dict(report.user_properties)
             if "interop" in properties:
-                self._config.stash[_recorded][str(properties["row"])] = str(properties["interop"])
+                self._recorded[str(properties["row"])] = str(properties["interop"])
 
     def pytest_sessionfinish(self) -> None:
         """Add to what earlier runs recorded."""
         path = Path(os.environ.get(RESULTS, ""))
-        if not path.name or not self._config.stash[_recorded]:
+        if not path.name or not self._recorded:
             return
-        known = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps({**known, **self._config.stash[_recorded]}, indent=1, sort_keys=True))
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        known.update(self._recorded)
+        path.write_text(json.dumps(known, indent=1, sort_keys=True))

@@ -78,7 +78,7 @@ def scapy_sa(sa: InstalledSa) -> SecurityAssociation:
     crypt, icv = _CRYPT[sa.encryption]
     key = bytes.fromhex(sa.encryption_key)
     auth = _AUTH[sa.authentication]
-    return SecurityAssociation(
+    return SecurityAssociation(  # type: ignore[no-untyped-call]
         ESP,
         spi=sa.spi,
         crypt_algo=crypt,
@@ -109,7 +109,7 @@ def words_for(outbound: InstalledSa) -> Words:
 
 
 def converse(bed: Bed, inbound: InstalledSa, outbound: InstalledSa) -> None:
-    """Ask through the tunnel until it is answered. Raises BedError where it is not, and where a packet is not genuine."""
+    """Ask through the tunnel until it is answered. Raises BedError where it is not, AssertionError for a bad packet."""
     words = words_for(outbound)
     with inside(bed.names[LEFT]):
         ears = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
@@ -120,7 +120,7 @@ def converse(bed: Bed, inbound: InstalledSa, outbound: InstalledSa) -> None:
         sender, receiver = scapy_sa(outbound), scapy_sa(inbound)
 
         def asked() -> bool | None:
-            packet = sender.encrypt(words.question())
+            packet = sender.encrypt(words.question())  # type: ignore[no-untyped-call]
             mouth.sendto(bytes(packet), (outbound.destination, 0))
             return _heard(ears, receiver, words) or None
 
@@ -136,7 +136,7 @@ def _heard(ears: socket.socket, receiver: SecurityAssociation, words: Words) -> 
             return False
         if kind != socket.PACKET_OUTGOING and (packet := _ours(octets, receiver)) is not None:
             try:
-                plain = receiver.decrypt(packet)
+                plain = receiver.decrypt(packet)  # type: ignore[no-untyped-call]
             except IPSecIntegrityError as error:
                 raise AssertionError(f"the peer's ESP {receiver.spi:08x} does not verify with our keys") from error
             if words.answered_by(plain):

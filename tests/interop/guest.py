@@ -1,4 +1,4 @@
-"""A User-mode Linux guest with real ESP and AH, in which a command runs: `python -m tests.interop.guest FOLDER COMMAND...`.
+"""A User-mode Linux guest with real ESP and AH for a command: `python -m tests.interop.guest FOLDER COMMAND...`.
 
 The guest's file system is this machine's, read-only, but for FOLDER. Its end is the command's: the exit status comes
 back in FOLDER/status. Debian's package user-mode-linux holds the kernel and its modules.

@@ -1,7 +1,7 @@
 """libreswan's impairments (`whack --impair`): what a broken or hostile pluto says to us, and what we must make of it.
 
-Those that spoil IKEv2 alone are left out, and so are `replay-encrypted` and `send-nonzero-reserved-id`, which change
-nothing in IKEv1's main mode. pluto's own checks and lifetimes (`sa-creation`, `v1-hash-check`, `event-...`) send nothing.
+Those that spoil IKEv2 alone are left out, and so are those that send nothing else in IKEv1: `corrupt-encrypted`,
+`replay-encrypted`, `major-version-bump`, `minor-version-bump`, pluto's own checks and its timers.
 """
 
 from __future__ import annotations

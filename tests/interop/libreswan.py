@@ -109,6 +109,10 @@ class Libreswan:
         """Take the connection down, with DELETEs."""
         self.whack("--terminate", "--name", "c")
 
+    def rekey(self, phase: int) -> None:
+        """Renew its ISAKMP SA, or the IPsec SA."""
+        self.whack("--rekey-ike" if phase == 1 else "--rekey-ipsec", "--name", "c", "--asynchronous")
+
     def impair(self, *impairments: str) -> None:
         """Make it misbehave, `name` or `name:value` each. Raises BedError for one that it does not know."""
         for each in impairments:

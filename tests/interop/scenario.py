@@ -38,6 +38,10 @@ class Peer(Protocol):
         """Start it again; it knows nothing of what was."""
         ...
 
+    def rekey(self, phase: int) -> None:
+        """Renew its SA of a phase now."""
+        ...
+
     def spis(self) -> frozenset[frozenset[str]]:
         """The pairs of SPIs of all tunnels in place, as eight hex digits each."""
         ...

@@ -1,8 +1,8 @@
 """strongSwan in the right side of a bed: charon, steered by swanctl.
 
-On a kernel without ESP it brings its own (kernel-libipsec), which takes only SAs that travel in UDP and therefore always
-pretends to sit behind a NAT: whoever negotiates with it has to speak RFC 3947. charon's pid file has a fixed place below
-/run, so each charon gets a /run of its own inside the mount namespace that `ip netns exec` makes.
+On a kernel without ESP it brings its own (kernel-libipsec), which takes only SAs that travel in UDP and therefore
+always pretends to sit behind a NAT: whoever negotiates with it has to speak RFC 3947. charon's pid file has a fixed
+place below /run, so each charon gets a /run of its own inside the mount namespace that `ip netns exec` makes.
 """
 
 from __future__ import annotations
@@ -132,6 +132,10 @@ class StrongSwan:
     def terminate(self) -> None:
         """Take the IKE_SA and its children down, with DELETEs."""
         self.swanctl("--terminate", "--ike", "t", "--timeout", "5", check=False)
+
+    def rekey(self, phase: int) -> None:
+        """Renew the IKE_SA, or the child."""
+        self.swanctl("--rekey", *(("--ike", "t") if phase == 1 else ("--child", "c")))
 
     def sas(self) -> tuple[IkeSa, ...]:
         """The SAs it has now."""

@@ -1,10 +1,11 @@
-"""strongSwan's IKEv1 scenarios under their own names (testing/tests/ikev1 and ikev1-algs of its sources).
+"""strongSwan's IKEv1 scenarios under their own names (testing/tests/ikev1 of its sources), and some beside them.
 
-Where the original's hosts are many, one of them is ours; where it has certificates that only authenticate, so have we.
+Where the original has many hosts, one of them is ours. Where certificates are not its point, it has a pre-shared key.
 """
 
 from __future__ import annotations
 
+from tests.interop import happenings
 from tests.interop.bed import BEHIND_NAT, LEFT, RIGHT
 from tests.interop.certificates import AUTHORITY
 from tests.interop.pair import algorithms
@@ -45,11 +46,15 @@ ROAD_WARRIOR = {
         network("left-network", LEFT.address), {"remote_addrs": "%any", "children.c.remote_ts": "dynamic"}
     ),
     Begins.THEIRS: Settings(
-        {**network("right-network", RIGHT.address), "Phase 1:Default": "peer", f"Phase 1:{RIGHT.address}": None,
-         "peer:Address": None},
+        {
+            **network("right-network", RIGHT.address),
+            "Phase 1:Default": "peer",
+            f"Phase 1:{RIGHT.address}": None,
+            "peer:Address": None,
+        },
         {"children.c.local_ts": "dynamic"},
     ),
-}  # fmt: skip
+}
 
 PLAIN = (
     Scenario(PEER, "net2net-psk", "two gateways, a pre-shared key", AES128, holds=ONE),
@@ -200,32 +205,69 @@ GUESSABLE = Settings(
 
 AGGRESSIVELY = (
     Scenario(
-        PEER, "rw-psk-aggressive", "road warrior, aggressive mode, a pre-shared key", AES128 | AGGRESSIVE | GUESSABLE,
-        ROAD_WARRIOR, holds=ONE, kernel=True,
+        PEER,
+        "rw-psk-aggressive",
+        "road warrior, aggressive mode, a pre-shared key",
+        AES128 | AGGRESSIVE | GUESSABLE,
+        ROAD_WARRIOR,
+        holds=ONE,
+        kernel=True,
     ),
-)  # fmt: skip
+)
+
+CURVES = (("ecdsa-certs", 256, 256), ("ecdsa-certs-384", 384, 384), ("ecdsa-certs-521", 521, 512))
+"""Names, curves, and the hash that belongs to each (RFC 4754)."""
 
 CERTIFIED = (
     Scenario(
-        PEER, "net2net-cert", "two gateways, RSA signatures, X.509 certificates of one CA", AES128 | RSA,
-        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY,
+        PEER,
+        "net2net-cert",
+        "two gateways, RSA signatures, X.509 certificates of one CA",
+        AES128 | RSA,
+        holds=ONE,
+        credentials="rsa",
+        licensees=BY_AUTHORITY,
     ),
     Scenario(
-        PEER, "host2host-cert", "two hosts in tunnel mode, certificates", AES128 | HOST_TO_HOST | RSA,
-        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+        PEER,
+        "host2host-cert",
+        "two hosts in tunnel mode, certificates",
+        AES128 | HOST_TO_HOST | RSA,
+        holds=ONE,
+        credentials="rsa",
+        licensees=BY_AUTHORITY,
+        kernel=True,
     ),
     Scenario(
-        PEER, "rw-cert", "road warrior, certificates", AES128 | RSA, ROAD_WARRIOR,
-        holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+        PEER,
+        "rw-cert",
+        "road warrior, certificates",
+        AES128 | RSA,
+        ROAD_WARRIOR,
+        holds=ONE,
+        credentials="rsa",
+        licensees=BY_AUTHORITY,
+        kernel=True,
     ),
     Scenario(
-        PEER, "rw-cert-aggressive", "road warrior, aggressive mode, certificates", AES128 | RSA | AGGRESSIVE,
-        ROAD_WARRIOR, holds=ONE, credentials="rsa", licensees=BY_AUTHORITY, kernel=True,
+        PEER,
+        "rw-cert-aggressive",
+        "road warrior, aggressive mode, certificates",
+        AES128 | RSA | AGGRESSIVE,
+        ROAD_WARRIOR,
+        holds=ONE,
+        credentials="rsa",
+        licensees=BY_AUTHORITY,
+        kernel=True,
     ),
     *(
         Scenario(
-            PEER, name, f"two gateways, ECDSA signatures with certificates of P-{bits}",
-            AES128 | RSA | Settings(
+            PEER,
+            name,
+            f"two gateways, ECDSA signatures with certificates of P-{bits}",
+            AES128
+            | RSA
+            | Settings(
                 {
                     "phase-1:Transforms": "ecdsa",
                     "ecdsa:ENCRYPTION_ALGORITHM": "AES_CBC",
@@ -237,55 +279,110 @@ CERTIFIED = (
                 },
                 {"proposals": f"aes256-sha{hashed}-ecp{bits}"},
             ),
-            holds=ONE, credentials=f"ecdsa-{bits}", licensees=BY_AUTHORITY,
+            holds=ONE,
+            credentials=f"ecdsa-{bits}",
+            licensees=BY_AUTHORITY,
         )
-        for name, bits, hashed in (("ecdsa-certs", 256, 256), ("ecdsa-certs-384", 384, 384), ("ecdsa-certs-521", 521, 512))
+        for name, bits, hashed in CURVES
     ),
-)  # fmt: skip
+)
+
+DPD = Settings({"General:DPD-check-interval": "2"}, {"dpd_delay": "1", "dpd_timeout": "4"})
+ACTIVE = Settings({"Phase 2:Connections": "t", "Phase 2:Passive-connections": None, "General:Check-interval": "5"})
+DYNAMIC = Settings(
+    {"Phase 1:Default": "peer", f"Phase 1:{RIGHT.address}": None, "peer:Address": None}, {"local_addrs": "%any"}
+)
+
+LIVING = (
+    Scenario(
+        PEER,
+        "dpd-clear",
+        "the peer dies without a word; DPD clears our SAs",
+        AES128 | DPD,
+        holds=ONE,
+        after=(happenings.peer_vanishes,),
+    ),
+    Scenario(
+        PEER,
+        "dpd-clear-peer",
+        "we die without a word; the peer's DPD clears its SAs",
+        AES128 | DPD,
+        holds=ONE,
+        after=(happenings.we_vanish,),
+    ),
+    Scenario(
+        PEER,
+        "dpd-restart",
+        "the peer dies and is back; our active connection comes up anew",
+        AES128 | DPD | ACTIVE,
+        begins=(Begins.OURS,),
+        holds=ONE,
+        after=(happenings.peer_is_back,),
+    ),
+    Scenario(
+        PEER,
+        "dpd-restart-peer",
+        "we die and are back; the peer's DPD brings the tunnel up anew",
+        AES128 | DPD | Settings(theirs={"children.c.dpd_action": "restart"}),
+        begins=(Begins.THEIRS,),
+        holds=ONE,
+        after=(happenings.we_are_back,),
+    ),
+    Scenario(
+        PEER,
+        "rekey-child",
+        "the peer renews its CHILD_SA twice",
+        AES128,
+        holds=ONE,
+        after=(happenings.peer_rekeys, happenings.peer_rekeys),
+    ),
+    Scenario(
+        PEER, "rekey-ike", "the peer renews its IKE_SA", AES128, holds=ONE, after=(happenings.peer_reauthenticates,)
+    ),
+    Scenario(
+        PEER,
+        "rekey-soft",
+        "a lifetime of ten seconds makes us renew",
+        AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}),
+        begins=(Begins.OURS,),
+        holds=ONE,
+        after=(happenings.we_rekey,),
+    ),
+    Scenario(
+        PEER,
+        "dynamic-initiator",
+        "the peer comes again from another address",
+        AES128 | DYNAMIC,
+        begins=(Begins.THEIRS,),
+        holds=ONE,
+        after=(happenings.peer_moves,),
+    ),
+    Scenario(
+        PEER,
+        "dynamic-responder",
+        "the peer answered at one address and comes again from another",
+        AES128 | Settings({"Phase 1:Default": "peer"}, {"local_addrs": "%any"}),
+        begins=(Begins.OURS,),
+        holds=ONE,
+        after=(happenings.peer_moves,),
+    ),
+)
 
 BEHIND = (
     Scenario(
-        PEER, "nat-rw", "the peer is a road warrior behind a NAT; ESP in UDP",
-        AES128, {
-            Begins.THEIRS: ROAD_WARRIOR[Begins.THEIRS] | Settings(
-                network("right-network", BEHIND_NAT), {"local_addrs": "%any"}
-            ),
+        PEER,
+        "nat-rw",
+        "the peer is a road warrior behind a NAT; ESP in UDP",
+        AES128,
+        {
+            Begins.THEIRS: ROAD_WARRIOR[Begins.THEIRS]
+            | Settings(network("right-network", BEHIND_NAT), {"local_addrs": "%any"}),
         },
-        (Begins.THEIRS,), holds=ONE, nat=True,
+        (Begins.THEIRS,),
+        holds=ONE,
+        nat=True,
     ),
-)  # fmt: skip
+)
 
 
-def algorithm(
-    name: str, ike: str, esp_proposal: str, transform: str, suite: str, sas: dict[str, object], *, kernel: bool = False
-) -> Scenario:
-    """A row of ikev1-algs: one set of algorithms, and the SAs that come of it."""
-    about = f"IKE {transform}, ESP {suite.removeprefix('QM-').removesuffix('-SUITE')}"
-    settings = algorithms(ike, esp_proposal, transform, suite)
-    return Scenario(PEER, name, about, settings, holds=(Tunnel(sas),), kernel=kernel)
-
-
-ALGORITHMS = (
-    algorithm("alg-3des-md5", "3des-md5-modp1024", "3des-md5", "3DES-MD5-GRP2", "QM-ESP-3DES-MD5-SUITE",
-              esp("3DES", 192, "HMAC_MD5")),
-    algorithm("alg-sha256", "aes128-sha256-modp3072", "aes128-sha256", "AES-128-SHA2-256-GRP15",
-              "QM-ESP-AES-128-SHA2-256-SUITE", AES128_SAS),
-    algorithm("alg-sha384", "aes192-sha384-modp3072", "aes192-sha384", "AES-192-SHA2-384-GRP15",
-              "QM-ESP-AES-192-SHA2-384-SUITE", esp("AES", 192, "HMAC_SHA2_384")),
-    algorithm("alg-sha512", "aes256-sha512-modp4096", "aes256-sha512", "AES-256-SHA2-512-GRP16",
-              "QM-ESP-AES-256-SHA2-512-SUITE", esp("AES", 256, "HMAC_SHA2_512")),
-    algorithm("alg-ecp-low", "aes128-sha256-ecp256", "aes128-sha256-ecp256", "AES-128-SHA2-256-GRP19",
-              "QM-ESP-AES-128-SHA2-256-PFS-GRP19-SUITE", AES128_SAS),
-    algorithm("alg-ecp-high", "aes256-sha512-ecp521", "aes256-sha512-ecp384", "AES-256-SHA2-512-GRP21",
-              "QM-ESP-AES-256-SHA2-512-PFS-GRP20-SUITE", esp("AES", 256, "HMAC_SHA2_512")),
-    algorithm("esp-alg-aes-gcm", "aes256-sha512-modp2048", "aes256gcm128-modp2048", "AES-256-SHA2-512-GRP14",
-              "QM-ESP-AESGCM-256-PFS-GRP14-SUITE", esp("AES_GCM_16", 256 + 32, "")),
-    algorithm("esp-alg-aes-ctr", "aes256-sha512-modp2048", "aes256ctr-sha256", "AES-256-SHA2-512-GRP14",
-              "QM-ESP-AESCTR-256-SHA2-256-SUITE", esp("AES_CTR", 256 + 32, "HMAC_SHA2_256")),
-    algorithm("esp-alg-aes-gmac", "aes128-sha256-modp2048", "aes128gmac", "AES-128-SHA2-256-GRP14",
-              "QM-ESP-AESGMAC-128-SUITE", esp("AES_GMAC", 128 + 32, ""), kernel=True),
-    algorithm("esp-alg-null", "aes128-sha256-modp2048", "null-sha1", "AES-128-SHA2-256-GRP14",
-              "QM-ESP-NULL-SHA-SUITE", esp("NULL", 0, "HMAC_SHA"), kernel=True),
-)  # fmt: skip
-
-ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *BEHIND, *ALGORITHMS)
+ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *LIVING, *BEHIND)

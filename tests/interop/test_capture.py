@@ -8,15 +8,16 @@ import pytest
 
 from tests.interop.bed import Bed, eventually
 from tests.interop.gateway import Isakmpd
-from tests.interop.pair import SUITES, Suite, both, settled
+from tests.interop.pair import LEGACY, MODERN, both, settled
+from tests.interop.settings import Settings
 from tests.interop.wire import INFORMATIONAL, MAIN_MODE, QUICK_MODE, Capture, Message, messages
 
 SA, KEY_EXCHANGE, ID, HASH, NONCE, DELETE = 1, 4, 5, 8, 10, 12  # payload types (RFC 2408 section 3.1)
 
 
-def negotiate(bed: Bed, suite: Suite, *, we_initiate: bool) -> tuple[Isakmpd, Path]:
+def negotiate(bed: Bed, settings: Settings, *, we_initiate: bool) -> tuple[Isakmpd, Path]:
     """One negotiation and our shutdown, captured on the wire."""
-    ours, theirs = both(bed, suite)
+    ours, theirs = both(bed, settings)
     capture = Capture(bed)
     if we_initiate:
         ours.command("c t")
@@ -42,9 +43,9 @@ def check_all_is_there(found: list[Message]) -> None:
 
 
 @pytest.mark.parametrize("we_initiate", [True, False], ids=["isakmpd-initiates", "strongswan-initiates"])
-@pytest.mark.parametrize("name", ["aes256-sha256-pfs", "3des-md5-modp1024"])
-def test_tshark_decrypts_the_wire_with_our_key_lines(bed: Bed, name: str, we_initiate: bool) -> None:
-    ours, capture = negotiate(bed, SUITES[name], we_initiate=we_initiate)
+@pytest.mark.parametrize("settings", [MODERN, LEGACY], ids=["aes256-sha256-pfs", "3des-md5-modp1024"])
+def test_tshark_decrypts_the_wire_with_our_key_lines(bed: Bed, settings: Settings, we_initiate: bool) -> None:
+    ours, capture = negotiate(bed, settings, we_initiate=we_initiate)
     assert ours.keylog.stat().st_mode & 0o077 == 0
     found = messages(capture, ours.keylog.read_text().split())
     assert [each.encrypted for each in found].count(True) >= 6

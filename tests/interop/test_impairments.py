@@ -1,4 +1,4 @@
-"""Bad input from a real peer: each of libreswan's impairments, and that we neither keep anything of it nor suffer by it."""
+"""Bad input from a real peer: each of libreswan's impairments; we neither keep anything of it nor suffer by it."""
 
 from __future__ import annotations
 

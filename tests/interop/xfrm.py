@@ -1,4 +1,4 @@
-"""The proof of an SA where the peer uses its kernel's ESP or AH: `ip xfrm state` holds the SPIs and keys that we hold."""
+"""The proof of an SA where the peer uses its kernel's ESP or AH: `ip xfrm state` holds the SPIs and keys we hold."""
 
 from __future__ import annotations
 
