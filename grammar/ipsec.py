@@ -16,6 +16,7 @@ from lark.lexer import Lexer as LarkLexer
 
 from grammar.errors import Diagnostic
 from grammar.ipsec_codes import IpsecCode
+from grammar.ipsec_hints import hint_at
 from grammar.ipsec_lexer import Lexer, Line
 from grammar.ipsec_nodes import (
     AnyHost,
@@ -213,10 +214,12 @@ def _syntax_error(line: Line, error: UnexpectedInput, builder: _Builder) -> Diag
     span, hint = line.span, ""
     if isinstance(error, UnexpectedToken):
         at_end = error.token.type == "$END"
-        met = line.tokens[error.token.start_pos or 0]
+        place = error.token.start_pos or 0
+        met = line.tokens[place]
         span = builder.index.span(line.span.end, line.span.end) if at_end else builder.place(met)
         wanted = sorted(each for each in error.accepts or () if each in _TERMINALS)
-        if 0 < len(wanted) <= _MOST_EXPECTED:
+        hint = "" if at_end else hint_at(line.tokens, place)
+        if not hint and 0 < len(wanted) <= _MOST_EXPECTED:
             hint = f"expected {' or '.join(_TERMINALS[each] for each in wanted)}"
     return Diagnostic(IpsecCode.SYNTAX, _SYNTAX, builder.source, span, hint)
 

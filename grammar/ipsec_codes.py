@@ -29,6 +29,7 @@ class IpsecCode(StrEnum):
     DEFAULT_PEER = "IP114"
     NOT_COMPILED = "IP115"
     NO_PRINCIPAL = "IP116"
+    REPLACED = "IP117"
 
 
 MEANINGS: Mapping[IpsecCode, str] = {
@@ -52,4 +53,5 @@ MEANINGS: Mapping[IpsecCode, str] = {
     IpsecCode.DEFAULT_PEER: "warning: two rules for any peer that differ where they share one setting",
     IpsecCode.NOT_COMPILED: "warning: a flow or a static SA, which the store does not hold",
     IpsecCode.NO_PRINCIPAL: "warning: nothing names the peer's key, so only its identity and address are asked",
+    IpsecCode.REPLACED: "warning: a rule takes the place of an earlier one for the same traffic",
 }

@@ -207,7 +207,8 @@ def _resolve(work: Work) -> Work:
     """Bindings of all configurations together to peers and connections."""
     bindings = [(each.source.name, binding) for each in work.files for binding in each.bindings]
     found = resolve(bindings)
-    return replace(work, configuration=found.configuration).with_findings((*check_keys(bindings), *found.diagnostics))
+    findings = _worded(work.files, (*check_keys(bindings), *found.diagnostics))
+    return replace(work, configuration=found.configuration).with_findings(findings)
 
 
 def _lint(work: Work) -> Work:
@@ -264,6 +265,16 @@ def _translated(source: SourceText) -> tuple[list[_File], tuple[Diagnostic, ...]
     files = [replace(each, bindings=found.bindings[each.source.name]) for each in files]
     policy = SourceText(f"{source.name} (policy)", SourceKind.POLICY, found.policy)
     return [*files, *([_File(policy, found.policy, translated=True)] if found.policy else [])], found.diagnostics
+
+
+def _worded(files: Sequence[_File], findings: Sequence[Diagnostic]) -> Iterable[Diagnostic]:
+    """Findings, those about rules of an ipsec.conf in its words."""
+    ruled = {each.source.name for each in files if each.translated}
+    if not ruled:
+        return findings
+    from policydb.ipsec_words import in_words_of_rules
+
+    return [in_words_of_rules(each) if each.source in ruled else each for each in findings]
 
 
 def _merged(files: Sequence[_File]) -> tuple[_File, ...]:

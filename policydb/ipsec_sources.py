@@ -15,7 +15,7 @@ from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import IkeNode, MacroDefinition, RuleNode
 from grammar.nodes import Binding
 from policydb.ipsec_bindings import CommandedSections
-from policydb.ipsec_commands import commands_of
+from policydb.ipsec_commands import commands_of, names_of
 from policydb.ipsec_hosts import NoResolver
 from policydb.ipsec_policy import assertion_of, names_no_key
 from policydb.ipsec_program import DefaultPeer, Rule, expand, illegal
@@ -24,6 +24,11 @@ from policydb.ipsec_rules import IkeRule, Surroundings
 _SECRET = re.compile(
     r"\b(psk|authkey|enckey)((?:[ \t]|\\\n)+)(\"(?:\\[\s\S]|[^\"\\])*\"?|'(?:\\[\s\S]|[^'\\])*'?|[^ \t\n]+)"
 )
+_BARE_PSK = re.compile(
+    r"\b(psk)((?:[ \t]|\\\n)+)([^ \t\n\"'\\]\S*(?:[ \t]+(?!(?:tag|srcid|dstid)\b)[^ \t\n#\\]+)+)", re.ASCII
+)
+"""A key without quotes, and the words behind it: they may be the rest of it, by mistake, and are not shown."""
+
 _VISIBLE = re.compile(r"[^\n]")
 _LISTS = ("connections", "passive-connections")
 
@@ -66,6 +71,7 @@ class _Compiler:
         self._default_peer = DefaultPeer()
         self.sections = CommandedSections()
         self.assertions: dict[str, None] = {}
+        self._allowed: dict[str, tuple[str, IkeNode]] = {}
         self.findings: list[Diagnostic] = []
 
     def take(self, node: RuleNode) -> None:
@@ -89,12 +95,22 @@ class _Compiler:
             self.findings.append(illegal(rule, emission.error))
             return
         self.sections.carry_out(emission.commands, (rule.file, rule.span))
-        self.assertions[assertion_of(rule)] = None
+        self._allow(names_of(rule).connection, assertion_of(rule), node)
         if rule.psk is None and names_no_key(rule):
             asked = "its identity" if rule.dstid else "its address" if rule.peer else "nothing of it"
             message = f"no key is named here, so the policy asks for {asked}; phase 1 checks the key"
             hint = "" if rule.dstid else "add dstid"
             self._warn(IpsecCode.NO_PRINCIPAL, message, node, hint)
+
+    def _allow(self, connection: str, assertion: str, node: IkeNode) -> None:
+        """One assertion a connection: of two rules for the same traffic the later one alone is in force."""
+        before = self._allowed.get(connection)
+        if before is not None and before[0] != assertion:
+            self.assertions.pop(before[0], None)
+            message = f"this takes the place of the rule in line {before[1].span.line}, which is for the same traffic"
+            self._warn(IpsecCode.REPLACED, message, node, "connections differ by from, to, proto and port")
+        self._allowed[connection] = assertion, node
+        self.assertions[assertion] = None
 
     def _warn(self, code: IpsecCode, message: str, node: RuleNode, hint: str = "") -> None:
         self.findings.append(Diagnostic(code, message, node.source, node.span, hint, Severity.WARNING))
@@ -124,13 +140,14 @@ def with_lists(own: Sequence[Binding], others: Iterable[Binding]) -> tuple[Bindi
 def _without_secrets(parsed: ParsedIpsec) -> dict[str, str]:
     """The texts with every pre-shared and static key as asterisks, in rules and in macros; nothing is moved."""
     keys = {each.psk.text for each in parsed.rules if isinstance(each, IkeNode) and each.psk}
-    shown = {
-        name: _SECRET.sub(lambda found: found[1] + found[2] + _VISIBLE.sub("*", found[3]), text)
-        for name, text in parsed.texts.items()
-    }
+    shown = {name: _SECRET.sub(_masked, _BARE_PSK.sub(_masked, text)) for name, text in parsed.texts.items()}
     for each in parsed.items:
         if isinstance(each, MacroDefinition) and any(key in each.value or each.value in key for key in keys):
             text, start, end = shown[each.source], each.span.start, each.span.end
             name, equals, value = text[start:end].partition("=")
             shown[each.source] = text[:start] + name + equals + _VISIBLE.sub("*", value) + text[end:]
     return shown
+
+
+def _masked(found: re.Match[str]) -> str:
+    return found[1] + found[2] + _VISIBLE.sub("*", found[3])

@@ -228,6 +228,7 @@ def test_reading_goes_on_where_the_original_ends() -> None:
         "ike from 1.1.1.1 to 2.2.2.2 quick enc x psk topsecret\n",
         'ike from 1.1.1.1 to 2.2.2.2 quick enc x psk "topsecret\n',
         "ike from 1.1.1.1 to 2.2.2.2 psk 'topsecret' oops\n",
+        "ike from 1.1.1.1 to 2.2.2.2 psk correct horse topsecret # quoted it would do\n",
         "ike from 1.1.1.1 to 2.2.2.2 quick enc x \\\n psk \\\n topsecret\n",
         'k = "topsecret"\nike from 1.1.1.1 to 2.2.2.2 quick enc x psk $k\n',
         "k = topsecret\nike from 1.1.1.1 to 2.2.2.2 quick enc x psk $k.1\n",
@@ -239,6 +240,44 @@ def test_shown_texts_hold_no_key_and_keep_their_places(text: str) -> None:
     assert "topsecret" not in shown
     assert len(shown) == len(text)
     assert shown.count("\n") == text.count("\n")
+
+
+def test_words_behind_a_bare_key_are_hidden_up_to_what_may_follow_one() -> None:
+    text = "ike from 1.1.1.1 to 2.2.2.2 psk a b tag c # d\nike from 1.1.1.1 to 2.2.2.3 psk a tag c\n"
+    shown = compile_ipsec(text, "ipsec.conf", no_file, "gw").texts["ipsec.conf"]
+    assert shown == text.replace("psk a b", "psk ***").replace("psk a", "psk *")
+
+
+def test_of_two_rules_for_the_same_traffic_the_later_one_alone_is_allowed() -> None:
+    rule = "ike from 10.1.0.0/16 to 10.2.0.0/16 peer 192.0.2.{} psk {}\n"
+    text = rule.format(1, "a") + rule.format(2, "b")
+    found = compile_ipsec(text, "ipsec.conf", no_file, "gw")
+    assert [(each.code, each.span.line, each.severity) for each in found.diagnostics] == [
+        (IpsecCode.REPLACED, 2, Severity.WARNING)
+    ]
+    assert "line 1" in found.diagnostics[0].message
+    assert found.policy.count("Authorizer") == 1
+    assert "192.000.002.002" in found.policy
+    again = compile_ipsec(rule.format(1, "a") * 2, "ipsec.conf", no_file, "gw")
+    assert (again.diagnostics, again.policy.count("Authorizer")) == ((), 1)
+
+
+def test_what_is_doubted_is_said_in_the_words_of_rules(tmp_path: Path) -> None:
+    text = "ike from 10.1.0.0/16 to 10.2.0.0/16 peer 192.0.2.1 main group modp1024 quick enc 3des auth hmac-md5 psk a\n"
+    found = check_paths([written(tmp_path / "ipsec.conf", text)])
+    told = [(each.code, each.message.partition(":")[0], each.hint) for each in found.diagnostics]
+    assert told == [
+        ("CF101", "GROUP_DESCRIPTION=MODP_1024 is weak", "take group modp2048 or above, or ecp256 or above"),
+        ("CF101", "TRANSFORM_ID=3DES is weak", "take enc aes-256"),
+        ("CF101", "AUTHENTICATION_ALGORITHM=HMAC_MD5 is weak", "take auth hmac-sha2-256"),
+        (
+            "CF106",
+            "without dstid whoever has the key may call himself anything",
+            "add dstid and the name or address by which the peer knows itself",
+        ),
+    ]
+    assert [each.message.rpartition(", in ")[2] for each in found.diagnostics[:3]] == ["main", "quick", "quick"]
+    assert not [each for each in found.diagnostics if "[" in each.message]
 
 
 def test_a_readable_file_with_a_key_is_warned_about(tmp_path: Path) -> None:
