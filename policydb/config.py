@@ -34,6 +34,7 @@ from policydb.sealing import (
     XAUTH_USERS,
     SecretError,
     is_key,
+    means_key,
     secret_octets,
     secret_reference,
 )
@@ -434,13 +435,17 @@ def _unread(book: Book) -> None:
         if kinds & {Kind.PHASE_1, Kind.XAUTH_USERS}:
             continue
         if not kinds:
-            message, hint = f"nothing refers to [{written.name}]", "is a reference to it misspelt?"
-            book.report("CF109", message, written.header, hint, Severity.WARNING)
+            near = instead(written.name, ("General", "Phase 1", "Phase 2", "KeyNote", "X509-certificates"))
+            hint = near if near.startswith("did you mean") else "is a reference to it misspelt?"
+            book.report("CF109", f"nothing refers to [{written.name}]", written.header, hint, Severity.WARNING)
+            if near == hint:
+                continue
         known = EVERY_TAG if not kinds else {tag: name for kind in kinds for tag, name in TAGS[kind].items()}
         for tag, (name, mark) in written.tags.items():
             if tag not in known:
                 message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {name}"
-                book.report("CF105", message, mark, instead(name, known.values()), Severity.WARNING)
+                hint = "did you mean Authentication?" if means_key(tag) else instead(name, known.values())
+                book.report("CF105", message, mark, hint, Severity.WARNING)
 
 
 def _kinds_by_look(lower: str, values: Mapping[str, Value]) -> set[Kind]:

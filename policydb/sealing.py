@@ -33,6 +33,8 @@ _HEADER = re.compile(r"^[ \t]*\[([^]\n]*)\]?[^\n]*$", re.MULTILINE)
 _USER = re.compile(r"^([^\s=\\]*)((?:\\\n|[^\n])*)", re.MULTILINE)
 _SLIPS = 2
 """As many letters may be wrong, missing or too many in a name that is meant to be one of these."""
+_OTHERWISE = frozenset({"psk", "secret", "password", "passphrase", "pre-shared-key", "preshared-key", "shared-secret"})
+"""What other programs call Authentication."""
 _VISIBLE = re.compile(r"[^\n]")
 
 
@@ -68,8 +70,9 @@ def escapes_sealing(principal: str) -> bool:
 def hide_keys(text: str) -> str:
     """An isakmpd.conf as it may be shown: every pre-shared key and password as asterisks, nothing else moved.
 
-    A line counts whose first word is Authentication or XAUTH-Password or nearly so, and so does every line of a section
-    that is nearly called XAUTH-users, whatever follows: mistyped lines are what is shown.
+    A line counts whose first word is Authentication or XAUTH-Password, nearly so, or another program's word for a key,
+    and so does every line of a section that is nearly called XAUTH-users, whatever follows: mistyped lines are what is
+    shown.
     """
     headers = list(_HEADER.finditer(text))
     ends = [*(each.start() for each in headers[1:]), len(text)]
@@ -88,7 +91,7 @@ def _user_hidden(found: re.Match[str]) -> str:
 def _hidden(found: re.Match[str]) -> str:
     head, word, rest = found.groups()
     tag = word.lower()
-    if _is_near(tag, AUTHENTICATION) or _is_near(tag, XAUTH_PASSWORD):
+    if tag in _OTHERWISE or _is_near(tag, AUTHENTICATION) or _is_near(tag, XAUTH_PASSWORD):
         return head + _VISIBLE.sub("*", rest)
     if tag.startswith(AUTHENTICATION) and tag[len(AUTHENTICATION)] not in "_-":
         # The blank between tag and key was forgotten.
@@ -140,6 +143,11 @@ def secret_octets(section: str, tag: str, value: str) -> bytes:
     if not value:
         raise SecretError("the password is empty")
     return value.encode("latin-1", "backslashreplace")
+
+
+def means_key(tag: str) -> bool:
+    """Whether a tag that isakmpd.conf(5) does not know is another program's word for Authentication."""
+    return tag.lower() in _OTHERWISE
 
 
 def preshared_key(value: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding, Span
@@ -23,6 +23,14 @@ _OFFER = re.compile(r"(\d+)(?:\s*,\s*(\d+)\s*:\s*(\d+))?")
 _LARGEST = 2**32 - 1
 
 # Built-in tags that take the value of a tag of [General], which is then where a complaint points.
+_ALIKE = 0.85
+"""A predefined name that is less like a mistaken one is not meant: another one of them is always near."""
+
+_SUCH_AS = {
+    Kind.IKE_TRANSFORM: "AES-256-SHA2-256-GRP14",
+    Kind.SUITE: "QM-ESP-AES-256-SHA2-256-PFS-GRP14-SUITE",
+}
+
 _SOUND = {
     "encryption_algorithm": "AES_CBC (AES-256 in a name)",
     "transform_id": "AES (AES-256 in a name)",
@@ -130,8 +138,12 @@ class Book:
         """A hint for a name that no section has; looked for once, however many refer to it."""
         if (name, kind) not in self._hints:
             names = [each.name for lower, each in self.written.items() if lower not in FIXED]
-            hint = instead(name, (*names, *predefined))
-            self._hints[name, kind] = hint if hint.startswith("did you mean") else f"add a section [{name}]"
+            hints = (instead(name, names), instead(name, predefined, _ALIKE))
+            added = f"add a section [{name}]"
+            if kind in _SUCH_AS:
+                added += f", or take a predefined name such as {_SUCH_AS[kind]}"
+            near = [each for each in (hints[1], hints[0]) if each.startswith("did you mean")]
+            self._hints[name, kind] = near[0] if near else added
         return self._hints[name, kind]
 
 
@@ -178,7 +190,10 @@ class Section:
         """The value of a tag that must be there; None, and an error, where it is not."""
         value = self.get(tag)
         if value is None:
-            self.error("CF202", f"{tag} is missing from {self.kind}", None, f"add {tag}= to [{self.name}]")
+            hint = f"add {tag}= to [{self.name}]"
+            if self.kind in _SUCH_AS and self.name.lower() not in self.book.written:
+                hint = f"take a name such as {_SUCH_AS[self.kind]}"
+            self.error("CF202", f"{tag} is missing from {self.kind}", None, hint)
         return value
 
     def word(self, tag: str, words: Words, default: str | None = None) -> str | None:
@@ -269,8 +284,7 @@ class Section:
         try:
             return ip_address(value.text)
         except ValueError:
-            hint = "names and interfaces are not looked up: write the numeric address"
-            self.error("CF204", f"{tag}={value.text} is no IP address", value, hint)
+            self.error("CF204", f"{tag}={value.text} is no IP address", value, _written_out(tag, value.text))
             return None
 
     def members(self, tag: str) -> list[Value]:
@@ -311,13 +325,27 @@ class Section:
         return None
 
 
-def instead(text: str, words: Iterable[str]) -> str:
-    """A hint: the word that is nearest to a mistaken one or, where none is near, all of them."""
+def _written_out(tag: str, text: str) -> str:
+    """A hint for what is no address: a network with its length, or the length alone, as other programs write them."""
+    try:
+        network = ip_network(text if tag == "Network" else f"0.0.0.0/{text}", strict=False)
+    except ValueError:
+        return "names and interfaces are not looked up: write the numeric address"
+    if tag == "Netmask":
+        return f"write it as {network.netmask}"
+    return f"write Network={network.network_address} and Netmask={network.netmask}"
+
+
+def instead(text: str, words: Iterable[str], alike: float = 0.6) -> str:
+    """A hint: the word that is nearest to a mistaken one or, where none is near, all of them.
+
+    `alike` is difflib's measure, from 0 to 1, of what is near.
+    """
     # Imported here: only mistakes need it, and the reader of a store should load little.
     from difflib import get_close_matches
 
     known = {each.upper(): each for each in words}
-    near = get_close_matches(text.upper(), known, n=1)
+    near = get_close_matches(text.upper(), known, n=1, cutoff=alike)
     return f"did you mean {known[near[0]]}?" if near else f"it is one of {', '.join(known.values())}"
 
 

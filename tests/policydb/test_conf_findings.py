@@ -11,6 +11,7 @@ import pytest
 from grammar.conf import parse_conf
 from grammar.errors import render
 from policydb.config import resolve
+from policydb.sealing import hide_keys
 from tests.policydb.confs import altered, with_lines
 
 SUITE = "QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE"
@@ -249,3 +250,31 @@ def test_all_findings_are_told_in_one_run() -> None:
 def test_a_section_of_the_wrong_phase_is_one_finding_and_not_five() -> None:
     assert len(told(altered(("ISAKMP-peer=east", "ISAKMP-peer=link")))) == 1
     assert len(told(altered(("Connections=link", "Connections=east")))) == 1
+
+
+NETWORK = "Network=10.2.0.0\nNetmask=255.255.0.0"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "hint"),
+    [
+        (NETWORK, "Network=10.2.0.0\nNetmask=16", "write it as 255.255.0.0"),
+        (NETWORK, "Network=10.2.0.0\nNetmask=/16", "names and interfaces are not looked up: write the numeric address"),
+        (NETWORK, "Network=10.2.0.0/16\nNetmask=255.255.0.0", "write Network=10.2.0.0 and Netmask=255.255.0.0"),
+        (SUITE, "AES-256-SHA2-256-GRP14", f"take a name such as {SUITE.replace('AES', 'AES-256')}"),
+        (
+            "AES-SHA2-256-GRP14",
+            "aes256-sha256-modp2048",
+            "add a section [aes256-sha256-modp2048], or take a predefined name such as AES-256-SHA2-256-GRP14",
+        ),
+        ("[Phase 1]", "[Phase1]", "did you mean Phase 1?"),
+        ("Authentication=", "PSK=", "did you mean Authentication?"),
+    ],
+)
+def test_a_plausible_mistake_has_a_hint_that_mends_it(before: str, after: str, hint: str) -> None:
+    assert f"hint: {hint}" in "\n".join(told(altered((before, after)))).replace("    ", "")
+
+
+@pytest.mark.parametrize("word", ["PSK", "psk", "Secret", "password", "Pre-Shared-Key"])
+def test_a_key_under_another_programs_word_is_not_shown(word: str) -> None:
+    assert hide_keys(f"[east]\n{word} = sesame\n") == f"[east]\n{word} = ******\n"
