@@ -70,8 +70,8 @@ def escapes_sealing(principal: str) -> bool:
 def hide_keys(text: str) -> str:
     """An isakmpd.conf as it may be shown: every pre-shared key and password as asterisks, nothing else moved.
 
-    A line counts whose first word is Authentication or XAUTH-Password, nearly so or another program's word for it, and
-    so does every line of a section that is nearly called XAUTH-users, whatever follows: mistyped lines are what is
+    A line counts whose first word is Authentication or XAUTH-Password, nearly so, or another program's word for a key,
+    and so does every line of a section that is nearly called XAUTH-users, whatever follows: mistyped lines are what is
     shown.
     """
     headers = list(_HEADER.finditer(text))
@@ -148,6 +148,11 @@ def secret_octets(section: str, tag: str, value: str) -> bytes:
     if not value:
         raise SecretError("the password is empty")
     return value.encode("latin-1", "backslashreplace")
+
+
+def means_key(tag: str) -> bool:
+    """Whether a tag that isakmpd.conf(5) does not know is another program's word for Authentication."""
+    return tag.lower() in _OTHERWISE
 
 
 def preshared_key(value: str) -> bytes:
