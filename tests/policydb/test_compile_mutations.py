@@ -22,7 +22,7 @@ from tests.policydb.command_line import Run
 from tests.policydb.faults import assert_whole
 from tests.policydb.mutations import mutated
 
-MUTATIONS = int(os.environ.get("POLICYDB_MUTATIONS", "96"))
+MUTATIONS = int(os.environ.get("POLICYDB_MUTATIONS", "48"))
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SIDES = sorted({each.parent for each in EXAMPLES.glob("*/*/*.conf")})
 BATCHES = 8
