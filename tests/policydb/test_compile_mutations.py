@@ -47,6 +47,7 @@ def questions_of(side: Path) -> list[Request]:
     return [Request(tuple(each["authorizers"]), dict(each.get("attributes", []))) for each in asked]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_after_every_mutation_a_whole_generation_is_in_force(policydb: Run, batch: int) -> None:
     failed = 0
