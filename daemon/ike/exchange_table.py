@@ -54,6 +54,11 @@ class ExchangeTable:
         number = self._by_key.get((initiator_cookie, responder_cookie, message_id))
         return self._exchanges[number] if number is not None else None
 
+    @property
+    def ours(self) -> tuple[AnyExchange, ...]:
+        """The phase 1s under way that we began: few, however many strangers begin."""
+        return tuple(self._exchanges[number] for number in self._begun_here.values())
+
     def begun_here(self, initiator_cookie: bytes) -> bool:
         """Whether this cookie is ours, of a phase 1 under way that we began."""
         return initiator_cookie in self._begun_here

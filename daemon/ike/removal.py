@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from daemon.ike.core import Core
 from daemon.ike.events import DeleteSas
-from daemon.ike.exchange import AnyExchange, Role
+from daemon.ike.exchange import AnyExchange
 from daemon.ike.keying import protocol_name
-from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
 from daemon.ike.sa import IpsecSa, IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
@@ -38,9 +37,8 @@ def take_over(core: Core, done: AnyExchange) -> tuple[str, ...]:
     Those are taken out. So where both begin at the same time, whoever is refused need not wait for its turn.
     """
     waiting: tuple[str, ...] = ()
-    for each in core.exchanges:
-        unanswered = each.role is Role.INITIATOR and isinstance(each.state, Phase1) and each.step == 1
-        if unanswered and (each.name, each.path.remote.address) == (done.name, done.path.remote.address):
+    for each in core.exchanges.ours:
+        if each.step == 1 and (each.name, each.path.remote.address) == (done.name, done.path.remote.address):
             waiting += each.waiting
             abandon(core, each)
     return waiting
