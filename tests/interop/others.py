@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from daemon.ike.dh import GROUPS
 from tests.interop.bed import run
 
 
@@ -16,6 +17,9 @@ class Others:
     heading: str
     rows: tuple[tuple[str, str, str], ...]
 
+
+ALL_OF_PHASE_1 = "every cipher, hash and way of authentication, in main and aggressive mode"
+ALL_OF_PHASE_2 = "every ESP cipher with every authentication, and every AH, in tunnel and transport mode"
 
 TABLES = (
     Others(
@@ -29,8 +33,9 @@ TABLES = (
     Others(
         "This daemon with itself",
         (
-            ("phase 1", "every predefined transform with every way of authentication that we do", "itself-phase-1"),
-            ("phase 2", "every predefined suite", "itself-phase-2"),
+            *((f"phase 1, {each}", ALL_OF_PHASE_1, f"itself-phase-1-{each}") for each in sorted(GROUPS)),
+            ("phase 2, no PFS", ALL_OF_PHASE_2, "itself-phase-2-None"),
+            *((f"phase 2, {each}", ALL_OF_PHASE_2, f"itself-phase-2-{each}") for each in sorted(GROUPS)),
         ),
     ),
 )
