@@ -27,7 +27,8 @@ TABLES = (
         (
             ("main mode", "a proposal that we take is answered with it", "ike-scan-main"),
             ("no proposal", "DES is answered with NO-PROPOSAL-CHOSEN", "ike-scan-refused"),
-            ("IKEv2", "a request of version 2 is answered with a notification that we do not speak it", "ike-scan-v2"),
+            ("IKEv2", "a request of version 2 gets no handshake and leaves nothing", "ike-scan-v2"),
+            ("psk-crack", "HASH_R of aggressive mode, with SHA-1 and MD5", "psk-crack"),
         ),
     ),
     Others(
