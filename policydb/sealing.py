@@ -151,11 +151,6 @@ def secret_octets(section: str, tag: str, value: str) -> bytes:
     return value.encode("latin-1", "backslashreplace")
 
 
-def means_key(tag: str) -> bool:
-    """Whether a tag that isakmpd.conf(5) does not know is another program's word for Authentication."""
-    return tag.lower() in _OTHERWISE
-
-
 def preshared_key(value: str) -> bytes:
     """The octets of an Authentication value: the text itself, or what `0x` and hexadecimal digits say.
 

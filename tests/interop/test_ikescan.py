@@ -1,4 +1,4 @@
-"""ike-scan and psk-crack, which share no code with anybody: what we answer to a stranger, and that our HASH_R is right."""
+"""ike-scan and psk-crack, which share no code with anybody: what we tell a stranger, and that our HASH_R is right."""
 
 from __future__ import annotations
 
@@ -68,9 +68,7 @@ def test_version_2_is_refused(bed: Bed, record_property: Record) -> None:
 
 
 @pytest.mark.parametrize("transform", ["AES-128-SHA-GRP2", "AES-128-MD5-GRP2"])
-def test_psk_crack_finds_the_secret_in_our_hash_and_no_other(
-    bed: Bed, transform: str, record_property: Record
-) -> None:
+def test_psk_crack_finds_the_secret_in_our_hash_and_no_other(bed: Bed, transform: str, record_property: Record) -> None:
     """HASH_R of aggressive mode by another implementation: only the right secret gives what we sent."""
     isakmpd(bed, transform, **AGGRESSIVE)
     captured = bed.folder / "psk"

@@ -36,7 +36,7 @@ SPAN = {"begins": BEGIN - DAY, "ends": BEGIN + DAY}
 MODES = ("ID_PROT", "AGGRESSIVE")
 METHODS = ("RSA_SIG", "ECDSA_256", "ECDSA_384", "ECDSA_521")
 BY_NAME = 'Authorizer: "POLICY"\nLicensees: "DN:/CN=My CA"\nConditions: app_domain == "IPsec policy";\n'
-BY_KEY = f'Authorizer: "POLICY"\nLicensees: "{principal(CA.issued.key.public_key())}"\n'  # type: ignore[arg-type]
+BY_KEY = f'Authorizer: "POLICY"\nLicensees: "{principal(CA.issued.key.public_key())}"\n'
 ANYBODY = 'Authorizer: "POLICY"\n'
 NAMES = {EAST: "east.example.org", WEST: "west.example.org"}
 HASHES = {"RSA_SIG": "SHA2_256", "ECDSA_256": "SHA", "ECDSA_384": "SHA2_384", "ECDSA_521": "MD5"}
