@@ -1,16 +1,20 @@
 """isakmpd.conf text to bindings: sections, tags and values with their places (isakmpd.conf(5)).
 
-Everything is kept in the order of the text, duplicates too: which of them counts is not a question of grammar.
+Everything is kept in the order of the text, duplicates too: which of them counts is not a question of grammar. Lark
+parses each shape of a line once, a shape being which terminals there are: words do not matter to the grammar.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import cast
+from typing import TypeAlias, cast
 
-from lark import Lark, Token, Tree
+from lark import Lark, Token
+from lark.lexer import Lexer as LarkLexer
 
 from grammar.codes import Code
 from grammar.errors import Diagnostic
@@ -21,6 +25,24 @@ from grammar.nodes import Binding, Span
 _BLANKS = " \t\n\r\f\v"
 """White space of isakmpd(8), ASCII only: str.strip() would take latin-1 blanks too."""
 
+# The terminals of grammar/conf.lark in the order in which a line has them. Only in the first column does isakmpd(8)
+# know comments, whatever isakmpd.conf(5) says; a # may be part of a value.
+_LINE = re.compile(
+    r"""
+      (?P<INDENT> [ \t]+ )?
+      (?: (?P<COMMENT> [#;][^\n]* )
+        | (?P<OPEN> \[ ) (?P<NAME> [^\]\n]+ )? (?: (?P<CLOSE> \] ) (?P<REST> [^\n]+ )? )?
+        | (?: (?P<TAG> [^ \t=\[#;\n][^ \t=\n]* ) (?P<WORDS> [^=\n]+ )? )? (?: (?P<EQUALS> = ) (?P<VALUE> [^\n]+ )? )?
+      )
+      (?: \n | \Z )
+    """,
+    re.VERBOSE,
+)
+_TERMINALS = tuple(_LINE.groupindex)
+_NAME, _CLOSE, _TAG, _WORDS, _VALUE = (_LINE.groupindex[each] for each in ("NAME", "CLOSE", "TAG", "WORDS", "VALUE"))
+
+_Shape: TypeAlias = "tuple[bool, ...]"
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedConf:
@@ -30,20 +52,48 @@ class ParsedConf:
     diagnostics: tuple[Diagnostic, ...]
 
 
+class _Tokens(LarkLexer):
+    """Hands Lark the tokens that are there already."""
+
+    def __init__(self, lexer_conf: object) -> None:
+        """Lark's interface; there is nothing to configure."""
+
+    def lex(self, data: object) -> Iterator[Token]:  # type: ignore[override]  # Lark's text is our tokens
+        """The tokens of a line."""
+        return iter(cast("list[Token]", data))
+
+
 @cache
 def _parser() -> Lark:
     grammar = files("grammar").joinpath("conf.lark").read_text(encoding="ascii")
-    return Lark(grammar, parser="lalr", start="conf", propagate_positions=True, maybe_placeholders=False)
+    return Lark(grammar, parser="lalr", start="line", lexer=_Tokens, maybe_placeholders=False)
+
+
+@cache
+def _production(shape: _Shape) -> str:
+    """What a line is: the name of a production, INDENT for one that is blank but for that, or "" for nothing at all."""
+    kinds = [kind for kind, there in zip(_TERMINALS, shape, strict=True) if there]
+    tree = _parser().parse(cast("str", [Token(kind, "") for kind in kinds]))
+    last = tree.children[-1] if tree.children else None
+    return last.type if isinstance(last, Token) else str(last.data) if last is not None else ""
 
 
 def parse_conf(text: str, source: str) -> ParsedConf:
     """All bindings of a text that can be read. `source` names the text in diagnostics; nothing is raised."""
     reader = _Reader(text, Findings(source, LineIndex(text)))
-    for child in _parser().parse(_joined(text)).children:
-        reader.take(child)
+    reader.take(0, len(text))
     reader.check_characters()
-    found = sorted(reader.findings.found, key=lambda each: (each.span.start, each.span.end))
-    return ParsedConf(tuple(reader.bindings), tuple(found))
+    return reader.result()
+
+
+def parse_part(text: str, start: int, end: int, source: str, index: LineIndex) -> ParsedConf:
+    """The bindings of a part of a text, from one header to before another one; their places are those in the text.
+
+    What is said about the text as a whole parse_conf() says, and this does not. `index` is that of the text.
+    """
+    reader = _Reader(text, Findings(source, index))
+    reader.take(start, end)
+    return reader.result()
 
 
 def _joined(text: str) -> str:
@@ -59,52 +109,63 @@ class _Reader:
 
     def __init__(self, text: str, findings: Findings) -> None:
         self._text = text
+        self._offset = 0
         self.findings = findings
         self.bindings: list[Binding] = []
         self._section: tuple[str, Span] | None = None
         self._ignoring = False
         self._first: dict[tuple[str, str], Span] = {}
-
-    def take(self, child: Tree[Token] | Token) -> None:
-        """One header, binding, stray line, comment or indentation."""
-        if isinstance(child, Token):
-            if child.type == "INDENT":
-                self._indent(child)
-            return
-        actions = {
+        self._actions: dict[str, Callable[[re.Match[str]], None]] = {
             "header": self._header,
             "unclosed": self._unclosed,
             "binding": self._binding,
             "stray": self._stray,
         }
-        actions[child.data](child)
+
+    def take(self, start: int, end: int) -> None:
+        """The lines between two offsets."""
+        self._offset = start
+        for line in _LINE.finditer(_joined(self._text[start:end])):
+            shape = tuple(map(bool, line.groups()))
+            if shape[0]:
+                self._indent(line)
+            action = self._actions.get(_production(shape))
+            if action is not None:
+                action(line)
+
+    def result(self) -> ParsedConf:
+        """What has come together."""
+        found = sorted(self.findings.found, key=lambda each: (each.span.start, each.span.end))
+        return ParsedConf(tuple(self.bindings), tuple(found))
 
     def check_characters(self) -> None:
         """What concerns the text as a whole: NUL, carriage returns, the last newline."""
         nul, carriage_return = self._text.find("\0"), self._text.find("\r\n")
         if nul >= 0:
-            self.findings.error(Code.CONF_NUL, "a configuration is text and holds no NUL", self._span(nul, nul + 1))
+            place = self.findings.span(nul, nul + 1)
+            self.findings.error(Code.CONF_NUL, "a configuration is text and holds no NUL", place)
         if carriage_return >= 0:
             message, hint = "this file has carriage returns, which are dropped", "convert it to plain newlines"
-            place = self._span(carriage_return, carriage_return + 1)
+            place = self.findings.span(carriage_return, carriage_return + 1)
             self.findings.warning(Code.CONF_CARRIAGE_RETURN, message, place, hint)
-        last = self._text.rsplit("\n", 1)[-1]
+        last = self._text[self._text.rfind("\n") + 1 :]
         if last.strip(_BLANKS):
             message, hint = "the last line has no newline; isakmpd(8) would ignore it", "end it with a newline"
-            place = self._span(len(self._text) - len(last), len(self._text))
+            place = self.findings.span(len(self._text) - len(last), len(self._text))
             self.findings.warning(Code.CONF_NO_FINAL_NEWLINE, message, place, hint)
 
     def _span(self, start: int, end: int) -> Span:
-        return self.findings.span(start, end)
+        """The place of two offsets into what is being read."""
+        return self.findings.span(self._offset + start, self._offset + end)
 
-    def _place(self, line: Tree[Token]) -> Span:
-        end = line.meta.end_pos
-        stripped = _joined(self._text[line.meta.start_pos : end]).rstrip(_BLANKS)
-        return self._span(line.meta.start_pos, line.meta.start_pos + len(stripped))
+    def _place(self, line: re.Match[str]) -> Span:
+        """A line without its indentation and the blanks at its end."""
+        start = line.end(1) if line[1] else line.start()
+        return self._span(start, start + len(line.string[start : line.end()].rstrip(_BLANKS)))
 
-    def _indent(self, token: Token) -> None:
-        start, end = token.start_pos or 0, token.end_pos or 0
-        if self._text[end : end + 1] in {"", "\n", "\r"}:
+    def _indent(self, line: re.Match[str]) -> None:
+        start, end = line.span(1)
+        if self._text[self._offset + end : self._offset + end + 1] in {"", "\n", "\r"}:
             return
         message, hint = (
             "this line starts with blanks; isakmpd(8) would read an empty tag",
@@ -112,52 +173,51 @@ class _Reader:
         )
         self.findings.warning(Code.CONF_LEADING_BLANK, message, self._span(start, end), hint)
 
-    def _header(self, line: Tree[Token]) -> None:
-        *name, close = cast("list[Token]", line.children)
-        end = close.start_pos or 0
-        start = (name[0].start_pos or 0) if name else end
-        self._section = str(name[0]) if name else "", self._span(start, end)
+    def _header(self, line: re.Match[str]) -> None:
+        end = line.start(_CLOSE)
+        name = line[_NAME] or ""
+        self._section = name, self._span(end - len(name), end)
         self._ignoring = False
 
-    def _unclosed(self, line: Tree[Token]) -> None:
+    def _unclosed(self, line: re.Match[str]) -> None:
         hint = "write [name]"
         message = "this section header has no ]; everything up to the next header is ignored"
         self.findings.error(Code.CONF_UNCLOSED_SECTION, message, self._place(line), hint)
         self._ignoring = True
 
-    def _stray(self, line: Tree[Token]) -> None:
+    def _stray(self, line: re.Match[str]) -> None:
         if not self._ignoring:
             # The word itself is not told: where blank and = were forgotten, it may hold a key.
             message, hint = "this line has no =", "write tag=value, or # for a comment"
             self.findings.error(Code.CONF_NO_EQUALS, message, self._place(line), hint)
 
-    def _binding(self, line: Tree[Token]) -> None:
+    def _binding(self, line: re.Match[str]) -> None:
         if self._ignoring:
             return
         if self._section is None:
             message, hint = "this line belongs to no section", "put it below a header such as [General]"
             self.findings.error(Code.CONF_NO_SECTION, message, self._place(line), hint)
             return
-        parts = {each.type: each for each in cast("list[Token]", line.children)}
-        tag = parts.get("TAG")
-        if tag is None:
-            self.findings.error(Code.CONF_NO_TAG, "there is no tag before the =", self._place(line), "write tag=value")
+        if line[_TAG] is None:
+            message, hint = "there is no tag before the =", "write tag=value"
+            self.findings.error(Code.CONF_NO_TAG, message, self._place(line), hint)
             return
-        words = parts.get("WORDS")
-        if words is not None and words.strip(_BLANKS):
+        if (line[_WORDS] or "").strip(_BLANKS):
             message = "only the first word is the tag; the rest before the = is ignored"
-            place = self._span(words.start_pos or 0, words.end_pos or 0)
-            self.findings.warning(Code.CONF_WORDS_BEFORE_EQUALS, message, place)
-        self._add(str(tag), line, parts.get("VALUE"))
+            self.findings.warning(Code.CONF_WORDS_BEFORE_EQUALS, message, self._span(*line.span(_WORDS)))
+        self._add(line[_TAG], line, self._section)
 
-    def _add(self, tag: str, line: Tree[Token], token: Token | None) -> None:
-        section, section_span = cast("tuple[str, Span]", self._section)
+    def _add(self, tag: str, line: re.Match[str], section: tuple[str, Span]) -> None:
+        name, name_span = section
         span = self._place(line)
-        value = str(token or "").strip(_BLANKS)
-        start = (token.start_pos or 0) + len(token) - len(token.lstrip(_BLANKS)) if token and value else span.end
-        value_span = self._span(start, start + len(value))
-        first = self._first.setdefault((section.lower(), tag.lower()), span)
+        written = line[_VALUE] or ""
+        value = written.strip(_BLANKS)
+        start = span.end
+        if value:
+            start = self._offset + line.start(_VALUE) + len(written) - len(written.lstrip(_BLANKS))
+        value_span = self.findings.span(start, start + len(value))
+        first = self._first.setdefault((name.lower(), tag.lower()), span)
         if first is not span:
-            message = f"{tag} of [{section}] is already set in line {first.line}; the first value counts"
+            message = f"{tag} of [{name}] is already set in line {first.line}; the first value counts"
             self.findings.warning(Code.CONF_DUPLICATE_TAG, message, span, "remove one of them")
-        self.bindings.append(Binding(span, section, tag, value, section_span, value_span))
+        self.bindings.append(Binding(span, name, tag, value, name_span, value_span))

@@ -17,7 +17,7 @@ from lark.lexer import Lexer as LarkLexer
 from grammar.errors import Diagnostic
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_hints import hint_at
-from grammar.ipsec_lexer import Lexer, Line
+from grammar.ipsec_lexer import Lexer, Line, Problem
 from grammar.ipsec_nodes import (
     AnyHost,
     FlowNode,
@@ -81,6 +81,29 @@ def parse_ipsec(text: str, source: str, read: Reader, defined: Mapping[str, str]
     return ParsedIpsec(items, unused, reader.texts)
 
 
+class RuleReader:
+    """Reads parts of one text, each by itself: rules, macros that are known, and nothing that is included."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self._text = text
+        self._index = LineIndex(text)
+        self._builder = _Builder(self._index, source)
+        self._shapes = _Shapes()
+        self._source = source
+
+    def items(self, start: int, end: int, macros: Mapping[str, str]) -> Iterator[RuleNode | Diagnostic]:
+        """The rules between two starts of lines, and what is wrong with them; definitions of macros are passed over."""
+        for line in Lexer(self._text, self._index, macros, set()).lines(start, end):
+            if line.problem:
+                yield _problem(line.problem, self._source)
+            elif len(line.tokens) < 2 or line.tokens[1].type != "EQUAL":
+                yield _rule(line, self._builder, self._shapes)
+
+
+def _problem(problem: Problem, source: str) -> Diagnostic:
+    return Diagnostic(problem.code, problem.message, source, problem.span, problem.hint)
+
+
 class _Reader:
     """Reads files; macros hold from their line on, in included files and behind them too."""
 
@@ -99,8 +122,7 @@ class _Reader:
         builder = _Builder(index, source)
         for line in Lexer(text, index, self.macros, self.used).lines():
             if line.problem:
-                problem = line.problem
-                yield Diagnostic(problem.code, problem.message, source, problem.span, problem.hint)
+                yield _problem(line.problem, source)
             elif line.tokens[0].type == "INCLUDE":
                 yield from self._include(line, source, depth, index)
             elif len(line.tokens) > 1 and line.tokens[1].type == "EQUAL":

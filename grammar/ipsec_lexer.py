@@ -84,10 +84,10 @@ class Lexer:
         self._macros = macros
         self._used = used
 
-    def lines(self) -> Iterator[Line]:
-        """Every line with tokens or a problem, in order."""
-        position = 0
-        while position < len(self._text):
+    def lines(self, start: int = 0, end: int | None = None) -> Iterator[Line]:
+        """Every line with tokens or a problem, in order; between two starts of lines, if they are given."""
+        position = start
+        while position < (len(self._text) if end is None else end):
             start = position
             tokens: list[Token] = []
             problem, position = self._line(start, tokens)

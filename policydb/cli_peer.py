@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -21,7 +22,8 @@ from policydb.predefined import main_mode_names, suite_names
 from policydb.sections import Book, instead
 from policydb.selection import Candidate, Incoming, Selection, select
 from policydb.shapes import ShapeError
-from policydb.snapshot import open_snapshot
+from policydb.slices import Choice, Shelf, concerned_by, is_as_predefined
+from policydb.snapshot import Snapshot, open_snapshot
 from policydb.storefile import StoreError
 from policydb.transforms import ike_transform, suite
 from policydb.vocabulary import Kind
@@ -31,8 +33,11 @@ def explain_peer(question: PeerQuestion, store: str, form: str) -> int:
     """Print every candidate with the first field that differs; YES if all that was asked fits."""
     try:
         with open_snapshot(store) as snapshot:
-            incoming = _incoming(snapshot.configuration, question)
-            selection = select(snapshot.configuration, incoming)
+            asked = _incoming(question)
+            configuration = _configuration(snapshot, asked, question.offers)
+            transforms, suites = _offers(configuration, question.offers)
+            incoming = replace(asked, transforms=transforms, suites=suites)
+            selection = select(configuration, incoming)
             generation = snapshot.generation
     except StoreError as problem:
         raise of_store(problem, "policydb compile isakmpd.conf makes a store; --store FILE names one") from None
@@ -48,7 +53,24 @@ def explain_peer(question: PeerQuestion, store: str, form: str) -> int:
 # --- what was typed -----------------------------------------------------------------------------------------------
 
 
-def _incoming(configuration: Configuration, question: PeerQuestion) -> Incoming:
+def _configuration(snapshot: Snapshot, asked: Incoming, offers: Sequence[str]) -> Configuration:
+    """As much of the configuration as the question may concern."""
+    remote = asked.traffic[1] if asked.traffic else None
+    if remote is not None and remote.address == asked.address:
+        return snapshot.configuration  # every connection that is for its two hosts alone may be meant
+    network = remote.network if remote else None
+    value = (remote.address or (network.network_address if network else None)) if remote else None
+
+    def choose(shelf: Shelf) -> Choice | None:
+        # A transform of that name may be that of any peer.
+        known = all(map(Book(()).exists, offers)) and is_as_predefined(shelf, offers)
+        return concerned_by(shelf, str(asked.address), str(value) if value else None) if known else None
+
+    return snapshot.around(choose)
+
+
+def _incoming(question: PeerQuestion) -> Incoming:
+    """The question without its offers."""
     try:
         source = ip_address(question.address)
     except ValueError:
@@ -60,9 +82,8 @@ def _incoming(configuration: Configuration, question: PeerQuestion) -> Incoming:
     if (local is None) is not (remote is None):
         given, other = ("--remote-id", "--local-id") if local is None else ("--local-id", "--remote-id")
         raise Unusable(f"{given} names traffic, and {other} does not", f"add {other} with the network or host there")
-    transforms, suites = _offers(configuration, question.offers)
     traffic = (local, remote) if local and remote else None
-    return Incoming(source, local_id, remote_id, traffic, transforms, suites)
+    return Incoming(source, local_id, remote_id, traffic)
 
 
 def _sorted(option: str, typed: Sequence[str]) -> tuple[Identity | None, Identity | None]:

@@ -116,9 +116,10 @@ def check_keys(bindings: Iterable[tuple[str, Binding]]) -> list[Diagnostic]:
 
 def is_kept(binding: Binding) -> bool:
     """Whether a binding enters the store: only known tags do, lest a misspelt Authentication be kept in the clear."""
-    if binding.section.lower() == "phase 1" and binding.tag.lower() not in TAGS[Kind.PHASE_1]:
-        return _is_address(binding.tag)
-    return binding.tag.lower() in EVERY_TAG or binding.section.lower() == XAUTH_USERS
+    tag, section = binding.tag.lower(), binding.section.lower()
+    if section == "phase 1" and tag not in TAGS[Kind.PHASE_1]:
+        return tag not in EVERY_TAG and _is_address(tag)
+    return tag in EVERY_TAG or section == XAUTH_USERS
 
 
 class _Resolver:

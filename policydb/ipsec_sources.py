@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from grammar.errors import Diagnostic, Severity
-from grammar.ipsec import ParsedIpsec, Reader, parse_ipsec
+from grammar.ipsec import ParsedIpsec, Reader, RuleReader, parse_ipsec
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import IkeNode, MacroDefinition, RuleNode
 from grammar.nodes import Binding
@@ -20,6 +21,7 @@ from policydb.ipsec_hosts import NoResolver
 from policydb.ipsec_policy import assertion_of, names_no_key
 from policydb.ipsec_program import DefaultPeer, Rule, expand, illegal
 from policydb.ipsec_rules import IkeRule, Surroundings
+from policydb.parts import Contents, Part, RuleLines, parts_of_rules
 
 _SECRET = re.compile(
     r"\b(psk|authkey|enckey)((?:[ \t]|\\\n)+)(\"(?:\\[\s\S]|[^\"\\])*\"?|'(?:\\[\s\S]|[^'\\])*'?|[^ \t\n]+)"
@@ -31,48 +33,159 @@ _BARE_PSK = re.compile(
 
 _VISIBLE = re.compile(r"[^\n]")
 _LISTS = ("connections", "passive-connections")
+_JOINED = frozenset(f"phase 2]{each}" for each in _LISTS)
+"""Section and tag of the values that the rules of all parts make up together."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledIpsec:
     """What an ipsec.conf gives. `bindings` by the name of the file whose rule sets them, included files too.
 
-    `policy` is KeyNote text, an empty line between assertions; `texts` are the files as they may be shown.
+    `policy` is KeyNote text, an empty line behind each assertion; `texts` are the files as they may be shown; `parts`
+    are the same again, as the store keeps them. A part without digest is known by its contents.
     """
 
     bindings: Mapping[str, tuple[Binding, ...]]
     policy: str
     diagnostics: tuple[Diagnostic, ...]
     texts: Mapping[str, str]
+    parts: Mapping[str, tuple[tuple[Part, Contents], ...]]
 
 
 def compile_ipsec(text: str, name: str, read: Reader, host_name: str) -> CompiledIpsec:
     """Compile one file. `read` fetches included ones; `host_name` is the identity of dynamic rules without srcid."""
     parsed = parse_ipsec(text, name, read)
-    compiler = _Compiler(Surroundings(NoResolver(), host_name))
+    texts = _without_secrets(parsed)
+    surroundings = Surroundings(NoResolver(), host_name)
+    lines = parts_of_rules(text, macros_of, host_name) if list(texts) == [name] else None
+    found = _in_parts(parsed, lines.parts, surroundings) if lines else None
+    if found is None:
+        return _as_a_whole(parsed, texts, surroundings)
+    compiled, bindings, diagnostics = found
+    parts = [(part, replace(each, text=texts[name][part.start : part.end])) for part, each in compiled]
+    return CompiledIpsec(
+        {name: bindings},
+        "".join(f"{text}\n" for _, each in parts for text in each.assertions),
+        diagnostics,
+        texts,
+        {name: tuple(parts)},
+    )
+
+
+def _as_a_whole(parsed: ParsedIpsec, texts: Mapping[str, str], surroundings: Surroundings) -> CompiledIpsec:
+    """All rules together, each file in one part; the first one has the assertions."""
+    compiler = _Compiler(surroundings, DefaultPeer())
     for node in parsed.rules:
         compiler.take(node)
     bindings: dict[str, list[Binding]] = {each: [] for each in parsed.texts}
     for file, binding in compiler.sections.bindings():
         bindings[file].append(binding)
+    assertions = tuple(compiler.assertions)
     return CompiledIpsec(
         {file: tuple(found) for file, found in bindings.items()},
-        "\n".join(compiler.assertions),
+        "".join(f"{each}\n" for each in assertions),
         (*parsed.diagnostics, *compiler.findings),
-        _without_secrets(parsed),
+        texts,
+        {
+            file: ((Part(1, 0, len(text), ""), Contents(tuple(bindings[file]), text, () if number else assertions)),)
+            for number, (file, text) in enumerate(texts.items())
+        },
     )
+
+
+_Compiled: TypeAlias = "tuple[list[tuple[Part, Contents]], tuple[Binding, ...], tuple[Diagnostic, ...]]"
+
+
+def _in_parts(parsed: ParsedIpsec, parts: Sequence[Part], surroundings: Surroundings) -> _Compiled | None:
+    """The rules part by part; None where rules of two parts say otherwise about one section, or just the same."""
+    default_peer = DefaultPeer()
+    found: list[tuple[Part, Contents]] = []
+    findings = list(parsed.diagnostics)
+    rules = iter(parsed.rules)
+    node = next(rules, None)
+    for part in parts:
+        compiler = _Compiler(surroundings, default_peer)
+        while node is not None and node.span.start < part.end:
+            compiler.take(node)
+            node = next(rules, None)
+        findings += compiler.findings
+        found.append((part, compiler.contents()))
+    bindings = _joined([each for _, each in found])
+    return None if bindings is None else (found, bindings, tuple(findings))
+
+
+def _joined(parts: Iterable[Contents]) -> tuple[Binding, ...] | None:
+    """What parts say together; None where two say otherwise about one tag, or come to the same assertion."""
+    found: dict[str, Binding] = {}
+    lists: dict[str, dict[str, None]] = {}
+    texts: set[str] = set()
+    for part in parts:
+        if not texts.isdisjoint(part.assertions):
+            return None
+        texts.update(part.assertions)
+        for each in part.bindings:
+            key = f"{each.section}]{each.tag}".lower()
+            if found.setdefault(key, each).value != each.value and key not in _JOINED:
+                return None
+            if key in _JOINED:
+                lists.setdefault(key, {}).update(dict.fromkeys(each.value.split(",")))
+    for key, members in lists.items():
+        found[key] = replace(found[key], value=",".join(members))
+    return tuple(found.values())
+
+
+def macros_of(lines: Sequence[str]) -> Sequence[tuple[str, str]] | None:
+    """The names and values that lines define, one each; None where they do anything else, or hide something."""
+    if not lines:
+        return ()
+    items = parse_ipsec("".join(lines), "", _no_keys).items
+    macros = [(each.name, each.value) for each in items if isinstance(each, MacroDefinition)]
+    plain = not any("=" in value or "include" in value for _, value in macros)
+    return macros if plain and len(macros) == len(items) == len(lines) else None
+
+
+class RuleParts:
+    """Compiles parts of one ipsec.conf, each by itself. Made by rule_parts()."""
+
+    def __init__(self, text: str, name: str, host_name: str, lines: RuleLines) -> None:
+        self.lines = lines
+        self._text = text
+        self._reader = RuleReader(text, name)
+        self._surroundings = Surroundings(NoResolver(), host_name)
+
+    def compiled(self, part: Part) -> tuple[Contents, tuple[Diagnostic, ...]]:
+        """What came of a part, and what is to be said about it."""
+        compiler = _Compiler(self._surroundings, DefaultPeer())
+        findings = []
+        for each in self._reader.items(part.start, part.end, self.lines.macros.get(part.start, {})):
+            if isinstance(each, Diagnostic):
+                findings.append(each)
+            else:
+                compiler.take(each)
+        text = _hidden(self._text[part.start : part.end])
+        return replace(compiler.contents(), text=text), (*findings, *compiler.findings)
+
+
+def rule_parts(text: str, name: str, host_name: str) -> RuleParts | None:
+    """The parts of an ipsec.conf; None where it can only be compiled as a whole."""
+    lines = parts_of_rules(text, macros_of, host_name)
+    return None if lines is None else RuleParts(text, name, host_name, lines)
 
 
 class _Compiler:
     """Takes rule after rule."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, default_peer: DefaultPeer) -> None:
         self._surroundings = surroundings
-        self._default_peer = DefaultPeer()
+        self._default_peer = default_peer
         self.sections = CommandedSections()
         self.assertions: dict[str, None] = {}
         self._allowed: dict[str, tuple[str, IkeNode]] = {}
         self.findings: list[Diagnostic] = []
+
+    def contents(self) -> Contents:
+        """What the rules say that were taken."""
+        return Contents(tuple(binding for _, binding in self.sections.bindings()), "", tuple(self.assertions))
 
     def take(self, node: RuleNode) -> None:
         """One rule of the file."""
@@ -140,13 +253,18 @@ def with_lists(own: Sequence[Binding], others: Iterable[Binding]) -> tuple[Bindi
 def _without_secrets(parsed: ParsedIpsec) -> dict[str, str]:
     """The texts with every pre-shared and static key as asterisks, in rules and in macros; nothing is moved."""
     keys = {each.psk.text for each in parsed.rules if isinstance(each, IkeNode) and each.psk}
-    shown = {name: _SECRET.sub(_masked, _BARE_PSK.sub(_masked, text)) for name, text in parsed.texts.items()}
+    shown = {name: _hidden(text) for name, text in parsed.texts.items()}
     for each in parsed.items:
         if isinstance(each, MacroDefinition) and any(key in each.value or each.value in key for key in keys):
             text, start, end = shown[each.source], each.span.start, each.span.end
             name, equals, value = text[start:end].partition("=")
             shown[each.source] = text[:start] + name + equals + _VISIBLE.sub("*", value) + text[end:]
     return shown
+
+
+def _hidden(text: str) -> str:
+    """A text with the keys in its rules as asterisks."""
+    return _SECRET.sub(_masked, _BARE_PSK.sub(_masked, text))
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -54,6 +54,9 @@ ROWS = {
     "shape": "SELECT * FROM shape WHERE id IN shapes",
     "licensee": "SELECT * FROM licensee WHERE assertion IN assertions",
     "binding": "SELECT * FROM binding WHERE source IN sources",
+    "section": "SELECT * FROM section WHERE stretch IN stretches",
+    "mention": "SELECT * FROM mention WHERE stretch IN stretches",
+    "part": "SELECT * FROM part WHERE stretch IN stretches",
 }
 """The tables of a snapshot, and what is in them; the texts of sources are for people alone, and left out."""
 

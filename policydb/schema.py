@@ -1,10 +1,11 @@
 """The tables of the store, and the steps that make them.
 
 A generation is a list of sources; a source is one version of one file, known by the digest of what is kept of it, and
-a list of stretches (policydb.stretches) if it is a policy. So a file that did not change is shared by generations, a
-stretch that did not change by sources, and an assertion that did not change by stretches. Its text is kept too, for
-people to read and compare, in blocks of lines that are shared in the same way (policydb.texts). Rows are added and
-never changed: a reader that knows its generation's number sees the same rows for ever.
+a list of stretches: of assertions (policydb.stretches) if it is a policy, else of sections (policydb.parts). So a file
+that did not change is shared by generations, a stretch that did not change by sources, and an assertion that did not
+change by stretches. Its text is kept too, for people to read and compare, in blocks of lines that are shared in the
+same way (policydb.texts). Rows are added and never changed: a reader that knows its generation's number sees the same
+rows for ever.
 
 Nothing executable is kept (shapes and licensees are JSON, constants texts), and nothing secret (policydb.sealing).
 This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer share it.
@@ -162,7 +163,48 @@ _HISTORY = (
     """,
 )
 
-STEPS = (Step("first", _FIRST), Step("history", _HISTORY))
+_PARTS = (
+    # A configuration is a list of stretches too (policydb.parts), a section the JSON of its lines and the JSON of its
+    # tags and values. One that was published before has bindings instead.
+    # `joined`: the lists of this section are put together with those of other stretches.
+    """
+    CREATE TABLE section (
+        stretch INTEGER NOT NULL REFERENCES stretch (id),
+        position INTEGER NOT NULL,
+        line INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        phase TEXT,
+        joined INTEGER NOT NULL,
+        lines TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (stretch, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX section_key ON section (key, stretch)",
+    "CREATE INDEX section_phase ON section (stretch, phase, key) WHERE phase IS NOT NULL",
+    # Names of sections and values of identities (policydb.section_rows): who refers to a section is looked up here.
+    """
+    CREATE TABLE mention (
+        key TEXT NOT NULL,
+        stretch INTEGER NOT NULL REFERENCES stretch (id),
+        section TEXT NOT NULL,
+        PRIMARY KEY (key, stretch, section)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # What a part came to beside its sections: how many settings, the stretch of assertions that its rules made (by its
+    # digest) and how many lines these have.
+    """
+    CREATE TABLE part (
+        stretch INTEGER PRIMARY KEY REFERENCES stretch (id),
+        settings INTEGER NOT NULL,
+        policy TEXT,
+        lines INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+
+STEPS = (Step("first", _FIRST), Step("history", _HISTORY), Step("parts", _PARTS))
 """Every migration in order. A store of N of them has `PRAGMA user_version` N; the writer brings it up to date."""
 
 VERSION = len(STEPS)

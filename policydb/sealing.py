@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from policydb.secrecy import PREFIX, digests
@@ -101,6 +102,7 @@ def _hidden(found: re.Match[str]) -> str:
     return found[0]
 
 
+@lru_cache(maxsize=1024)  # files have few tags and many lines
 def _is_near(word: str, meant: str) -> bool:
     """Whether `word` becomes `meant` by changing, adding or leaving out _SLIPS letters at most (Levenshtein)."""
     if abs(len(word) - len(meant)) > _SLIPS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a question about policy alone needs neither, and they are s
     from grammar.nodes import Binding
     from policydb.connections import Configuration
     from policydb.session import Session
+    from policydb.slices import Choice, Shelf
 
 _CACHE = 65_536  # KiB of the file that SQLite may keep in memory, once they were read
 
@@ -73,6 +74,15 @@ ASSERTION = (
     " LEFT JOIN shape ON shape.id = assertion.shape"
     " WHERE assertion.id = :assertion"
 )
+SECTIONS = (
+    "SELECT source.name, source_stretch.line, section.line, section.name, section.joined, section.lines, section.body"
+    " FROM generation_source CROSS JOIN source ON source.id = generation_source.source"
+    " CROSS JOIN source_stretch ON source_stretch.source = generation_source.source"
+    " CROSS JOIN section ON section.stretch = source_stretch.stretch"
+    " WHERE generation_source.generation = :generation"
+    " ORDER BY generation_source.position, source_stretch.line, section.position"
+)
+# What was published before configurations were kept in parts.
 BINDINGS = (
     "SELECT source.name, binding.line, binding.section, binding.tag, binding.value FROM generation_source"
     " CROSS JOIN source ON source.id = generation_source.source"
@@ -134,14 +144,37 @@ class Snapshot:
             self._configuration = found.configuration
         return self._configuration
 
+    def around(self, choose: Callable[[Shelf], Choice | None]) -> Configuration:
+        """The part of the configuration that `choose` asks for (policydb.slices), or all of it.
+
+        What it holds is as in the whole; that is told apart from what is missing by whoever chooses.
+        """
+        if self._configuration is None:
+            # Imported here: a question about policy alone needs no configuration.
+            from policydb.config import resolve
+            from policydb.slices import shelf_of, sliced
+
+            with explained(self._path), self._turn:
+                shelf = shelf_of(self._connection, self._generation)
+                choice = None if shelf is None else choose(shelf)
+                found = None if shelf is None or choice is None else resolve(sliced(shelf, *choice))
+            if found is not None and not found.errors:
+                return found.configuration
+        return self.configuration
+
     def bindings(self) -> list[tuple[str, Binding]]:
         """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
-        from grammar.nodes import Binding, Span
+        # Imported here: a question about policy alone needs no configuration.
+        from policydb.section_rows import binding_of, pieces_of, put_together
 
-        return [
-            (source, Binding(Span(0, 0, line, 1), section, tag, value, Span(0, 0, line, 1), Span(0, 0, line, 1)))
-            for source, line, section, tag, value in self.rows(BINDINGS, {"generation": self._generation})
+        parameters = {"generation": self._generation}
+        places = [
+            (source, binding_of(line, line, section, tag, value))
+            for source, line, section, tag, value in self.rows(BINDINGS, parameters)
         ]
+        sections = self.rows(SECTIONS, parameters)
+        pieces = (each for source, start, *row in sections for each in pieces_of(source, start, tuple(row)))
+        return [*places, *put_together(pieces)]
 
     def rows(self, query: str, parameters: Mapping[str, int | str]) -> list[Row]:
         """What a query over the store's tables (policydb.schema) finds; for whoever copies a generation."""

@@ -12,17 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING, Self
 
 from policydb import schema
 from policydb.graph import CompiledAssertion
 from policydb.memory import licensees_of
 from policydb.rows import encode
+from policydb.section_rows import SectionRow
 from policydb.storefile import (
+    StoreError,
     explained,
     has_tables,
     no_access,
@@ -32,8 +33,11 @@ from policydb.storefile import (
     version_of,
 )
 from policydb.stretches import Stretch
-from policydb.texts import blocks_of
+from policydb.texts import Block, blocks_of
 from policydb.watching import Watch, unwatched
+
+if TYPE_CHECKING:  # slow to load, and a check writes nothing
+    from sqlite_utils import Database, Migrations
 
 POLICY = "policy"
 CONFIGURATION = "configuration"
@@ -43,20 +47,27 @@ LOCK_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One binding of isakmpd.conf, sealed: no secret in `value`."""
+class StoredPart:
+    """A part of a configuration as the store keeps it (policydb.parts); nothing in it is secret.
 
-    line: int
-    section: str
-    tag: str
-    value: str
+    `policy` is the digest of the stretch of assertions that its rules made, which have `lines` lines; None: none did.
+    `is_partial`: it had settings that are not kept.
+    """
+
+    sections: tuple[SectionRow, ...]
+    settings: int
+    text: str
+    policy: str | None = None
+    lines: int = 0
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One version of one file. `digest` covers everything that is asked of it; `text` is what it said, without secrets.
 
-    `compiled` are the assertions of its stretches by the digests of their texts, but for those that the store has.
+    `compiled` are the assertions of its stretches by the digests of their texts, `parts` what is in the stretches of a
+    configuration by their digests, but for those that the store has. Where `blocks` are given, they are the text.
     """
 
     name: str
@@ -64,8 +75,9 @@ class Source:
     digest: str
     stretches: tuple[Stretch, ...] = ()
     compiled: Mapping[str, CompiledAssertion] = field(default_factory=dict)
-    settings: tuple[Setting, ...] = ()
+    parts: Mapping[str, StoredPart] = field(default_factory=dict)
     text: str = ""
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class Publication:
 
 
 def _migrations() -> Migrations:
+    from sqlite_utils import Migrations
+
     migrations = Migrations("policydb")
     for version, step in enumerate(schema.STEPS, start=1):
         # The version is set by the step itself, so that it is the store's in the same moment.
@@ -199,6 +213,8 @@ def _make(path: Path) -> None:
 
 
 def _prepared(connection: sqlite3.Connection, path: Path) -> Database:
+    from sqlite_utils import Database
+
     database = Database(connection)
     if has_tables(connection):
         version_of(connection, path)
@@ -250,11 +266,7 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
     _write_assertions(connection, watch("storing", tuple(source.compiled.values())))
     connection.executemany(
         "INSERT INTO source_stretch (source, line, stretch) VALUES (?, ?, ?)",
-        [(number, each.line, _stretch_id(connection, each)) for each in source.stretches],
-    )
-    connection.executemany(
-        "INSERT INTO binding (source, line, section, tag, value) VALUES (?, ?, ?, ?, ?)",
-        [(number, each.line, each.section, each.tag, each.value) for each in source.settings],
+        [(number, each.line, _stretch_id(connection, each, source.parts)) for each in source.stretches],
     )
     _write_text(connection, number, source)
     return number
@@ -264,7 +276,8 @@ def _write_text(connection: sqlite3.Connection, number: int, source: Source) -> 
     """What a source said, unless that is known: it is not of one that was published before texts were kept."""
     if connection.execute("SELECT 1 FROM source_block WHERE source = ? LIMIT 1", (number,)).fetchone():
         return
-    blocks = list(blocks_of(source.text, [each.line for each in source.stretches]))
+    starts = [each.line for each in source.stretches]
+    blocks = source.blocks or tuple(blocks_of(source.text, starts))
     connection.executemany("INSERT OR IGNORE INTO block (digest, text) VALUES (?, ?)", blocks)
     connection.executemany(
         "INSERT INTO source_block (source, position, block) VALUES (?, ?, (SELECT id FROM block WHERE digest = ?))",
@@ -272,30 +285,57 @@ def _write_text(connection: sqlite3.Connection, number: int, source: Source) -> 
     )
 
 
-def _stretch_id(connection: sqlite3.Connection, stretch: Stretch) -> int:
-    """The row of a stretch, written with its list of assertions if it is new."""
+def _stretch_id(connection: sqlite3.Connection, stretch: Stretch, parts: Mapping[str, StoredPart]) -> int:
+    """The row of a stretch, written with its list of assertions or with its sections if it is new."""
     row = connection.execute("SELECT id FROM stretch WHERE digest = ?", (stretch.digest,)).fetchone()
     if row is not None:
         return int(row[0])
+    if not stretch.passages and stretch.digest not in parts:
+        raise StoreError("the store was changed meanwhile", "compile again")
     number = connection.execute("INSERT INTO stretch (digest) VALUES (?)", (stretch.digest,)).lastrowid or 0
     connection.executemany(
         "INSERT INTO appearance (stretch, line, assertion)"
         " VALUES (?, ?, (SELECT id FROM assertion WHERE digest = ? AND format = ?))",
         [(number, line, digest, schema.FORMAT) for line, digest in stretch.passages],
     )
+    if stretch.digest in parts:
+        _write_part(connection, number, parts[stretch.digest])
     return number
+
+
+def _write_part(connection: sqlite3.Connection, stretch: int, part: StoredPart) -> None:
+    connection.executemany(
+        "INSERT INTO section (stretch, position, line, key, name, phase, joined, lines, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(stretch, position, *each[:7]) for position, each in enumerate(part.sections)],
+    )
+    connection.executemany(
+        "INSERT INTO mention (key, stretch, section) VALUES (?, ?, ?)",
+        [(name, stretch, each.key) for each in part.sections for name in each.mentions],
+    )
+    connection.execute(
+        "INSERT INTO part (stretch, settings, policy, lines) VALUES (?, ?, ?, ?)",
+        (stretch, part.settings, part.policy, part.lines),
+    )
 
 
 def _write_assertions(connection: sqlite3.Connection, new: Iterable[CompiledAssertion]) -> None:
     """Assertions, their principals and their shapes; what is there already stays as it is."""
-    for each in new:
-        named = licensees_of(each.licensees)
-        connection.executemany(_PRINCIPAL, [(name,) for name in (each.authorizer, *sorted(named))])
-        if each.shape is not None:
-            connection.execute("INSERT OR IGNORE INTO shape (text) VALUES (?)", (each.shape,))
-        connection.execute(_ASSERTION, (schema.FORMAT, *encode(each)))
-        connection.executemany(_LICENSEE, [(name, each.digest, schema.FORMAT) for name in named])
+    waiting = iter(new)
+    while some := list(islice(waiting, _AT_ONCE)):
+        named = [(each, sorted(licensees_of(each.licensees))) for each in some]
+        principals = {each.authorizer: None for each in some}
+        principals |= dict.fromkeys(name for _, names in named for name in names)
+        shapes = {each.shape: None for each in some if each.shape is not None}
+        connection.executemany(_PRINCIPAL, zip(principals, strict=True))
+        connection.executemany("INSERT OR IGNORE INTO shape (text) VALUES (?)", zip(shapes, strict=True))
+        connection.executemany(_ASSERTION, [(schema.FORMAT, *encode(each)) for each in some])
+        licensees = [(name, each.digest, schema.FORMAT) for each, names in named for name in names]
+        connection.executemany(_LICENSEE, licensees)
 
+
+_AT_ONCE = 1_000
+"""Assertions written by one statement."""
 
 _PRINCIPAL = "INSERT OR IGNORE INTO principal (name) VALUES (?)"
 _ASSERTION = (

@@ -7,7 +7,7 @@ others are found again, also when they have moved to other lines.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from policydb import schema
@@ -44,14 +44,15 @@ def stretches_of(passages: Iterable[Passage]) -> tuple[Stretch, ...]:
             first = line
         current.append((line - first, digest))
         if digest[-2:] in _LAST or len(current) == LONGEST:
-            found.append(_stretch(first, current))
+            found.append(stretch(first, current))
             current = []
     if current:
-        found.append(_stretch(first, current))
+        found.append(stretch(first, current))
     return tuple(found)
 
 
-def _stretch(line: int, passages: list[Passage]) -> Stretch:
+def stretch(line: int, passages: Sequence[Passage]) -> Stretch:
+    """The stretch of these assertions, of which the first stands in `line`."""
     # The compiler's format is covered too: what another one compiled is not known.
     text = "\n".join([str(schema.FORMAT), *[f"{each} {digest}" for each, digest in passages]])
     return Stretch(line, hashlib.sha256(text.encode("ascii", "backslashreplace")).hexdigest(), tuple(passages))

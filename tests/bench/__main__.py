@@ -21,7 +21,8 @@ from tests.bench import configuration
 from tests.fuzz.engines import MESSAGES, MODERN, converse
 
 ROUNDS = 3
-SIZES = (10, 1_000)
+SIZES = (10, 1_000, 10_000)
+CONNECTIONS = 10_000
 GROUPS = ("ECP_256", "ECP_384", "MODP_1024", "MODP_2048", "MODP_3072")
 
 Row = list[object]
@@ -64,6 +65,16 @@ def main() -> None:
             "isakmpd.conf: policydb check with start-up, and the store asked once",
             ["sections", "check, ms", "of which CPU, ms", "open and ask, ms"],
             [configuration.fifty_row(Path(name), median_seconds)],
+        )
+        show(
+            f"{CONNECTIONS:,} connections: compiling all of them, then another network for one",
+            ["", "all, s", "of which CPU, s", "one, ms", "CPU, ms", "one by the command, ms", "CPU, ms"],
+            (configuration.compile_row(shape, CONNECTIONS, Path(name)) for shape in configuration.SHAPES),
+        )
+        show(
+            "policydb explain --peer with start-up",
+            ["connections", "time, ms", "of which CPU, ms"],
+            (configuration.explain_row(size, Path(name)) for size in (10, CONNECTIONS)),
         )
     show(
         "isakmpd.conf: an incoming negotiation",

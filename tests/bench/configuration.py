@@ -1,4 +1,4 @@
-"""What isakmpd.conf costs: reading and resolving it, and finding peer and connection for an incoming negotiation."""
+"""What configurations cost: compiling them and changes in them, and finding what an incoming negotiation gets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, ip_address
@@ -35,6 +36,7 @@ Network=172.16.0.0
 Netmask=255.240.0.0
 """
 _PEERS_IN_FIFTY = 11
+_CHANGES = 5
 _LOCAL = Identity("IPV4_ADDR_SUBNET", network=IPv4Network("172.16.0.0/12"))
 
 
@@ -59,6 +61,83 @@ def _address(number: int) -> str:
 
 def _network(number: int) -> IPv4Network:
     return IPv4Network((0x0A000000 + 256 * number, 24))
+
+
+def rules(connections: int) -> str:
+    """An ipsec.conf of so many rules, each with a peer and a network of its own."""
+    return "".join(
+        f'ike esp from {_LOCAL.network} to {_network(each)} peer {_address(each)} psk "k{each}"\n'
+        for each in range(connections)
+    )
+
+
+def listing(connections: int) -> str:
+    """An ipsec.conf of one rule with a list of so many networks."""
+    networks = ", ".join(str(_network(each)) for each in range(connections))
+    return f'ike esp from {_LOCAL.network} to {{ {networks} }} peer 192.0.2.1 psk "k"\n'
+
+
+SHAPES: dict[str, tuple[str, Callable[[int], str], str]] = {
+    "ipsec.conf, a rule each": ("ipsec.conf", rules, " to {network} peer"),
+    "ipsec.conf, one rule with a list": ("ipsec.conf", listing, " {network},"),
+    "isakmpd.conf": ("isakmpd.conf", text, "Network={address}\n"),
+}
+"""What compiles to connections: the name of the file, its text, and how a connection's network stands in it."""
+
+
+def compile_row(shape: str, size: int, folder: Path) -> list[object]:
+    """Compiling it all and, in the same process and by the command, another network; of time and of CPU each."""
+    name, make, place = SHAPES[shape]
+    conf, store = folder / f"of {shape}" / name, folder / f"{shape}.db"
+    conf.parent.mkdir()
+    conf.touch(0o600)
+    conf.write_text(make(size))
+    whole = _timed(lambda: compile_paths([conf], store, datetime.now(UTC)))
+    changes = []
+    for number in range(_CHANGES):
+        _change(conf, place, size // 2 + number, size + number)
+        changes.append(_timed(lambda: compile_paths([conf], store, datetime.now(UTC))))
+    _change(conf, place, size // 3, 2 * size)
+    argv = [str(Path(sys.executable).with_name("policydb")), "compile", str(conf), "--store", str(store)]
+    command = _timed(lambda: subprocess.run(argv, capture_output=True, check=True))
+    wall, used = (statistics.median(each[column] for each in changes) for column in (0, 1))
+    return [shape, *whole, wall * 1e3, used * 1e3, command[0] * 1e3, command[1] * 1e3]
+
+
+def _change(conf: Path, place: str, old: int, new: int) -> None:
+    """Another network for one connection."""
+    before, after = (
+        place.format(network=network, address=network.network_address) for network in map(_network, (old, new))
+    )
+    found = conf.read_text()
+    if before not in found:
+        raise LookupError(before)
+    conf.write_text(found.replace(before, after, 1))
+
+
+def _timed(what: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of time and of CPU, of this process and of those that it waits for."""
+    begun, used = time.perf_counter(), _used()
+    what()
+    return time.perf_counter() - begun, _used() - used
+
+
+def _used() -> float:
+    both = (resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in both)
+
+
+def explain_row(size: int, folder: Path) -> list[object]:
+    """`policydb explain --peer` among so many connections, its start included: time and CPU in ms."""
+    conf, store = folder / "isakmpd.conf", folder / "explain.db"
+    conf.write_text(text(size))
+    conf.chmod(0o600)
+    compile_paths([conf], store, datetime.now(UTC))
+    number = size * 3 // 4
+    argv = [str(Path(sys.executable).with_name("policydb")), "explain", "--store", str(store)]
+    argv += ["--peer", _address(number), "--local-id", str(_LOCAL.network), "--remote-id", str(_network(number))]
+    found = [_timed(lambda: subprocess.run(argv, capture_output=True, check=True)) for _ in range(_CHANGES)]
+    return [size, *(statistics.median(each[column] for each in found) * 1e3 for column in (0, 1))]
 
 
 def selection_row(size: int, timer: Timer) -> list[object]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from policydb.decision import Place
 from policydb.graph import CompiledAssertion, Principals
-from policydb.store import Publication, Source, open_store
-from policydb.stretches import stretches_of
+from policydb.section_rows import binding_of, encode_sections
+from policydb.store import Publication, Source, StoredPart, open_store
+from policydb.stretches import Stretch, stretches_of
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 
@@ -37,6 +38,14 @@ def source(name: str, *assertions: CompiledAssertion) -> Source:
     digest = hashlib.sha256(repr(assertions).encode()).hexdigest()
     stretches = stretches_of((10 * line + 1, each.digest) for line, each in enumerate(assertions))
     return Source(name, "policy", digest, stretches, {each.digest: each for each in assertions})
+
+
+def configuration(name: str, *settings: tuple[int, str, str, str]) -> Source:
+    """A configuration of one part: a line, a section, a tag and a value each."""
+    bindings = [binding_of(line, line, section, tag, value) for line, section, tag, value in settings]
+    digest = hashlib.sha256(repr(settings).encode()).hexdigest()
+    part = StoredPart(encode_sections(bindings, 1, joined=False), len(bindings), "")
+    return Source(name, "configuration", digest, (Stretch(1, digest, ()),), parts={digest: part})
 
 
 def publish(path: Path, *sources: Source) -> Publication:

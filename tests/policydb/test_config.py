@@ -24,9 +24,8 @@ from policydb.connections import (
 )
 from policydb.sealing import seal_bindings
 from policydb.snapshot import open_snapshot
-from policydb.store import Setting, Source
 from tests.policydb.confs import WHOLE, altered, bindings, findings, read, shown, with_lines
-from tests.policydb.stores import publish
+from tests.policydb.stores import configuration, publish
 
 # --- a whole configuration ----------------------------------------------------------------------------------------
 
@@ -539,8 +538,8 @@ def test_a_mutated_configuration_raises_nothing_and_is_placed(seed: int) -> None
 def test_what_the_store_gives_back_resolves_to_the_same(tmp_path: Path) -> None:
     """Of a stored binding only the line is known; records do not depend on more."""
     kept = seal_bindings(binding for _, binding in bindings(WHOLE))
-    stored = tuple(Setting(each.span.line, each.section, each.tag, each.value) for each in kept)
+    stored = [(each.span.line, each.section, each.tag, each.value) for each in kept]
     path = tmp_path / "policy.db"
-    publish(path, Source("isakmpd.conf", "configuration", "x", settings=stored))
+    publish(path, configuration("isakmpd.conf", *stored))
     with open_snapshot(path) as snapshot:
         assert snapshot.configuration == read(WHOLE)

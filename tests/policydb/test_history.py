@@ -18,10 +18,10 @@ from policydb.compiler import compile_paths
 from policydb.history import Status, compare, list_generations, roll_back
 from policydb.request import Request
 from policydb.snapshot import open_snapshot
-from policydb.store import Publication, Setting, Source, open_store
+from policydb.store import Publication, Source, open_store
 from policydb.storefile import StoreError
 from tests.policydb.old_stores import SCHEMAS, write_old_store
-from tests.policydb.stores import NOON, assertion, publish, source
+from tests.policydb.stores import NOON, assertion, configuration, publish, source
 
 
 def said(name: str, text: str, digest: str = "") -> Source:
@@ -262,8 +262,7 @@ def test_what_another_compiler_made_is_not_put_into_force(path: Path, monkeypatc
 
 
 def test_a_configuration_that_is_refused_today_is_not_put_into_force(path: Path) -> None:
-    settings = (Setting(1, "Phase 1", "192.0.2.1", "nowhere"),)
-    publish(path, Source("c", "configuration", "refused", settings=settings))
+    publish(path, configuration("c", (1, "Phase 1", "192.0.2.1", "nowhere")))
     publish(path)
     with pytest.raises(StoreError, match="holds a configuration that this version of the program refuses"):
         roll_back(path, 1, NOON)

@@ -23,9 +23,9 @@ from policydb.request import Request
 from policydb.rows import decode
 from policydb.schema import APPLICATION_ID, VERSION
 from policydb.snapshot import Snapshot, open_snapshot
-from policydb.store import Setting, Source, open_store
+from policydb.store import Source, open_store
 from policydb.storefile import StoreError, fold_log
-from tests.policydb.stores import NOON, assertion, publish, source
+from tests.policydb.stores import NOON, assertion, configuration, publish, source
 
 ROOT = Path(__file__).parents[2]
 
@@ -212,8 +212,7 @@ _CONNECTION = (
 
 
 def _configuration(*bindings: tuple[str, str, str], name: str = "isakmpd.conf") -> Source:
-    found = tuple(Setting(line, *each) for line, each in enumerate(bindings, 1))
-    return Source(name, "configuration", repr(found), settings=found)
+    return configuration(name, *((line, *each) for line, each in enumerate(bindings, 1)))
 
 
 def test_the_configuration_is_resolved_once_and_on_demand(path: Path) -> None:

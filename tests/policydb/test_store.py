@@ -19,10 +19,10 @@ from policydb.graph import CompiledAssertion
 from policydb.history import list_generations
 from policydb.schema import Generation
 from policydb.snapshot import open_snapshot
-from policydb.store import Publication, Setting, Source, open_store
+from policydb.store import Publication, Source, open_store
 from policydb.storefile import StoreError
 from policydb.stretches import stretches_of
-from tests.policydb.stores import NOON, assertion, publish, source
+from tests.policydb.stores import NOON, assertion, configuration, publish, source
 
 ROOT = Path(__file__).parents[2]
 
@@ -277,8 +277,7 @@ def test_an_error_between_any_two_statements_leaves_the_store_as_it_was(tmp_path
                 connection.interrupt()
 
         connection.set_trace_callback(count)
-        settings = (Setting(1, "General", "Retransmits", "3"),)
-        sources = [source("a", assertion("POLICY", "k")), Source("c", "configuration", "d", settings=settings)]
+        sources = [source("a", assertion("POLICY", "k")), configuration("c", (1, "General", "Retransmits", "3"))]
         with pytest.raises(StoreError):
             opened.publish(sources, NOON)
         connection.set_trace_callback(None)

@@ -1,0 +1,159 @@
+"""Configuration texts cut into parts: the pieces of a file that its versions share in the store.
+
+A part is some sections of an isakmpd.conf, or some lines of an ipsec.conf. Where it ends is decided by the text there,
+so a change makes one or two new parts, wherever it is. A text in which the cut could be wrong is one part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from grammar.nodes import Binding
+
+_MOST_SECTIONS = 512
+_MOST_RULES = 512
+# One section in 32 begins a part, one rule in 32 ends one, as checksums go.
+_SECTIONS = 0x1F
+_RULES = 0x1F
+
+# A header that is no continuation of the line above.
+_HEADER = re.compile(r"^(?<!\\\n)(?<!\\\r\n)[ \t]*\[[^\n]*", re.MULTILINE)
+
+# What a part of an isakmpd.conf is not known by: its keys, which must leave no trace in a store, and its comments.
+_UNHASHED = re.compile(
+    r"^([ \t]*(?:(?:authentication|xauth-password)[^=\n]*=|[#;]))((?:\\\r?\n|[^\n])*)", re.MULTILINE | re.IGNORECASE
+)
+
+_USERS = re.compile(r"^[ \t]*\[[^\]\n]*user", re.MULTILINE | re.IGNORECASE)  # [XAUTH-users], or nearly so
+
+# A line of ipsec.conf with those that continue it. Quotes begin where a token does and end in their line: then no line
+# can belong to a string that began above (grammar.ipsec_lexer).
+_LINE = re.compile(
+    r"""
+    (?: [^"'\\\#\n] | \\[\s\S] | (?<![^\s{}(),/=]) (?: "[^"\\\n]*" | '[^'\\\n]*' ) )*
+    (?: \# (?: \\[\s\S] | [^\n\\] )* )?
+    \n
+    """,
+    re.VERBOSE,
+)
+# What a definition of a macro begins with; some rules do too, and are found out.
+_DEFINES = re.compile(r"""[\s\\]*(?: "[^"]*" | '[^']*' | [^\s"'\#={}(),/]+ )[\s\\]* =""", re.VERBOSE)
+_MACRO = re.compile(r"\$([A-Za-z0-9_]*)")
+
+
+class Part(NamedTuple):
+    """A piece of a text: its offsets, the 1-based line of its start, and SHA-256 over what it means."""
+
+    line: int
+    start: int
+    end: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What came of a part. `assertions` are those of rules; `text` is the part as it may be kept and shown."""
+
+    bindings: tuple[Binding, ...]
+    text: str = ""
+    assertions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLines:
+    """An ipsec.conf cut into parts. By their starts: the macros that a part uses, and which parts define one."""
+
+    parts: tuple[Part, ...]
+    macros: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    definitions: frozenset[int] = frozenset()
+
+
+Definitions: TypeAlias = Callable[[Sequence[str]], "Sequence[tuple[str, str]] | None"]
+"""Lines that define macros to names and values; None where one of them does something else."""
+
+
+def parts_of_sections(text: str) -> tuple[Part, ...]:
+    """The parts of an isakmpd.conf; each but the first begins with a header."""
+    starts = [0]
+    count = 0
+    for header in _HEADER.finditer(text):
+        count += 1
+        if zlib.crc32(header[0].encode("latin-1", "replace")) & _SECTIONS == 0 or count == _MOST_SECTIONS:
+            count = 0
+            if header.start():
+                starts.append(header.start())
+    return tuple(
+        Part(line, start, end, _digest_of_sections(text[start:end])) for line, start, end in _placed(text, starts)
+    )
+
+
+def _digest_of_sections(text: str) -> str:
+    """What a part is known by; "" for one that may hold passwords: then its contents are looked at each time."""
+    return "" if _USERS.search(text) else _digest("sections", _UNHASHED.sub(_unhashed, text))
+
+
+def _unhashed(found: re.Match[str]) -> str:
+    return found[1] + "\n" * found[2].count("\n")
+
+
+def parts_of_rules(text: str, definitions: Definitions, surroundings: str) -> RuleLines | None:
+    """The parts of an ipsec.conf; None where the cut could be wrong, or where it includes other files.
+
+    `definitions` reads the lines that define macros; `surroundings` is what else the rules depend on.
+    """
+    lines = _LINE.findall(text)
+    if sum(map(len, lines)) != len(text) or "include" in text.replace("\\\n", "").replace("\\", ""):
+        return None
+    values = definitions([line for line in lines if "=" in line and _DEFINES.match(line)])
+    if values is None:
+        return None
+    starts, position, count = [0], 0, 0
+    defined: list[tuple[int, str, str]] = []
+    found = iter(values)
+    for line in lines:
+        defines = "=" in line and _DEFINES.match(line) is not None
+        if defines:
+            defined.append((position, *next(found)))
+        position += len(line)
+        count += 1
+        if defines or zlib.crc32(line.encode("latin-1", "replace")) & _RULES == 0 or count == _MOST_RULES:
+            count = 0
+            starts.append(position)
+    if len(starts) > 1 and starts[-1] == len(text):
+        starts.pop()
+    return _with_macros(text, starts, defined, surroundings)
+
+
+def _with_macros(
+    text: str, starts: Sequence[int], defined: Sequence[tuple[int, str, str]], surroundings: str
+) -> RuleLines:
+    """Parts whose digests cover the macros that they use."""
+    parts, macros = [], dict[int, Mapping[str, str]]()
+    known: dict[str, str] = {}
+    pending = list(reversed(defined))
+    for line, start, end in _placed(text, starts):
+        piece = text[start:end]
+        if "$" in piece:
+            macros[start] = {name: known[name] for name in sorted(set(_MACRO.findall(piece))) if name in known}
+        parts.append(Part(line, start, end, _digest("rules", surroundings, repr(macros.get(start, {})), piece)))
+        while pending and pending[-1][0] < end:
+            _, name, value = pending.pop()
+            known[name] = value
+    return RuleLines(tuple(parts), macros, frozenset(start for start, _, _ in defined))
+
+
+def _placed(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    line, before = 1, 0
+    for start, end in zip(starts, (*starts[1:], len(text)), strict=True):
+        line += text.count("\n", before, start)
+        before = start
+        yield line, start, end
+
+
+def _digest(*told: str) -> str:
+    return hashlib.sha256("\0".join(told).encode("latin-1", "backslashreplace")).hexdigest()

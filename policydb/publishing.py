@@ -1,0 +1,135 @@
+"""Files that were compiled, as the store takes them: cut into parts, digests of all of them, nothing secret left."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from grammar.keynote import split_assertions
+from grammar.nodes import Binding
+from policydb.config import is_kept
+from policydb.graph import CompiledAssertion
+from policydb.parts import Contents, Part, parts_of_sections
+from policydb.sealing import seal_bindings
+from policydb.section_rows import encode_sections
+from policydb.store import CONFIGURATION, POLICY, Source, StoredPart
+from policydb.stretches import Stretch, stretch
+from policydb.texts import Block, of_configuration, without_lengths
+
+Parts: TypeAlias = "Sequence[tuple[Part, Contents | None]]"
+"""The parts of a file; None: the store has it, and it was not looked at."""
+
+
+def policy_name(rules: str) -> str:
+    """What the assertions of an ipsec.conf are called as a source."""
+    return f"{rules} (policy)"
+
+
+def sections_in_parts(text: str, shown: str, bindings: Sequence[Binding]) -> list[tuple[Part, Contents]]:
+    """An isakmpd.conf that was parsed, its bindings dealt out to its parts. `shown` is the text without its keys."""
+    found = []
+    place = 0
+    for part in parts_of_sections(text):
+        first = place
+        while place < len(bindings) and bindings[place].span.start < part.end:
+            place += 1
+        contents = Contents(tuple(bindings[first:place]), of_configuration(shown[part.start : part.end]))
+        found.append((part, contents))
+    return found
+
+
+def sections_source(name: str, parts: Parts) -> Source:
+    """An isakmpd.conf."""
+    return _configuration(name, [(part, contents, False) for part, contents in parts])
+
+
+def rules_source(name: str, parts: Parts) -> Source:
+    """An ipsec.conf, or a file that it includes."""
+    return _configuration(name, [(part, contents, True) for part, contents in parts])
+
+
+def _configuration(name: str, parts: Iterable[tuple[Part, Contents | None, bool]]) -> Source:
+    stretches, stored = [], dict[str, StoredPart]()
+    for part, contents, is_rules in parts:
+        digest = part.digest
+        if contents is not None:
+            kept = stored_part(part, contents, is_rules=is_rules)
+            if not digest or kept.is_partial:
+                # A tag that nobody knows may be a misspelt Authentication: then the text leaves no trace, not even
+                # this.
+                digest = _digest(*(f"{each}" for each in kept.sections), kept.policy or "")
+            stored[digest] = kept
+        stretches.append(Stretch(part.line, digest, ()))
+    blocks = tuple(Block(each.digest, stored[each.digest].text if each.digest in stored else "") for each in stretches)
+    known = _digest(*(f"{each.line} {each.digest}" for each in stretches))
+    return Source(name, CONFIGURATION, known, tuple(stretches), parts=stored, blocks=blocks)
+
+
+def stored_part(part: Part, contents: Contents, *, is_rules: bool) -> StoredPart:
+    """A part as the store keeps it."""
+    kept = [each for each in seal_bindings(contents.bindings) if is_kept(each)]
+    sections = encode_sections(kept, part.line, joined=is_rules)
+    passages = policy_stretch(1, contents)
+    text = without_lengths(contents.text)
+    policy = passages.digest if passages else None
+    partial = len(kept) < len(contents.bindings)
+    return StoredPart(sections, len(contents.bindings), text, policy, policy_lines(contents), partial)
+
+
+def policy_text(contents: Contents) -> str:
+    """The assertions of a part, an empty line behind each."""
+    return "".join(f"{each}\n" for each in contents.assertions)
+
+
+def policy_lines(contents: Contents) -> int:
+    """How many lines that text has."""
+    return policy_text(contents).count("\n")
+
+
+def policy_stretches(parts: Sequence[tuple[Part, Contents]]) -> tuple[Stretch, ...]:
+    """The assertions of an ipsec.conf, a stretch for each part that has any."""
+    found = []
+    line = 1
+    for _, contents in parts:
+        one = policy_stretch(line, contents)
+        if one is not None:
+            found.append(one)
+        line += policy_lines(contents)
+    return tuple(found)
+
+
+def policy_stretch(line: int, contents: Contents) -> Stretch | None:
+    """The assertions of a part as a stretch that starts in `line`; None where there are none."""
+    pieces = split_assertions(policy_text(contents))
+    passages = [(piece.line - 1, digest_of(piece.text)) for piece in pieces]
+    return stretch(line, passages) if passages else None
+
+
+def policy_source(
+    name: str,
+    parts: Sequence[tuple[Part, Contents]],
+    stretches: tuple[Stretch, ...],
+    compiled: Mapping[str, CompiledAssertion],
+) -> Source:
+    """The assertions of an ipsec.conf, which are in these stretches."""
+    texts = [policy_text(contents) for _, contents in parts if contents.assertions]
+    blocks = tuple(Block(each.digest, text) for each, text in zip(stretches, texts, strict=True))
+    return policy_of_stretches(name, stretches, blocks, compiled)
+
+
+def policy_of_stretches(
+    name: str, stretches: tuple[Stretch, ...], blocks: tuple[Block, ...], compiled: Mapping[str, CompiledAssertion]
+) -> Source:
+    """Likewise, of stretches that the store may have."""
+    known = _digest(*(f"{each.line} {each.digest}" for each in stretches))
+    return Source(name, POLICY, known, stretches, compiled, blocks=blocks)
+
+
+def digest_of(text: str) -> str:
+    """What an assertion is known by: SHA-256 over its octets."""
+    return hashlib.sha256(text.encode("latin-1", "backslashreplace")).hexdigest()
+
+
+def _digest(*told: str) -> str:
+    return digest_of("\0".join(told))

@@ -1,0 +1,167 @@
+"""Bindings of a part as rows of the store, a row a section, and the names that each section mentions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import NamedTuple, TypeAlias
+
+from grammar.nodes import Binding, Span
+
+Setting: TypeAlias = "tuple[str, str]"
+"""A tag and its value."""
+
+_REFERENCES = frozenset(
+    {
+        *("configuration", "isakmp-peer", "local-id", "remote-id", "nat-id", "id", "transforms", "suites", "protocols"),
+        *("life", "default", "connections", "passive-connections", "default-phase-1-id", "default-phase-2-suites"),
+    }
+)
+PHASE_1, PHASE_2 = "phase 1", "phase 2"
+"""The two sections that lead to all others, in lower case."""
+
+_ADDRESSES = frozenset({"address", "network"})
+
+
+_compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+class SectionRow(NamedTuple):
+    """A section as far as one part has it: `key` is its name in lower case, `line` counts from the part's start.
+
+    `lines` is JSON of the lines of its settings, counted likewise, `body` of the settings; `joined`: the values of its
+    lists are put together with those of other parts.
+    """
+
+    line: int
+    key: str
+    name: str
+    phase: str | None
+    joined: bool
+    lines: str
+    body: str
+    mentions: frozenset[str]
+
+
+def encode_sections(bindings: Iterable[Binding], first_line: int, *, joined: bool) -> tuple[SectionRow, ...]:
+    """The sections of a part that starts in `first_line`, in the order in which they begin. No key may be in it."""
+    found: dict[str, tuple[Binding, list[int], list[Setting]]] = {}
+    for each in bindings:
+        key = each.section.lower()
+        if key not in found:
+            found[key] = each, [], []
+        _, lines, settings = found[key]
+        lines.append(each.span.line - first_line)
+        settings.append((each.tag, each.value))
+    return tuple(
+        SectionRow(
+            first.section_span.line - first_line,
+            key,
+            first.section,
+            next((value for tag, value in settings if tag.lower() == "phase"), None),
+            joined and key == PHASE_2,
+            str(lines),
+            _compact(settings),
+            mentions(key, settings),
+        )
+        for key, (first, lines, settings) in found.items()
+    )
+
+
+def decode_section(body: str) -> list[Setting]:
+    """The settings of a row."""
+    return [(tag, value) for tag, value in json.loads(body)]
+
+
+def binding_of(line: int, section_line: int, section: str, tag: str, value: str) -> Binding:
+    """A binding whose places are lines only."""
+    place = Span(0, 0, line, 1)
+    return Binding(place, section, tag, value, Span(0, 0, section_line, 1), place)
+
+
+class Piece(NamedTuple):
+    """A binding on its way into a configuration: its source's name, and whether its list is joined to others."""
+
+    source: str
+    binding: Binding
+    joined: bool = False
+
+
+Row: TypeAlias = "tuple[int, str, int, str, str]"
+"""Columns of a section: line, name, joined, lines, body."""
+
+Wanted: TypeAlias = Callable[[str, str], bool]
+"""Whether a setting is wanted, by its tag and value."""
+
+
+def pieces_of(source: str, start: int, row: Row, wanted: Wanted | None = None) -> Iterator[Piece]:
+    """What a row says of a part that starts in line `start`."""
+    section_line, name, joined, lines, body = row
+    for line, (tag, value) in zip(json.loads(lines), json.loads(body), strict=True):
+        if wanted is None or wanted(tag, value):
+            yield Piece(source, binding_of(start + line, start + section_line, name, tag, value), bool(joined))
+
+
+def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
+    """All bindings in order; lists that are joined stand in the place of the first one, behind one that is not."""
+    found: list[tuple[str, Binding]] = []
+    first: dict[str, str] = {}
+    lists: dict[str, tuple[int, dict[str, None]]] = {}
+    for source, binding, joined in pieces:
+        tag = binding.tag.lower()
+        if joined:
+            if tag in lists:
+                lists[tag][1].update(dict.fromkeys(binding.value.split(",")))
+                continue
+            lists[tag] = len(found), dict.fromkeys(binding.value.split(","))
+        elif binding.section.lower() == PHASE_2:
+            first.setdefault(tag, binding.value)
+        found.append((source, binding))
+    for tag, (place, members) in lists.items():
+        source, binding = found[place]
+        value = ",".join([first[tag], *members] if tag in first else members)
+        found[place] = source, replace(binding, value=value)
+    return found
+
+
+def mentions(key: str, settings: Iterable[Setting]) -> frozenset[str]:
+    """What a section can be found by: the names that it refers to, in lower case, and its identity (identity_key)."""
+    return frozenset(_mentions(key, settings))
+
+
+def _mentions(key: str, settings: Iterable[Setting]) -> Iterator[str]:
+    for tag, value in settings:
+        lower = tag.lower()
+        if lower in _REFERENCES or key == PHASE_1:
+            yield from references(value)
+        elif lower in _ADDRESSES or lower == "name":
+            yield identity_key(value)
+
+
+def references(value: str) -> Iterator[str]:
+    """The names in a value, in lower case: its members, and the value as it stands."""
+    yield value.lower()
+    if "," in value or value != value.strip():
+        yield from (name for member in value.split(",") if (name := member.strip().lower()))
+
+
+def is_reference(key: str, tag: str) -> bool:
+    """Whether the values of a tag are names of sections; both in lower case."""
+    return tag in _REFERENCES or key == PHASE_1
+
+
+def identity_key(value: str) -> str:
+    """What an address, a network or a name is found by, however it is written; never the name of a section."""
+    return f"\0{address_key(value) or value}"
+
+
+def address_key(value: str) -> str | None:
+    """An address in the one way of writing it; None for what is none."""
+    if value.replace(".", "").isdecimal() and value.isascii():
+        return value  # IPv4 knows one way only, and what is none is no harm
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        return None
