@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from grammar.nodes import Binding
-from policydb.sealing import XAUTH_USERS, SecretError, is_key, secret_octets, secret_reference
+from policydb.sealing import SecretError, is_key, secret_octets, secret_reference
 
 
 class KeyStore:
@@ -19,12 +19,8 @@ class KeyStore:
         return f"<KeyStore of {len(self._keys)} keys>"
 
     def preshared_key(self, reference: str) -> bytes | None:
-        """The key's octets, or None where there is none."""
+        """The octets of a key or password, or None where there is none."""
         return self._keys.get(reference)
-
-    def xauth_password(self, user: str) -> bytes | None:
-        """The password of a user of [XAUTH-users], or None where there is none; names of users know no case."""
-        return self._keys.get(secret_reference(XAUTH_USERS, user))
 
     def with_keys(self, keys: Mapping[str, bytes]) -> KeyStore:
         """The same with these besides, or in the place of those with the same reference."""

@@ -145,7 +145,7 @@ class _Resolver:
         self._book.open("X509-certificates", Kind.X509)
         by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
-        self._book.open("XAUTH-users", Kind.XAUTH_USERS)
+        users = self._book.open("XAUTH-users", Kind.XAUTH_USERS)
         modes = {}
         for written in tuple(self._book.written.values()):
             phase = written.values.get("phase")
@@ -161,6 +161,7 @@ class _Resolver:
             {each.name: each for each in self._connections.values() if each},
             modes,
             self._on_demand(self._book.open("General", Kind.GENERAL)),
+            {name: secret_reference(users.name, name) for name in users.values},
         )
 
     def _on_demand(self, general: Section) -> OnDemand:

@@ -249,7 +249,8 @@ _Key: TypeAlias = tuple[object, ...]
 class Configuration:
     """Everything that isakmpd.conf says, resolved. `peers_by_address` is [Phase 1]; `default_peer` its Default.
 
-    `mode_config` has the IKECFG-ID sections by name, in lower case.
+    `mode_config` has the IKECFG-ID sections by name, `users` names where the passwords of [XAUTH-users] are kept; both
+    by names in lower case.
     """
 
     general: General = field(default_factory=General)
@@ -259,6 +260,7 @@ class Configuration:
     connections: Mapping[str, Connection] = field(default_factory=dict)
     mode_config: Mapping[str, ModeConfig] = field(default_factory=dict)
     on_demand: OnDemand = field(default_factory=OnDemand)
+    users: Mapping[str, str] = field(default_factory=dict)
     _answering: Mapping[_Key, tuple[int, Connection]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -92,6 +92,8 @@ class _Salvage:
             connections,
             {name: each for name, each in found.mode_config.items() if name not in self._wrong}
             | {name: each for name, each in before.mode_config.items() if name in self._wrong},
+            on_demand=(before if "general" in self._wrong else found).on_demand,
+            users=found.users,
         )
         words = (*(f"peer {name}" for name in kept_peers), *(f"connection {name}" for name in kept))
         return Salvaged(configuration, findings, ("[General]", *words) if "general" in self._wrong else words)

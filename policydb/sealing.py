@@ -30,7 +30,7 @@ _BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORE
 # A line that starts with a word, also where it is commented out: what stands before its value, and the value.
 _LINE = re.compile(r"^([ \t#;]*([A-Za-z0-9_-]+)[ \t]*[=:]?[ \t]*)((?:\\\n|[^\n])*)", re.MULTILINE)
 _HEADER = re.compile(r"^[ \t]*\[([^]\n]*)\]?[^\n]*$", re.MULTILINE)
-_USER = re.compile(r"^([^\s=\\]*)((?:\\\n|[^\n])*)", re.MULTILINE)
+_USER = re.compile(r"^([^\s=\\]+[ \t]*=?[ \t]*)?((?:\\\n|[^\n])*)", re.MULTILINE)
 _SLIPS = 2
 """As many letters may be wrong, missing or too many in a name that is meant to be one of these."""
 _OTHERWISE = frozenset({"psk", "secret", "password", "passphrase", "pre-shared-key", "preshared-key", "shared-secret"})
@@ -70,8 +70,8 @@ def escapes_sealing(principal: str) -> bool:
 def hide_keys(text: str) -> str:
     """An isakmpd.conf as it may be shown: every pre-shared key and password as asterisks, nothing else moved.
 
-    A line counts whose first word is Authentication or XAUTH-Password, nearly so or another program's word for it, and
-    so does every line of a section that is nearly called XAUTH-users, whatever follows: mistyped lines are what is
+    A line counts whose first word is Authentication or XAUTH-Password, nearly so, or another program's word for a key,
+    and so does every line of a section that is nearly called XAUTH-users, whatever follows: mistyped lines are what is
     shown.
     """
     headers = list(_HEADER.finditer(text))
@@ -85,7 +85,8 @@ def hide_keys(text: str) -> str:
 
 
 def _user_hidden(found: re.Match[str]) -> str:
-    return found[1] + _VISIBLE.sub("*", found[2])
+    name, rest = found[1] or "", found[2]
+    return name + _VISIBLE.sub("*", rest) if rest else _VISIBLE.sub("*", name)
 
 
 def _hidden(found: re.Match[str]) -> str:
@@ -148,6 +149,11 @@ def secret_octets(section: str, tag: str, value: str) -> bytes:
     if not value:
         raise SecretError("the password is empty")
     return value.encode("latin-1", "backslashreplace")
+
+
+def means_key(tag: str) -> bool:
+    """Whether a tag that isakmpd.conf(5) does not know is another program's word for Authentication."""
+    return tag.lower() in _OTHERWISE
 
 
 def preshared_key(value: str) -> bytes:

@@ -112,7 +112,8 @@ def _asked(core: Core, exchange: TransactionExchange) -> None:
             _expel(core, isakmp)
         return
     try:
-        isakmp.user = xauth.judge(known(exchange.state.answer).attributes, core.tools.secrets)
+        users = core.oracle.configuration.users
+        isakmp.user = xauth.judge(known(exchange.state.answer).attributes, users, core.tools.secrets)
     except AuthenticationFailed as error:
         core.log(f"{error} (from {isakmp.path.remote})")
         _record(core, exchange, Outcome.REFUSED, str(error), Reason.AUTHENTICATION_FAILED)

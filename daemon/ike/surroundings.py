@@ -47,14 +47,10 @@ class Oracle(Protocol):
 
 
 class Secrets(Protocol):
-    """Pre-shared keys, by the reference that a Peer carries, and users' passwords; they live outside the store."""
+    """Pre-shared keys and passwords, by the references that the configuration carries; they live outside the store."""
 
     def preshared_key(self, reference: str) -> bytes | None:
-        """The key's octets, or None where there is none."""
-        ...
-
-    def xauth_password(self, user: str) -> bytes | None:
-        """The password of a user of [XAUTH-users], or None; `user` is latin-1 text of whatever octets came."""
+        """The octets of a key or password, or None where there is none."""
         ...
 
 

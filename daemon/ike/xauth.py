@@ -12,7 +12,7 @@ Passwords travel in these attributes, so nothing in here ever puts their values 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -72,14 +72,18 @@ def status(passed: bool) -> tuple[DataAttribute, ...]:
     return (DataAttribute(Kind.XAUTH_STATUS, XauthStatus.OK if passed else XauthStatus.FAIL),)
 
 
-def judge(reply: Iterable[DataAttribute], secrets: Secrets) -> str:
-    """The user whom a REPLY proves. Raises AuthenticationFailed; which of the two was wrong only our log learns."""
+def judge(reply: Iterable[DataAttribute], users: Mapping[str, str], secrets: Secrets) -> str:
+    """The user whom a REPLY proves. Raises AuthenticationFailed; which of the two was wrong only our log learns.
+
+    `users`: by name in lower case, where the password is kept; as all names of isakmpd.conf they know no case.
+    """
     given = {each.type: each.value for each in reply if isinstance(each.value, bytes)}
     name, password = given.get(Kind.XAUTH_USER_NAME, b""), given.get(Kind.XAUTH_USER_PASSWORD, b"")
     if not name or not password:
         raise AuthenticationFailed("XAUTH: the reply lacks a user name or a password")
     user = name.decode("latin-1")
-    expected = secrets.xauth_password(user)
+    reference = users.get(user.lower())
+    expected = secrets.preshared_key(reference) if reference is not None else None
     # Digests: neither the length of a password nor whether the user exists shows in the time it takes.
     same = hmac.compare_digest(sha256(expected or b"").digest(), sha256(password).digest())
     if expected is None:

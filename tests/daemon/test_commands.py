@@ -185,6 +185,10 @@ def test_other_words_of_p_are_ignored(line: str) -> None:
         "set [p]:Authentication=mekmi",
         "C set [p]:Authenticaton=mekmi",
         "C set [p]:PSK=mekmi",
+        "C set [XAUTH-users]:bob=mekmi",
+        "C set [xauth-user]:bob=mekmi force",
+        "C set [p]:XAUTH-Password=mekmi",
+        "C set [p]:XAUTH-Pasword=mekmi",
     ],
 )
 def test_no_answer_shows_what_may_be_a_key(line: str) -> None:
@@ -197,7 +201,14 @@ def test_no_answer_shows_what_may_be_a_key(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["C set [T]:AUTHENTICATION_METHOD=RSA_SIG force", "C set [Phase 1]:10.0.0.1=p", "C rm [p]:Port", "c x"]
+    "line",
+    [
+        "C set [T]:AUTHENTICATION_METHOD=RSA_SIG force",
+        "C set [Phase 1]:10.0.0.1=p",
+        "C rm [p]:Port",
+        "c x",
+        "C set [p]:XAUTH-User=bob",
+    ],
 )
 def test_what_is_no_key_is_shown(line: str) -> None:
     assert without_keys(line) == line

@@ -44,6 +44,13 @@ def test_what_is_no_key_is_left_out_and_no_later_value_takes_its_place(value: st
     assert store.preshared_key(secret_reference("west")) is None
 
 
+def test_passwords_of_xauth_are_kept_as_they_are_written() -> None:
+    store = keys_of([binding("p", "XAUTH-Password", "0xhush"), binding("XAUTH-users", "Bob", "of bob")])
+    assert store.preshared_key(secret_reference("p", "xauth-password")) == b"0xhush"
+    assert store.preshared_key(secret_reference("xauth-users", "bob")) == b"of bob"
+    assert store.preshared_key(secret_reference("p")) is None
+
+
 def test_keys_are_never_printed() -> None:
     store = keys_of([binding("west", "Authentication", "mekmitasdigoat")])
     assert "mekmit" not in repr(store) + str(store)

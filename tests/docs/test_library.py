@@ -22,7 +22,7 @@ def run(code: str, folder: Path, project: Path) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=["embedding", "store"])
+@pytest.mark.parametrize("block", BLOCKS, ids=["embedding", "store", "bytes"])
 def test_an_example_runs(block: str, tmp_path: Path, project: Path) -> None:
     done = run(block, tmp_path, project)
     assert (done.returncode, done.stderr) == (0, "")

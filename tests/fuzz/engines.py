@@ -121,16 +121,11 @@ class AllowAll:
 
 @dataclass(frozen=True, slots=True)
 class OneSecret:
-    """The same pre-shared key for everybody, and no users."""
+    """The same pre-shared key for everybody."""
 
     def preshared_key(self, reference: str) -> bytes | None:
         """The key."""
         return b"secret of " + b"both" if reference else None
-
-    def xauth_password(self, user: str) -> bytes | None:
-        """There are no users."""
-        del user
-        return None
 
 
 @dataclass(slots=True)

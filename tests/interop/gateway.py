@@ -118,7 +118,9 @@ class Isakmpd:
         return tuple(each for each in self.sas() if each.phase == 2 and each.ready)
 
     def installed(self) -> tuple[InstalledSa, ...]:
-        """Our kernel's table."""
+        """Our kernel's table; nothing where there is no daemon yet."""
+        if not self._table.exists():
+            return ()
         rows: list[dict[str, Any]] = json.loads(self._table.read_text())
         return tuple(InstalledSa(**{**row, "udp_ports": row["udp_ports"] and tuple(row["udp_ports"])}) for row in rows)
 
@@ -144,6 +146,8 @@ class Isakmpd:
         """End it at once, so that nobody is told."""
         self.process.kill()
         self.process.join()
+        for each in (self.fifo, self._table):
+            each.unlink()
 
     def records(self) -> list[dict[str, Any]]:
         """The decision log, newest first, by the command that people use."""

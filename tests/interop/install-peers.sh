@@ -3,7 +3,7 @@
 set -eu
 
 PACKAGES="strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins \
-          tshark tcpdump iproute2"
+          libcharon-extauth-plugins vpnc tshark tcpdump iproute2"
 
 missing=""
 for package in $PACKAGES; do

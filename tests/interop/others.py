@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from daemon.ike.dh import GROUPS
 from tests.interop.bed import run
 
 
@@ -17,20 +18,25 @@ class Others:
     rows: tuple[tuple[str, str, str], ...]
 
 
+ALL_OF_PHASE_1 = "every cipher, hash and way of authentication, in main and aggressive mode"
+ALL_OF_PHASE_2 = "every ESP cipher with every authentication, and every AH, in tunnel and transport mode"
+
 TABLES = (
     Others(
         "ike-scan",
         (
             ("main mode", "a proposal that we take is answered with it", "ike-scan-main"),
             ("no proposal", "DES is answered with NO-PROPOSAL-CHOSEN", "ike-scan-refused"),
-            ("IKEv2", "a request of version 2 is answered with a notification that we do not speak it", "ike-scan-v2"),
+            ("IKEv2", "a request of version 2 gets no handshake and leaves nothing", "ike-scan-v2"),
+            ("psk-crack", "HASH_R of aggressive mode, with SHA-1 and MD5", "psk-crack"),
         ),
     ),
     Others(
         "This daemon with itself",
         (
-            ("phase 1", "every predefined transform with every way of authentication that we do", "itself-phase-1"),
-            ("phase 2", "every predefined suite", "itself-phase-2"),
+            *((f"phase 1, {each}", ALL_OF_PHASE_1, f"itself-phase-1-{each}") for each in sorted(GROUPS)),
+            ("phase 2, no PFS", ALL_OF_PHASE_2, "itself-phase-2-None"),
+            *((f"phase 2, {each}", ALL_OF_PHASE_2, f"itself-phase-2-{each}") for each in sorted(GROUPS)),
         ),
     ),
 )

@@ -1,93 +1,69 @@
-"""strongSwan's scenarios with XAUTH and mode-config, under their own names; the gateway is the side that does not begin."""
+"""strongSwan's scenarios with XAUTH and mode-config, under their own names; who does not begin is the gateway."""
 
 from __future__ import annotations
 
 from tests.interop.scenario import Begins, Refusal, Scenario, Stage, Tunnel
 from tests.interop.settings import Changes, Settings, network
-from tests.interop.strongswan_rows import AES128, AES128_SAS, PEER
+from tests.interop.strongswan_rows import (
+    AES128,
+    AES128_SAS,
+    AGGRESSIVE,
+    BEHIND,
+    BY_AUTHORITY,
+    PEER,
+    RSA,
+)
 
 USER, PASSWORD = "bob", "a-password-of-bobs"
 INSIDE, NAMESERVER = "10.77.9.1", "10.77.2.53"
 
+Roles = dict[Begins, Settings]
+
+
+def both(*each: Roles) -> Roles:
+    """One over the other."""
+    laid = dict.fromkeys(Begins, Settings())
+    for roles in each:
+        laid = {begins: laid[begins] | roles.get(begins, Settings()) for begins in laid}
+    return laid
+
+
 # --- XAUTH --------------------------------------------------------------------------------------------------------
 
-_METHOD = {"AES-128-SHA2-256-GRP15:AUTHENTICATION_METHOD": "XAUTH_INIT_PRE_SHARED"}
+_PSK = {"local": {"auth": "psk", "id": "right.example.org"}, "remote": {"auth": "psk", "id": "left.example.org"}}
+_RSA = {
+    "local": {"auth": "pubkey", "id": "right.example.org", "certs": "right.crt"},
+    "remote": {"auth": "pubkey", "id": "left.example.org", "cacerts": "ca.crt"},
+}
 
 
-def xauth(password: str = PASSWORD) -> dict[Begins, Settings]:
+def xauth(*, rsa: bool = False, password: str = PASSWORD) -> Roles:
     """The side that begins proves a user besides; `password` is what it has for one."""
-    as_client = Settings(
-        {**_METHOD, "peer:XAUTH-User": USER, "peer:XAUTH-Password": password},
-        {
-            **_rounds("remote", {"auth": "psk", "id": "left.example.org"}, {"auth": "xauth"}),
-            "/secrets.xauth-bob.id": USER,
-            "/secrets.xauth-bob.secret": f'"{PASSWORD}"',
-        },
-    )
-    as_gateway = Settings(
-        {**_METHOD, f"XAUTH-users:{USER}": PASSWORD},
-        {
-            **_rounds("local", {"auth": "psk", "id": "right.example.org"}, {"auth": "xauth", "xauth_id": USER}),
-            "/secrets.xauth-bob.id": USER,
-            "/secrets.xauth-bob.secret": f'"{password}"',
-        },
-    )
-    return {Begins.OURS: as_client, Begins.THEIRS: as_gateway}
-
-
-def _rounds(side: str, *rounds: Changes) -> dict[str, str | None]:
-    """Several rounds of authentication of one side of strongSwan's connection, in place of its one."""
-    changes: dict[str, str | None] = {f"{side}.auth": None, f"{side}.id": None}
-    for number, each in enumerate(rounds, start=1):
-        changes |= {f"{side}-{number}.{key}": value for key, value in each.items()}
-    return changes
-
-
-# --- mode-config --------------------------------------------------------------------------------------------------
-
-
-def config(*, push: bool = False) -> dict[Begins, Settings]:
-    """The side that begins gets its address and a name server from the other, asked for or pushed."""
-    ours = {
-        "fqdn/right.example.org:Attributes": "Address,Nameserver",
-        "fqdn/right.example.org:Address": INSIDE,
-        "fqdn/right.example.org:Nameserver": NAMESERVER,
-        **network("right-network", INSIDE),
-        **dict.fromkeys(("right-network:Network", "right-network:Netmask")),
-    }
-    wish: dict[str, str | None] = {
-        "fqdn/right.example.org:Mode": "REQUEST",
-        "fqdn/right.example.org:Attributes": "Address,Nameserver",
-        **network("left-network", "0.0.0.0"),
-        **dict.fromkeys(("left-network:Network", "left-network:Netmask")),
-    }
-    pool = {
-        "pools": "p",
-        "/pools.p.addrs": f"{INSIDE}/32",
-        "/pools.p.dns": NAMESERVER,
-        "children.c.remote_ts": "dynamic",
-    }
-    pulled = {"pull": "no" if push else "yes"}
+    first = _RSA if rsa else _PSK
+    transform = f"AES-128-SHA2-256-GRP15{'-RSA_SIG' if rsa else ''}"
+    method: Changes = {f"{transform}:AUTHENTICATION_METHOD": f"XAUTH_INIT_{'RSA' if rsa else 'PRE_SHARED'}"}
     return {
-        Begins.OURS: Settings(wish if push else {**wish, "peer:Flags": "ikecfg"}, {**pool, **pulled}),
+        Begins.OURS: Settings(
+            {**method, "peer:XAUTH-User": USER, "peer:XAUTH-Password": password},
+            {**_rounds("remote", first["remote"], {"auth": "xauth"}), **_user(PASSWORD)},
+        ),
         Begins.THEIRS: Settings(
-            {**ours, "peer:Flags": "ikecfg"} if push else ours,
-            {"vips": "0.0.0.0", "children.c.local_ts": "dynamic", **pulled},
+            {**method, f"XAUTH-users:{USER}": PASSWORD},
+            {**_rounds("local", first["local"], {"auth": "xauth", "xauth_id": USER}), **_user(password)},
         ),
     }
 
 
-def configured(stage: Stage) -> None:
-    """Both sides know the address, and whoever got it has it as the selector of its SAs."""
-    if stage.begins is Begins.OURS:
-        assert f"INTERNAL_IP4_ADDRESS {INSIDE}, INTERNAL_IP4_DNS {NAMESERVER}" in stage.ours.log()
-        [phase_1] = [each for each in stage.ours.sas() if each.phase == 1]
-        assert f"mode-config INTERNAL_IP4_ADDRESS: {INSIDE}" in phase_1.text
-    else:
-        assert f"installing new virtual IP {INSIDE}" in stage.theirs.log()
-        assert f"installing DNS server {NAMESERVER}" in stage.theirs.log()
-    selectors = {each.source_selector for each in stage.ours.installed()}
-    assert INSIDE in selectors
+def _user(password: str) -> Changes:
+    return {"/secrets.xauth-bob.id": USER, "/secrets.xauth-bob.secret": f'"{password}"'}
+
+
+def _rounds(side: str, *rounds: Changes) -> dict[str, str | None]:
+    """Several rounds of authentication of one side of strongSwan's connection, in place of its one."""
+    changes: dict[str, str | None] = {f"{side}.{key}": None for key in ("auth", "id", "certs", "cacerts")}
+    for number, each in enumerate(rounds, start=1):
+        changes |= {f"{side}-{number}.{key}": value for key, value in each.items()}
+    return changes
 
 
 def proved(stage: Stage) -> None:
@@ -100,49 +76,94 @@ def proved(stage: Stage) -> None:
         assert {each["user"] for each in stage.ours.records() if each["exchange"] == "quick mode"} == {USER}
 
 
-def both(first: dict[Begins, Settings], second: dict[Begins, Settings]) -> dict[Begins, Settings]:
-    """One after the other."""
-    return {begins: first[begins] | second[begins] for begins in first}
+# --- mode-config --------------------------------------------------------------------------------------------------
 
+
+def config(*, push: bool = False, pool: str = f"{INSIDE}/32") -> Roles:
+    """The side that begins gets its address and a name server from the other, asked for or pushed."""
+    section = "fqdn/right.example.org"
+    pulled = {"pull": "no" if push else "yes"}
+    given: Changes = {
+        f"{section}:Attributes": "Address,Nameserver",
+        f"{section}:Address": INSIDE,
+        f"{section}:Nameserver": NAMESERVER,
+        **_address("right-network", INSIDE),
+        **({"peer:Flags": "ikecfg"} if push else {}),
+    }
+    wanted: Changes = {
+        f"{section}:Mode": "REQUEST",
+        f"{section}:Attributes": "Address,Nameserver",
+        **_address("left-network", "0.0.0.0"),  # noqa: S104 - the address that mode-config gives
+        **({} if push else {"peer:Flags": "ikecfg"}),
+    }
+    pools = {"pools": "p", "/pools.p.addrs": pool, "/pools.p.dns": NAMESERVER, "children.c.remote_ts": "dynamic"}
+    return {
+        Begins.OURS: Settings(wanted, {**pools, **pulled}),
+        Begins.THEIRS: Settings(
+            given,
+            {"vips": "0.0.0.0", "children.c.local_ts": "dynamic", **pulled},  # noqa: S104 - any address
+        ),
+    }
+
+
+def _address(name: str, value: str) -> Changes:
+    return {**network(name, value), f"{name}:Network": None, f"{name}:Netmask": None}
+
+
+def configured(stage: Stage) -> None:
+    """Both sides know the address, and whoever got it has it as the selector of its SAs."""
+    if stage.begins is Begins.OURS:
+        [phase_1] = [each for each in stage.ours.sas() if each.phase == 1]
+        assert f"mode-config INTERNAL_IP4_ADDRESS: {INSIDE}" in phase_1.text
+        assert f"mode-config INTERNAL_IP4_DNS: {NAMESERVER}" in phase_1.text
+    else:
+        assert f"installing new virtual IP {INSIDE}" in stage.theirs.log()
+        assert f"installing DNS server {NAMESERVER}" in stage.theirs.log()
+    assert INSIDE in {each.source_selector for each in stage.ours.installed()}
+
+
+# --- the rows -----------------------------------------------------------------------------------------------------
 
 ONE = (Tunnel(AES128_SAS),)
+[NAT] = BEHIND
 
 ROWS = (
     Scenario(PEER, "xauth-psk", "a pre-shared key and a user", AES128, xauth(), holds=ONE, after=(proved,)),
     Scenario(
-        PEER,
-        "xauth-psk-fail",
-        "the user's password is wrong",
-        AES128,
-        xauth("not-a-password-of-bobs"),
+        PEER, "xauth-psk-fail", "the user's password is wrong", AES128, xauth(password="not-a-password-of-bobs"),
         holds=Refusal(("authentication-failed", "peer-refused")),
     ),
     Scenario(
-        PEER,
-        "config-payload",
-        "the side that begins asks for an address and a name server",
-        AES128,
-        config(),
-        holds=ONE,
-        after=(configured,),
+        PEER, "xauth-id-psk-config", "a pre-shared key, a user, and the user's address by mode-config", AES128,
+        both(xauth(), config()), holds=ONE, after=(proved, configured),
     ),
     Scenario(
-        PEER,
-        "config-payload-push",
-        "the gateway pushes address and name server",
-        AES128,
-        config(push=True),
-        holds=ONE,
-        after=(configured,),
+        PEER, "xauth-rsa", "certificates and a user", AES128 | RSA, xauth(rsa=True),
+        holds=ONE, after=(proved,), credentials="rsa", licensees=BY_AUTHORITY,
     ),
     Scenario(
-        PEER,
-        "xauth-id-psk-config",
-        "a pre-shared key, a user, and an address for the user's traffic",
-        AES128,
-        both(xauth(), config()),
-        holds=ONE,
-        after=(proved, configured),
+        PEER, "xauth-id-rsa-config", "certificates, a user, and the user's address by mode-config", AES128 | RSA,
+        both(xauth(rsa=True), config()), holds=ONE, after=(proved, configured), credentials="rsa",
+        licensees=BY_AUTHORITY,
     ),
-)
-
+    Scenario(
+        PEER, "xauth-id-rsa-aggressive", "aggressive mode, certificates and a user", AES128 | RSA | AGGRESSIVE,
+        xauth(rsa=True), holds=ONE, after=(proved,), credentials="rsa", licensees=BY_AUTHORITY,
+    ),
+    Scenario(
+        PEER, "config-payload", "the side that begins asks for an address and a name server", AES128,
+        config(), holds=ONE, after=(configured,),
+    ),
+    Scenario(
+        PEER, "config-payload-push", "the gateway pushes an address and a name server", AES128,
+        config(push=True), holds=ONE, after=(configured,),
+    ),
+    Scenario(
+        PEER, "ip-pool", "an address of a pool; ours are fixed, one for each identity", AES128,
+        config(pool="10.77.9.0/28"), holds=ONE, after=(configured,),
+    ),
+    Scenario(
+        PEER, "nat-virtual-ip", "the peer is behind a NAT and gets an inner address by mode-config", AES128,
+        both(dict(NAT.when), config()), (Begins.THEIRS,), holds=ONE, after=(configured,), nat=True,
+    ),
+)  # fmt: skip

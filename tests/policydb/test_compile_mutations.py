@@ -22,7 +22,7 @@ from tests.policydb.command_line import Run
 from tests.policydb.faults import assert_whole
 from tests.policydb.mutations import mutated
 
-MUTATIONS = int(os.environ.get("POLICYDB_MUTATIONS", "96"))
+MUTATIONS = int(os.environ.get("POLICYDB_MUTATIONS", "48"))
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SIDES = sorted({each.parent for each in EXAMPLES.glob("*/*/*.conf")})
 BATCHES = 8
@@ -47,6 +47,7 @@ def questions_of(side: Path) -> list[Request]:
     return [Request(tuple(each["authorizers"]), dict(each.get("attributes", []))) for each in asked]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_after_every_mutation_a_whole_generation_is_in_force(policydb: Run, batch: int) -> None:
     failed = 0

@@ -461,6 +461,8 @@ def test_a_warning_is_shown_where_somebody_asked_for_it(before: str, after: str,
     [
         ("[ufqdn/me@example.org]", "Mode=SET", "Attributes=Address", "Address=10.0.0.7"),
         ("[me@example.org]", "Authentication=secret"),
+        ("[XAUTH-users]", "me=hush", "you=hush"),
+        ("[xauth/me]", "Address=10.0.0.7"),
         ("[X509-certificates]", "CA-directory=/etc/isakmpd/ca/"),
         ("[KeyNote]", "Credential-directory=/etc/isakmpd/keynote/", "Accept-weak-signatures=no"),
     ],
@@ -488,6 +490,11 @@ def test_a_sound_key_is_no_finding() -> None:
 def test_only_known_tags_are_kept() -> None:
     text = "[Phase 1]\n192.0.2.1=a\nDEFAULT=b\nsecret=c\n[a]\nAuthentication=d\nAuthentcation=e\nPORT=1\n"
     assert [each.value for _, each in bindings(text) if is_kept(each)] == ["a", "b", "d", "1"]
+
+
+def test_the_users_of_xauth_are_kept_and_those_of_a_misspelt_section_are_not() -> None:
+    text = "[XAUTH-users]\nbob=a\n[XAUTH-user]\nbob=b\n"
+    assert [each.value for _, each in bindings(text) if is_kept(each)] == ["a"]
 
 
 # --- anything at all ----------------------------------------------------------------------------------------------

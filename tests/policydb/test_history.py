@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policydb import schema
@@ -121,6 +121,7 @@ def test_a_source_whose_text_is_the_same_may_differ_all_the_same(path: Path) -> 
 LINES = st.lists(st.sampled_from(["", "a", "b", "Authorizer: x", "  -> yes;"]), max_size=30)
 
 
+@settings(max_examples=40)
 @given(LINES, LINES, st.sampled_from([0, 3_000]))
 def test_a_difference_is_what_patch_understands(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str], more: int
@@ -155,6 +156,7 @@ def applied(text: list[str], lines: list[str]) -> list[str]:
     return text
 
 
+@settings(max_examples=40)
 @given(LINES, LINES)
 def test_it_is_laid_out_as_difflib_does(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str]

@@ -13,6 +13,8 @@ import random
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 import policydb as package
 from policydb import schema
 from policydb.history import list_generations
@@ -86,6 +88,7 @@ class Victim:
         return int(count[0])
 
 
+@pytest.mark.timeout(600)
 def test_a_killed_command_damages_nothing_and_loses_no_acknowledged_generation(tmp_path: Path) -> None:
     for each in pkgutil.iter_modules(package.__path__, "policydb."):
         importlib.import_module(each.name)  # so that a forked process begins with its work

@@ -164,8 +164,23 @@ def test_another_key_is_a_difference_though_its_reference_is_the_same() -> None:
     assert working.overlay().differences == (Difference("p", "Authentication", BLANK, BLANK),)
 
 
+@pytest.mark.parametrize(("section", "tag"), [("p", "XAUTH-Password"), ("XAUTH-users", "bob")])
+def test_a_password_is_kept_beside_as_well(section: str, tag: str) -> None:
+    working = changed(copy(), do("set", section, tag, "mekmitasdigoat"))
+    reference = secret_reference(section, tag)
+    assert working.keys == {reference: b"mekmitasdigoat"}
+    assert working.value(section, tag) == reference
+    assert working.overlay().differences == (Difference(section, tag, None, BLANK),)
+    assert "mekmitasdigoat" not in f"{working.bindings()} {working.shown()} {to_json(working.overlay())}"
+
+
 @pytest.mark.parametrize(
-    "change", [do("set", "p", "Authentication", "0xmekmi"), do("add", "p", "Authentication", "mekmi")]
+    "change",
+    [
+        do("set", "p", "Authentication", "0xmekmi"),
+        do("add", "p", "Authentication", "mekmi"),
+        do("add", "XAUTH-users", "Authentication", "mekmi"),
+    ],
 )
 def test_what_cannot_be_a_key_is_refused_without_telling_it(change: Change) -> None:
     working = copy()

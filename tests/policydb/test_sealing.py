@@ -16,6 +16,7 @@ from policydb.sealing import (
     seal,
     seal_bindings,
     seal_policy,
+    secret_octets,
     secret_reference,
 )
 from tests.policydb.confs import WHOLE, bindings
@@ -78,6 +79,32 @@ def test_a_key_of_isakmpd_conf_becomes_a_reference() -> None:
     assert "mekmitasdigoat" not in repr(sealed)
 
 
+def test_passwords_of_xauth_become_references_too() -> None:
+    text = "[p]\nXAUTH-User=bob\nXAUTH-Password=hush\n[XAUTH-users]\nBob=hush\nauthentication=hush\n"
+    sealed = seal_bindings(binding for _, binding in bindings(text))
+    assert [each.value for each in sealed] == ["bob", "password:p", "user:bob", "user:authentication"]
+
+
+@pytest.mark.parametrize(
+    ("section", "tag", "value", "expected"),
+    [
+        ("p", "XAUTH-Password", "0x00", b"0x00"),
+        ("XAUTH-users", "bob", "0x00", b"0x00"),
+        ("XAUTH-users", "authentication", "0x00", b"0x00"),
+        ("p", "Authentication", "0x00", b"\0"),
+        ("p", "XAUTH-Password", "\xe9", b"\xe9"),
+    ],
+)
+def test_a_password_is_its_text_whatever_it_looks_like(section: str, tag: str, value: str, expected: bytes) -> None:
+    assert secret_octets(section, tag, value) == expected
+
+
+@pytest.mark.parametrize(("section", "tag"), [("p", "XAUTH-Password"), ("XAUTH-users", "bob")])
+def test_an_empty_password_is_none(section: str, tag: str) -> None:
+    with pytest.raises(SecretError, match="empty"):
+        secret_octets(section, tag, "")
+
+
 def test_references_know_no_case_for_sections_have_none() -> None:
     assert secret_reference("East") == secret_reference("EAST") == "secret:east"
 
@@ -101,6 +128,14 @@ def test_references_know_no_case_for_sections_have_none() -> None:
         ("Authorization=x\n", "Authorization=x\n"),
         ("AUTHENTICATION_METHOD=PRE_SHARED\n", "AUTHENTICATION_METHOD=PRE_SHARED\n"),
         ("AUTHENTICATION_ALGORITHM=HMAC_SHA\n", "AUTHENTICATION_ALGORITHM=HMAC_SHA\n"),
+        ("XAUTH-Password= hush\nXAUTH-User= bob\n", "XAUTH-Password= ****\nXAUTH-User= bob\n"),
+        ("[p]\nXAUTH-Pasword=hush\n", "[p]\nXAUTH-Pasword=****\n"),
+        ("[XAUTH-users]\nbob=hush\n\n[p]\nPort=1\n", "[XAUTH-users]\nbob=****\n\n[p]\nPort=1\n"),
+        ("[xauth-Users]\nbob hush\n al\\\nice=x", "[xauth-Users]\nbob ****\n****\n*****"),
+        ("[XAUT-user]\nbob@example.org = hush\n", "[XAUT-user]\nbob@example.org = ****\n"),
+        (" [XAUTH-users\nbob=hush\n", " [XAUTH-users\nbob=****\n"),
+        ("[XAUTH-users]\nhush\n", "[XAUTH-users]\n****\n"),
+        ("[a]\nPort=1\n[XAUTH-users]\nb=hush\n[c]\nPort=2\n", "[a]\nPort=1\n[XAUTH-users]\nb=****\n[c]\nPort=2\n"),
     ],
 )
 def test_keys_are_hidden_in_what_is_shown(text: str, expected: str) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import random
-import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -262,53 +259,6 @@ def test_who_may_only_read_reads_a_copy(public: Path) -> None:
 
 
 # --- crashes ------------------------------------------------------------------------------------------------------
-
-_WRITER = """
-    import sys
-    from pathlib import Path
-    from tests.policydb.stores import assertion, publish, source
-
-    path = Path(sys.argv[1])
-    number = int(sys.argv[2])
-    while True:
-        number += 1
-        names = [assertion("POLICY", f"k{number}", note=str(each)) for each in range(300)]
-        publish(path, source("a", *names))
-        print(number, flush=True)
-"""
-
-
-def test_a_killed_writer_leaves_whole_generations_and_loses_no_acknowledged_one(tmp_path: Path) -> None:
-    """Each round kills the writer at another moment, some while it makes the file."""
-    path = tmp_path / "policy.db"
-    chance = random.Random(4)
-    acknowledged = 0
-    for _ in range(8):
-        with subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(_WRITER), str(path), str(acknowledged)],
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-        ) as writer:
-            assert writer.stdout is not None
-            told = writer.stdout.readline() if chance.random() < 0.8 else b""
-            time.sleep(chance.random() * 0.05)
-            writer.send_signal(signal.SIGKILL)
-            told += writer.stdout.read()
-        acknowledged = max([acknowledged, *(int(each) for each in told.split())])
-        if acknowledged:
-            _assert_whole(path, acknowledged)
-    assert acknowledged >= 3
-
-
-def _assert_whole(path: Path, acknowledged: int) -> None:
-    generations = list_generations(path)
-    assert len(generations) >= acknowledged
-    for each in (generations[0], generations[-1]):
-        with open_snapshot(path, each.number) as snapshot:
-            assert len(snapshot.authorized_by("POLICY")) == 300
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 @pytest.mark.parametrize("step", range(1, 12))

@@ -175,9 +175,6 @@ class FakeSecrets:
     def preshared_key(self, reference: str) -> bytes | None:
         return self.keys.get(reference)
 
-    def xauth_password(self, user: str) -> bytes | None:
-        return self.keys.get(f"user:{user}")
-
 
 # --- one end ------------------------------------------------------------------------------------------------------
 

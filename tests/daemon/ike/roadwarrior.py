@@ -54,7 +54,7 @@ def gateway(
 ) -> Configuration:
     """West: it answers."""
     base = configuration(WEST, EAST, transforms=transforms(xauth), peer={"flags": flags}, **changes)
-    return with_modes(base, *sections)
+    return replace(with_modes(base, *sections), users={each.removeprefix("user:"): each for each in USERS})
 
 
 def transforms(xauth: bool) -> tuple[IkeTransform, ...]:

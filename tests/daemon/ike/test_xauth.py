@@ -125,6 +125,7 @@ def test_the_responder_may_be_the_one_who_is_asked() -> None:
 
     pair = pair_of(turned(east), turned(west))  # type: ignore[arg-type]
     pair.east.secrets.keys, pair.west.secrets.keys = pair.west.secrets.keys, pair.east.secrets.keys
+    pair.east.oracle.configuration = replace(pair.east.oracle.configuration, users=west.users)
     west_peer = pair.west.oracle.configuration.peers["gateway"]
     pair.west.oracle.configuration = replace(
         pair.west.oracle.configuration,
@@ -210,9 +211,22 @@ def test_one_phase_1_buys_one_attempt() -> None:
     assert len(outcomes(pair.west)) == 2
 
 
-def test_a_gateway_without_users_lets_nobody_in() -> None:
-    pair = pair_of(client(xauth=True), gateway(xauth=True), users={}).start().run(1.0)
+@pytest.mark.parametrize("kept", [{}, USERS], ids=["nor a password", "but a password"])
+def test_who_is_no_longer_configured_is_not_let_in(kept: dict[str, bytes]) -> None:
+    """A user that FIFO `C rm` has taken away: the key store still has the password."""
+    west = replace(gateway(xauth=True), users={})
+    pair = pair_of(client(xauth=True), west, users=kept).start().run(1.0)
     assert pair.west.phase(1) == []
+
+
+def test_a_user_whose_password_is_not_to_be_had_is_not_let_in() -> None:
+    pair = pair_of(client(xauth=True), gateway(xauth=True), users={}).start().run(1.0)
+    assert outcomes(pair.west)[0][2] == "XAUTH: there is no user bob"
+
+
+def test_names_of_users_know_no_case() -> None:
+    pair = pair_of(client(xauth=True, user="BOB"), gateway(xauth=True)).start().run(1.0)
+    assert isakmp_of(pair.west).user == "BOB"
 
 
 def test_a_client_without_a_user_gives_up_and_says_so() -> None:
@@ -423,8 +437,8 @@ def test_one_message_id_for_all_of_xauth_is_followed() -> None:
 # --- replies as they may come ---------------------------------------------------------------------------------------
 
 
-def users() -> FakeSecrets:
-    return FakeSecrets(USERS)
+KNOWN = {each.removeprefix("user:"): each for each in USERS}
+SECRETS = FakeSecrets(USERS)
 
 
 @pytest.mark.parametrize(
@@ -440,20 +454,20 @@ def users() -> FakeSecrets:
 )
 def test_a_reply_needs_name_and_password(reply: tuple[tuple[int, int | bytes], ...]) -> None:
     with pytest.raises(AuthenticationFailed, match="lacks a user name or a password"):
-        judge(attributes(*reply), users())
+        judge(attributes(*reply), KNOWN, SECRETS)
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_only_the_right_pair_is_proved(name: bytes, password: bytes) -> None:
     assume(USERS.get(f"user:{name.decode('latin-1')}") != password)
     with pytest.raises(AuthenticationFailed):
-        judge(attributes((Kind.XAUTH_USER_NAME, name), (Kind.XAUTH_USER_PASSWORD, password)), users())
+        judge(attributes((Kind.XAUTH_USER_NAME, name), (Kind.XAUTH_USER_PASSWORD, password)), KNOWN, SECRETS)
 
 
 def test_every_user_of_the_table_is_let_in() -> None:
     for reference, password in USERS.items():
         name = reference.removeprefix("user:").encode()
-        assert judge(attributes((Kind.XAUTH_USER_NAME, name), (Kind.XAUTH_USER_PASSWORD, password)), users())
+        assert judge(attributes((Kind.XAUTH_USER_NAME, name), (Kind.XAUTH_USER_PASSWORD, password)), KNOWN, SECRETS)
 
 
 def test_small_parts() -> None:
