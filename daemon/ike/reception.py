@@ -242,12 +242,13 @@ def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
 
 
 def _answered(core: Core, isakmp: IsakmpSa, message_id: int, datagram: Datagram) -> bool:
-    """Whether this repeats the last message of an exchange that is over; our answer goes out again then."""
-    answer = isakmp.answered.answer(message_id, datagram.fingerprint)
-    if answer is None:
+    """Whether this repeats the last message of an exchange that is over; our answer, if any, goes out again then."""
+    if not isakmp.answered.repeats(message_id, datagram.fingerprint):
         return False
-    for _ in range(_COPIES):
-        core.transmit(answer)
+    answer = isakmp.answered.answer(message_id, datagram.fingerprint)
+    if answer is not None:
+        for _ in range(_COPIES):
+            core.transmit(answer)
     return True
 
 

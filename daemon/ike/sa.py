@@ -75,6 +75,11 @@ class Answered:
         if len(self._known) > _ANSWERS_KEPT:
             self._known.popitem(last=False)
 
+    def repeats(self, message_id: int, digest: bytes) -> bool:
+        """Whether exactly that last datagram comes once more."""
+        known = self._known.get(message_id)
+        return known is not None and known[0] == digest
+
     def answer(self, message_id: int, digest: bytes) -> Sent | None:
         """What to send again when exactly that last datagram comes once more."""
         known = self._known.get(message_id)

@@ -155,7 +155,7 @@ def test_older_messages_get_no_answer_but_the_last_one(course: str, number: int)
     node, sent = held.receiver, len(held.receiver.sent)
     mine = [along.hold(each, 1) for each in range(1, number - 2)]
     for each in mine:
-        if each.receiver.address == node.address and each.header.exchange_type == held.header.exchange_type:
+        if each.receiver.address == node.address and each.header.message_id == held.header.message_id:
             held.inject(each.data)
     new = [out for _, out in node.sent[sent:] if isinstance(out, Send)]
     assert not [each for each in new if read_header(each.data).exchange_type != ExchangeType.INFO]
