@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.events import Captured, Connect, Path, Send
 from daemon.ike.parser import read_header
-from daemon.ike.payloads import Attributes, DataAttribute, Message, UnknownPayload
+from daemon.ike.payloads import Attributes, DataAttribute, Delete, Message, UnknownPayload
 from daemon.ike.registries import ConfigurationAttribute as Kind
-from daemon.ike.registries import ConfigurationType, ExchangeType, PayloadType
-from daemon.ike.sa import Duty, IsakmpSa
+from daemon.ike.registries import ConfigurationType, ExchangeType, PayloadType, Protocol
+from daemon.ike.sa import Duty, IsakmpSa, SaFlag
 from daemon.ike.xauth import concerns, judge, message, passed, without_secrets
 from policydb.connections import General
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.forgery import state_of
-from tests.daemon.ike.network import EAST, WEST, FakeSecrets, Node, Pair, Weather
+from tests.daemon.ike.network import EAST, SECRET, WEST, FakeOracle, FakeSecrets, Node, Pair, Weather
 from tests.daemon.ike.roadwarrior import (
     INSIDE,
     USERS,
@@ -164,6 +164,49 @@ def test_a_gateway_that_pushes_does_so_after_xauth() -> None:
     pair.start().run(1.0)
     assert isakmp_of(pair.east).assigned == INSIDE
     assert pair.established
+
+
+def who_comes_after_bob(user: str, password: bytes) -> Pair:
+    """Bob has a tunnel; then somebody with the group's identity and key begins afresh at the same address."""
+    pair = xauth_pair().start().run(1.0)
+    oracle = FakeOracle(client(xauth=True, user=user))
+    pair.east = Node(EAST, oracle, lambda: pair.now, seed=77, secret=SECRET, settings=None)
+    pair.east.secrets.keys = {"gateway": SECRET, "password:gateway": password}
+    pair.do(pair.east, pair.east.engine.reconfigure(oracle, pair.east.secrets, pair.now))
+    return pair.run(3.0)
+
+
+def test_initial_contact_ends_what_the_same_user_had() -> None:
+    pair = who_comes_after_bob("bob", PASSWORD)
+    assert [each.user for each in pair.west.engine._core.sas.isakmp] == ["bob"]
+    assert pair.established
+
+
+def test_initial_contact_of_another_user_of_the_group_ends_nothing_of_bobs() -> None:
+    """They share identity, key and address, say behind a NAT; only XAUTH tells them apart."""
+    pair = who_comes_after_bob("eve", b"another")
+    sas = pair.west.engine._core.sas
+    assert [(each.user, bool(each.flags & SaFlag.REPLACED)) for each in sas.isakmp] == [("bob", False), ("eve", False)]
+    assert [each.owner[2] for each in sas.ipsec] == ["bob", "eve"]
+    assert len(pair.west.kernel) == 4
+
+
+def test_initial_contact_of_somebody_who_proves_no_user_ends_nothing_either() -> None:
+    pair = who_comes_after_bob("bob", b"not bob's password")
+    assert [each.user for each in pair.west.engine._core.sas.isakmp] == ["bob"]
+    assert len(pair.west.kernel) == 2
+
+
+def test_a_user_cannot_delete_what_another_user_of_the_group_has() -> None:
+    pair = who_comes_after_bob("eve", b"another")
+    core = pair.west.engine._core
+    bobs, _ = core.sas.isakmp
+    (mine,) = pair.east.engine._core.sas.isakmp
+    spis = [each.spi.to_bytes(4) for each in core.sas.ipsec[0].sas if not each.inbound]
+    news = [*(Delete(Protocol.IPSEC_ESP, (each,)) for each in spis), Delete(Protocol.ISAKMP, (bobs.cookies,))]
+    pair.inject(pair.west, forged(mine, 4711, *news, kind=ExchangeType.INFO)[0], core.sas.isakmp[1].path)
+    assert len(core.sas.isakmp) == 2
+    assert len(pair.west.kernel) == 4
 
 
 # --- a user who is not ----------------------------------------------------------------------------------------------
