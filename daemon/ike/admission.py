@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from daemon.ike import modeconfig, xauth
 from daemon.ike.authentication import METHODS
+from daemon.ike.completion import take_over
 from daemon.ike.core import Core
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.exchange import AnyExchange, Role, known
@@ -17,7 +18,7 @@ from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.records import make_record, printed
 from daemon.ike.registries import ConfigurationType
 from daemon.ike.removal import remove
-from daemon.ike.sa import Duty, IsakmpSa
+from daemon.ike.sa import Duty, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import TransactionExchange, asking, exchange_for
 from policydb.connections import Connection
@@ -34,6 +35,7 @@ def begin(core: Core, isakmp: IsakmpSa, phase1: Phase1Exchange) -> None:
         limit = core.oracle.configuration.general.exchange_max_time
         core.timers.arm(TimerKey(TimerKind.ADMISSION, isakmp.number), core.now + limit)
     if MODE_CONFIG_FLAG in known(phase1.state.peer).flags:
+        isakmp.flags |= SaFlag.IKECFG
         duties.append(Duty.CONFIGURE)
     isakmp.duties, isakmp.waiting = tuple(duties), phase1.waiting
 
@@ -140,6 +142,7 @@ def _proved(core: Core, exchange: TransactionExchange, what: str) -> None:
     isakmp = exchange.state.isakmp
     core.log(f"isakmpd: XAUTH done: {what}, with {isakmp.path.remote}", verbose=True)
     _record(core, exchange, Outcome.ACCEPTED, f"XAUTH: {what}")
+    take_over(core, isakmp)
     _discharge(core, isakmp)
 
 

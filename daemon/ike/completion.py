@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daemon.ike import dpd
+from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
@@ -47,16 +48,16 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
         nat=state.nat,
         vendors=state.vendors,
         fragment_size=exchange.fragment_size,
+        told_first_contact=state.told_first_contact,
         flags=SaFlag.READY,
         soft_at=core.now + seconds * soft_share(core.tools.surroundings.random),
         hard_at=core.now + seconds,
     )
     isakmp.answered.remember(0, exchange.received, exchange.sent)
     isakmp.last_word = exchange.sent
-    if state.told_first_contact:
-        drop_others(core, isakmp)
     core.contacted.add(isakmp.path.remote.address)
-    _replace_others(core, isakmp)
+    if METHODS[state.method].asked is None:
+        take_over(core, isakmp)
     core.sas.add(isakmp)
     _arm_lifetime(core, isakmp)
     _attend_to_nat(core, isakmp)
@@ -111,9 +112,17 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     return sa
 
 
+def take_over(core: Core, isakmp: IsakmpSa) -> None:
+    """What becomes of the SAs from before this one, once it is known whose it is: with XAUTH, whose user it is."""
+    if isakmp.told_first_contact:
+        drop_others(core, isakmp)
+    _replace_others(core, isakmp)
+
+
 def _replace_others(core: Core, isakmp: IsakmpSa) -> None:
     """Older ISAKMP SAs with the same peer carry nothing new and are not renewed; whoever replaces one has that duty."""
-    older = [each for each in core.sas.isakmp if (each.owner, each.local_id) == (isakmp.owner, isakmp.local_id)]
+    whose = isakmp.owner, isakmp.local_id
+    older = [each for each in core.sas.isakmp if each is not isakmp and (each.owner, each.local_id) == whose]
     if isakmp.role is Role.INITIATOR or any(each.flags & SaFlag.STAYALIVE for each in older):
         isakmp.flags |= SaFlag.STAYALIVE
     for each in older:

@@ -41,6 +41,7 @@ _PREFIXES = {
     IdType.IPV6_ADDR: "ipv6",
     IdType.FQDN: "fqdn",
     IdType.USER_FQDN: "ufqdn",
+    IdType.DER_ASN1_DN: "asn1_dn",
     IdType.KEY_ID: "key_id",
 }
 """How the name of an IKECFG-ID section says the type; key_id/ and xauth/ are ours."""

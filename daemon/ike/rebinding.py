@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from daemon.ike.core import Core
 from daemon.ike.events import Endpoint, MoveSas, Path, SecurityAssociation
-from daemon.ike.sa import IpsecSa, IsakmpSa, SaKey
+from daemon.ike.sa import IpsecSa, IsakmpSa, Owner, SaKey
 
 
 def heard_from(core: Core, isakmp: IsakmpSa, path: Path) -> None:
@@ -33,7 +33,7 @@ def esp_heard_from(core: Core, sa: IpsecSa, remote: Endpoint) -> None:
     _follow(core, sa.owner, before, after)
 
 
-def _follow(core: Core, owner: tuple[str, bytes], before: Path, after: Path) -> None:
+def _follow(core: Core, owner: Owner, before: Path, after: Path) -> None:
     """Let the IPsec SAs in UDP of a peer go where it is now."""
     moves: list[tuple[SaKey, SecurityAssociation]] = []
     for sa in core.sas.owned_by(owner):

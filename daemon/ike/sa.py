@@ -22,6 +22,9 @@ from policydb.graph import CompiledAssertion
 
 _ANSWERS_KEPT = 256
 
+Owner = tuple[str, bytes, str]
+"""A peer: its section, its phase 1 identity and, where XAUTH has proved one, its user. A group shares the first two."""
+
 SaKey = tuple[str, str, int]
 """Protocol ("ESP", "AH"), destination address, SPI: what DeleteSas takes."""
 
@@ -112,7 +115,7 @@ class IsakmpSa:
 
     `duties` come first; `waiting` are the connections whose quick mode starts when none is left. `user` is the peer's,
     as XAUTH has proved; `received` what mode-config gave us, in print, and `assigned` the address among it; `chain` the
-    message ID and cipher of the last transaction, which may go on.
+    message ID and cipher of the last transaction, which may go on. `told_first_contact`: the peer said INITIAL-CONTACT.
     """
 
     number: int
@@ -151,6 +154,7 @@ class IsakmpSa:
     received: tuple[tuple[str, str], ...] = ()
     assigned: Address | None = None
     chain: tuple[int, Cbc] | None = field(default=None, repr=False)
+    told_first_contact: bool = False
 
     @property
     def unproved(self) -> bool:
@@ -163,16 +167,16 @@ class IsakmpSa:
         return self.initiator_cookie + self.responder_cookie
 
     @property
-    def owner(self) -> tuple[str, bytes]:
-        """Who is at the other end, as proved: the peer section and the identity."""
-        return self.name, self.remote_id.body
+    def owner(self) -> Owner:
+        """Who is at the other end, as proved."""
+        return self.name, self.remote_id.body, self.user
 
 
 @dataclass(slots=True, eq=False)
 class IpsecSa:
     """What one quick mode made: the SAs of all its protocols in both directions; `name` is the connection, "" if none.
 
-    `owner` is who may delete it: the peer section and phase 1 identity under which it was negotiated. `exchange`: the
+    `owner` is who may delete it: the peer under whose ISAKMP SA it was negotiated. `exchange`: the
     cookies of that phase 1 and the message ID of the quick mode.
     """
 
@@ -180,7 +184,7 @@ class IpsecSa:
     name: str
     role: Role
     path: Path
-    owner: tuple[str, bytes]
+    owner: Owner
     sas: tuple[SecurityAssociation, ...]
     local_id: str
     remote_id: str
@@ -282,13 +286,13 @@ class SaTable:
         """The IPsec SAs of a connection, oldest first."""
         return tuple(each for each in self._ipsec.values() if each.name == connection)
 
-    def outbound(self, owner: tuple[str, bytes], protocol: str, spi: int) -> IpsecSa | None:
+    def outbound(self, owner: Owner, protocol: str, spi: int) -> IpsecSa | None:
         """The IPsec SA that one peer receives under this SPI of its own."""
         for sa in self.owned_by(owner):
             if any((each.protocol, each.spi) == (protocol, spi) for each in sa.sas if not each.inbound):
                 return sa
         return None
 
-    def owned_by(self, owner: tuple[str, bytes]) -> tuple[IpsecSa, ...]:
+    def owned_by(self, owner: Owner) -> tuple[IpsecSa, ...]:
         """The IPsec SAs negotiated with one authenticated peer."""
         return tuple(each for each in self._ipsec.values() if each.owner == owner)

@@ -147,7 +147,7 @@ def test_a_delete_of_the_phase_1_leaves_the_phase_2() -> None:
 def test_nobody_deletes_what_another_peer_owns() -> None:
     pair = connected()
     (sa,) = pair.west.engine._core.sas.ipsec
-    sa.owner = ("another peer", b"another identity")
+    sa.owner = ("another peer", b"another identity", "")
     told(pair, pair.east, Delete(Protocol.IPSEC_ESP, (sa.sas[1].spi.to_bytes(4, "big"),)))
     assert pair.west.phase(2) == ["net"]
 

@@ -52,7 +52,7 @@ def test_an_sa_is_found_by_all_that_identifies_it_until_it_is_removed() -> None:
     assert {table.by_key(key) for key in sa.keys} == {sa}
     assert table.outbound(isakmp.owner, "ESP", outbound.spi) is sa
     assert table.outbound(isakmp.owner, "ESP", inbound.spi) is None
-    assert table.outbound(("gateway", b"somebody else"), "ESP", outbound.spi) is None
+    assert table.outbound(("gateway", b"somebody else", ""), "ESP", outbound.spi) is None
     for each in (isakmp, sa, isakmp, sa):
         table.remove(each)
     assert not table.isakmp

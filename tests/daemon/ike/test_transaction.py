@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from daemon.ike.crypto import Cbc
 from daemon.ike.events import Connect, Path, Send, TearDown
 from daemon.ike.exchange import Datagram, open_message
+from daemon.ike.modeconfig import section_for
 from daemon.ike.parser import read_header
-from daemon.ike.payloads import Attributes, DataAttribute, Hash, Nonce, Payload
+from daemon.ike.payloads import Attributes, DataAttribute, Hash, Identification, Nonce, Payload
 from daemon.ike.registries import ConfigurationAttribute as Kind
-from daemon.ike.registries import ConfigurationType, ExchangeType
+from daemon.ike.registries import ConfigurationType, ExchangeType, IdType
 from policydb.connections import General, Identity, ModeConfig
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.forgery import state_of
@@ -180,6 +183,14 @@ def test_the_section_is_that_of_the_phase_1_identity(identity: Identity, name: s
     assert isakmp_of(pair.east).assigned == INSIDE
 
 
+def test_a_distinguished_name_is_named_in_one_line() -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "SE"), x509.NameAttribute(NameOID.COMMON_NAME, "Road")])
+    mine = section("asn1_dn//C=SE/CN=Road", Address=str(INSIDE))
+    peer = Identification(IdType.DER_ASN1_DN, 0, 0, name.public_bytes())
+    assert section_for(gateway(mine), peer, "") is mine
+    assert section_for(gateway(mine), peer, "somebody") is mine
+
+
 def test_ipv6_has_its_own_attributes() -> None:
     values = {
         "Address": ip_address("2001:db8::9"),
@@ -197,6 +208,26 @@ def test_ipv6_has_its_own_attributes() -> None:
     }
     assert isakmp_of(pair.east).assigned == values["Address"]
     assert isakmp_of(pair.east).received[3] == ("INTERNAL_IP6_SUBNET", "2001:db8::/32")
+
+
+def test_the_size_of_a_network_is_its_prefix_or_the_netmask() -> None:
+    network = section(f"ipv4/{EAST}", attributes=("Network",), Network="10.0.0.0")
+    for changes, mask in (
+        ({"prefix": 8}, b"\xff\0\0\0"),
+        ({"prefix": 8, "values": {**network.values, "Netmask": ip_address("255.255.0.0")}}, b"\xff\0\0\0"),
+        ({"values": {**network.values, "Netmask": ip_address("255.255.0.0")}}, b"\xff\xff\0\0"),
+    ):
+        pair = pair_of(client(), gateway(replace(network, **changes), flags=IKECFG)).start().run(1.0)
+        told = transactions(pair, isakmp_of(pair.west))[0]
+        assert told.values == {Kind.INTERNAL_IP4_SUBNET: b"\x0a\0\0\0" + mask}
+
+
+def test_an_identity_that_no_section_can_name_has_none() -> None:
+    identity = Identity("IPV4_ADDR_SUBNET", network=IPv4Network("192.0.2.0/24"))
+    east = client(ASKING, flags=IKECFG)
+    east = replace(east, peers={"gateway": replace(east.peers["gateway"], identity=identity)})
+    pair = pair_of(east, gateway(OF_EAST)).start().run(1.0)
+    assert details(pair) == ["mode-config got nothing"]
 
 
 def test_a_network_without_a_size_is_not_sent() -> None:

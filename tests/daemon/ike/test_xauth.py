@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.events import Captured, Connect, Path, Send
 from daemon.ike.parser import read_header
-from daemon.ike.payloads import Attributes, DataAttribute, Message
+from daemon.ike.payloads import Attributes, DataAttribute, Delete, Message, UnknownPayload
 from daemon.ike.registries import ConfigurationAttribute as Kind
-from daemon.ike.registries import ConfigurationType, ExchangeType
-from daemon.ike.sa import Duty, IsakmpSa
+from daemon.ike.registries import ConfigurationType, ExchangeType, PayloadType, Protocol
+from daemon.ike.sa import Duty, IsakmpSa, SaFlag
 from daemon.ike.xauth import concerns, judge, message, passed, without_secrets
 from policydb.connections import General
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.forgery import state_of
-from tests.daemon.ike.network import EAST, WEST, FakeSecrets, Node, Pair, Weather
+from tests.daemon.ike.network import EAST, SECRET, WEST, FakeOracle, FakeSecrets, Node, Pair, Weather
 from tests.daemon.ike.roadwarrior import (
     INSIDE,
     USERS,
@@ -164,6 +164,49 @@ def test_a_gateway_that_pushes_does_so_after_xauth() -> None:
     pair.start().run(1.0)
     assert isakmp_of(pair.east).assigned == INSIDE
     assert pair.established
+
+
+def who_comes_after_bob(user: str, password: bytes) -> Pair:
+    """Bob has a tunnel; then somebody with the group's identity and key begins afresh at the same address."""
+    pair = xauth_pair().start().run(1.0)
+    oracle = FakeOracle(client(xauth=True, user=user))
+    pair.east = Node(EAST, oracle, lambda: pair.now, seed=77, secret=SECRET, settings=None)
+    pair.east.secrets.keys = {"gateway": SECRET, "password:gateway": password}
+    pair.do(pair.east, pair.east.engine.reconfigure(oracle, pair.east.secrets, pair.now))
+    return pair.run(3.0)
+
+
+def test_initial_contact_ends_what_the_same_user_had() -> None:
+    pair = who_comes_after_bob("bob", PASSWORD)
+    assert [each.user for each in pair.west.engine._core.sas.isakmp] == ["bob"]
+    assert pair.established
+
+
+def test_initial_contact_of_another_user_of_the_group_ends_nothing_of_bobs() -> None:
+    """They share identity, key and address, say behind a NAT; only XAUTH tells them apart."""
+    pair = who_comes_after_bob("eve", b"another")
+    sas = pair.west.engine._core.sas
+    assert [(each.user, bool(each.flags & SaFlag.REPLACED)) for each in sas.isakmp] == [("bob", False), ("eve", False)]
+    assert [each.owner[2] for each in sas.ipsec] == ["bob", "eve"]
+    assert len(pair.west.kernel) == 4
+
+
+def test_initial_contact_of_somebody_who_proves_no_user_ends_nothing_either() -> None:
+    pair = who_comes_after_bob("bob", b"not bob's password")
+    assert [each.user for each in pair.west.engine._core.sas.isakmp] == ["bob"]
+    assert len(pair.west.kernel) == 2
+
+
+def test_a_user_cannot_delete_what_another_user_of_the_group_has() -> None:
+    pair = who_comes_after_bob("eve", b"another")
+    core = pair.west.engine._core
+    bobs, _ = core.sas.isakmp
+    (mine,) = pair.east.engine._core.sas.isakmp
+    spis = [each.spi.to_bytes(4) for each in core.sas.ipsec[0].sas if not each.inbound]
+    news = [*(Delete(Protocol.IPSEC_ESP, (each,)) for each in spis), Delete(Protocol.ISAKMP, (bobs.cookies,))]
+    pair.inject(pair.west, forged(mine, 4711, *news, kind=ExchangeType.INFO)[0], core.sas.isakmp[1].path)
+    assert len(core.sas.isakmp) == 2
+    assert len(pair.west.kernel) == 4
 
 
 # --- a user who is not ----------------------------------------------------------------------------------------------
@@ -432,6 +475,57 @@ def test_one_message_id_for_all_of_xauth_is_followed() -> None:
     tell = Attributes(ConfigurationType.SET, 2, attributes((Kind.XAUTH_STATUS, 1)))
     pair.inject(pair.east, forged(theirs, 4711, tell, cipher=chained)[0], path)
     assert isakmp_of(pair.east).duties == ()
+
+
+# --- anything at all from whoever has the keys ----------------------------------------------------------------------
+
+_KINDS = st.one_of(st.sampled_from([each for each in Kind if each.known]), st.integers(0, 0x7FFF))
+_ATTRIBUTES = st.builds(DataAttribute, _KINDS, st.one_of(st.integers(0, 3), st.binary(max_size=20)))
+_PAYLOADS = st.builds(
+    Attributes,
+    st.integers(0, 5).map(ConfigurationType),
+    st.integers(0, 0xFFFF),
+    st.lists(_ATTRIBUTES, max_size=5).map(tuple),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(_PAYLOADS, min_size=1, max_size=4))
+def test_no_attributes_let_a_client_in_that_has_not_proved_its_user(payloads: list[Attributes]) -> None:
+    pair, west = unproved()
+    sa = isakmp_of(pair.east)
+    for number, payload in enumerate(payloads, start=4711):
+        pair.inject(west, forged(sa, number, payload)[0], isakmp_of(west).path)
+    assert isakmp_of(west).unproved
+    assert not isakmp_of(west).received
+    assert west.census()["exchanges"] == 1
+    assert not west.kernel
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(_PAYLOADS, min_size=1, max_size=4))
+def test_whatever_the_gateway_says_a_client_is_in_out_or_waits(payloads: list[Attributes]) -> None:
+    pair, _ = unproved()
+    theirs, path = isakmp_of(pair.west), isakmp_of(pair.east).path
+    for number, payload in enumerate(payloads, start=4711):
+        pair.inject(pair.east, forged(theirs, number, payload)[0], path)
+    pair.filter = without({ExchangeType.INFO}, EAST)
+    pair.run(pair.now + 1.0)
+    assert pair.east.census()["exchanges"] <= 1  # the quick mode of whom the gateway has let in
+    pair.run(pair.now + 300.0)
+    assert pair.east.census()["tokens"] == 0
+    assert all(not each.unproved for each in pair.east.engine._core.sas.isakmp) or pair.east.phase(1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(_PAYLOADS, st.binary(max_size=40))
+def test_octets_that_are_no_attributes_change_nothing(payload: Attributes, tail: bytes) -> None:
+    """The HASH is right; the attributes are cut short or go on with rubbish."""
+    pair, west = unproved()
+    before = state_of(west)
+    broken = UnknownPayload(payload.body + b"\0\1" + (len(tail) + 1).to_bytes(2) + tail, PayloadType.ATTRIBUTE)
+    pair.inject(west, forged(isakmp_of(pair.east), 4711, broken)[0], isakmp_of(west).path)
+    assert state_of(west) == before
 
 
 # --- replies as they may come ---------------------------------------------------------------------------------------
