@@ -6,7 +6,7 @@ what the issuer may do, CRLs. It is found once it reaches a certificate of CA-di
 too, the chain goes on, so that a policy may name either. Lengths and the number of signatures looked at are bounded,
 for all of this is done for strangers.
 
-docs/decisions/0008-certificates.md says why this is not `cryptography.x509.verification`.
+docs/decisions/0009-certificates.md says why this is not `cryptography.x509.verification`.
 """
 
 from __future__ import annotations
