@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import quantiles
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from daemon.ike.surroundings import Settings
 from policydb.connections import Backoff, Configuration, General
 from tests.daemon.ike.network import EAST, WEST, Pair, Weather, configuration
+from tests.daemon.ike.roadwarrior import whole_way
 
 SEEDS = int(os.environ.get("LOSSY_SEEDS", "100"))
 SLICES = 8
@@ -36,6 +37,7 @@ class Scene:
     name: str
     exchange: str = "ID_PROT"
     west: bool = False
+    warrior: bool = False
 
 
 SCENES = (
@@ -43,6 +45,7 @@ SCENES = (
     Scene("main mode, both sides begin", west=True),
     Scene("aggressive mode, one side begins", "AGGRESSIVE"),
     Scene("aggressive mode, both sides begin", "AGGRESSIVE", west=True),
+    Scene("main mode, XAUTH, mode-config", warrior=True),
 )
 
 
@@ -53,15 +56,16 @@ def lossy(local: str, remote: str, scene: Scene, *, initiates: bool) -> Configur
 
 
 def pair(scene: Scene, seed: int) -> Pair:
-    quiet = Settings()
-    made = Pair(
-        lossy(EAST, WEST, scene, initiates=True),
-        lossy(WEST, EAST, scene, initiates=scene.west),
-        settings=(quiet, quiet),
-        weather=WEATHER,
-        seed=seed,
-    )
-    return made.start()
+    settings = (Settings(), Settings())
+    if scene.warrior:
+        made = whole_way(settings=settings, weather=WEATHER, seed=seed)
+        for node in made.nodes:
+            section = node.oracle.configuration
+            peers = {name: replace(each, backoff=LOSSY) for name, each in section.peers.items()}
+            node.oracle.configuration = replace(section, peers=peers)
+        return made.start()
+    sides = lossy(EAST, WEST, scene, initiates=True), lossy(WEST, EAST, scene, initiates=scene.west)
+    return Pair(*sides, settings=settings, weather=WEATHER, seed=seed).start()
 
 
 def cookies(pair: Pair) -> list[set[bytes]]:
