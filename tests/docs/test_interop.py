@@ -7,13 +7,45 @@ from pathlib import Path
 from tests.interop.document import known, tables, text
 
 STRONGSWAN = frozenset(
-    """
-    compress config-payload config-payload-push double-nat double-nat-net dpd-clear dpd-restart dynamic-initiator
-    dynamic-responder ecdsa-certs host2host-ah host2host-cert host2host-transport ip-pool nat-rw nat-virtual-ip
-    net2net-ah net2net-cert net2net-esn net2net-psk net2net-psk-fail protoport-dual rw-cert rw-cert-aggressive
-    rw-cert-unity rw-initiator-only rw-multi-ciphers rw-psk-aggressive rw-psk-fqdn rw-psk-ip-ranges rw-psk-ipv4
-    xauth-id-psk-config xauth-id-rsa-aggressive xauth-id-rsa-config xauth-id-rsa-hybrid xauth-psk xauth-rsa
-    """.split()
+    [
+        "compress",
+        "config-payload",
+        "config-payload-push",
+        "double-nat",
+        "double-nat-net",
+        "dpd-clear",
+        "dpd-restart",
+        "dynamic-initiator",
+        "dynamic-responder",
+        "ecdsa-certs",
+        "host2host-ah",
+        "host2host-cert",
+        "host2host-transport",
+        "ip-pool",
+        "nat-rw",
+        "nat-virtual-ip",
+        "net2net-ah",
+        "net2net-cert",
+        "net2net-esn",
+        "net2net-psk",
+        "net2net-psk-fail",
+        "protoport-dual",
+        "rw-cert",
+        "rw-cert-aggressive",
+        "rw-cert-unity",
+        "rw-initiator-only",
+        "rw-multi-ciphers",
+        "rw-psk-aggressive",
+        "rw-psk-fqdn",
+        "rw-psk-ip-ranges",
+        "rw-psk-ipv4",
+        "xauth-id-psk-config",
+        "xauth-id-rsa-aggressive",
+        "xauth-id-rsa-config",
+        "xauth-id-rsa-hybrid",
+        "xauth-psk",
+        "xauth-rsa",
+    ]
 )
 """The IKEv1 scenarios of its sources (testing/tests/ikev1), without those that need RADIUS, EAP or a database."""
 

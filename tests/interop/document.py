@@ -138,9 +138,8 @@ def main(paths: Iterable[str]) -> int:
     for path in paths:
         results.update(json.loads(Path(path).read_text()))
     PATH.write_text(text(results, _versions()))
-    missing = [
-        name for table in tables() for line in table.lines for name in line.results if name and name not in results
-    ]
+    names = [name for table in tables() for line in table.lines for name in line.results]
+    missing = [name for name in names if name and name not in results]
     print(f"{PATH}: {len(results)} results" + "".join(f"\nmissing: {name}" for name in missing))
     return bool(missing)
 
