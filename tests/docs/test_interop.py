@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.interop.document import known, tables, text
 
 STRONGSWAN = frozenset(
-    [
+    (
         "compress",
         "config-payload",
         "config-payload-push",
@@ -45,7 +45,7 @@ STRONGSWAN = frozenset(
         "xauth-id-rsa-hybrid",
         "xauth-psk",
         "xauth-rsa",
-    ]
+    )
 )
 """The IKEv1 scenarios of its sources (testing/tests/ikev1), without those that need RADIUS, EAP or a database."""
 
