@@ -17,7 +17,7 @@ STAMP  := $(VENV)/.installed
 RESULTS := .interop
 SOURCES := grammar policydb daemon tests examples
 
-.PHONY: demo test check faults lossy interop peers bench clean
+.PHONY: demo test check faults lossy interop interop-kernel peers bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
