@@ -5,7 +5,8 @@
 #   make check     ruff, mypy --strict, architecture
 #   make faults    200 compilations killed in the middle, 1,000 mutated files compiled (test does some of each)
 #   make lossy     10,000 negotiations of each kind on a network that loses 30 % each way (a quarter of an hour)
-#   make interop   against strongSwan in network namespaces (root, Debian 12; installs the peers)
+#   make interop   against strongSwan, libreswan and others in network namespaces (root, Debian 12; installs the peers)
+#   make interop-kernel   the scenarios for which the peer's kernel must have ESP and AH, in a User-mode Linux guest
 #   make bench     what decisions, explanations, compiling and handshakes cost here
 #   make clean     remove what the targets above made
 
@@ -13,9 +14,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+RESULTS := .interop
 SOURCES := grammar policydb daemon tests examples
 
-.PHONY: demo test check faults lossy interop peers bench clean
+.PHONY: demo test check faults lossy interop interop-kernel peers bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
@@ -46,11 +48,19 @@ peers:
 	@sh tests/interop/install-peers.sh
 
 interop: $(STAMP) peers
-	$(BIN)/python -m pytest -q -rP tests/interop
+	@rm -f $(RESULTS)/here.json && mkdir -p $(RESULTS)
+	INTEROP_RESULTS=$(RESULTS)/here.json $(BIN)/python -m pytest -q -rP -n 2 -m "not kernel" tests/interop
+	@$(BIN)/python -m tests.interop.document $(RESULTS)/here.json
+
+interop-kernel: $(STAMP) peers
+	@rm -f $(RESULTS)/guest.json && mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.interop.guest $(CURDIR)/$(RESULTS) env INTEROP_RESULTS=$(CURDIR)/$(RESULTS)/guest.json \
+		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider -m kernel tests/interop
+	@$(BIN)/python -m tests.interop.document $(RESULTS)/guest.json
 
 bench: $(STAMP)
 	@$(BIN)/policydb bench --scenarios
 	@$(BIN)/python -m tests.bench
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(RESULTS) .peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

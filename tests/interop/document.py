@@ -42,6 +42,9 @@ next negotiation succeeds. `no harm`: what arrives is as good as any, and phase 
 """
 
 
+UNKNOWN = "?"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of a table: its words, and the names of the results that fill its last cells; None: no such role."""
@@ -49,10 +52,17 @@ class Line:
     words: tuple[str, ...]
     results: tuple[str | None, ...]
 
-    def text(self, results: Mapping[str, str]) -> str:
-        """The line with its results; what did not run is a question mark."""
-        cells = (*self.words, *("-" if each is None else results.get(each, "?") for each in self.results))
-        return f"| {' | '.join(cells)} |"
+    def cells(self, results: Mapping[str, str]) -> tuple[str, ...]:
+        """The line with its results; what never ran is a question mark."""
+        return (*self.words, *("-" if each is None else results.get(each, UNKNOWN) for each in self.results))
+
+    def known(self, document: str) -> dict[str, str]:
+        """What a document says of this line's results."""
+        stem = f"| {' | '.join(self.words)} |"
+        found = next((line for line in document.splitlines() if line.startswith(stem)), "")
+        cells = found.removeprefix(stem).strip(" |").split(" | ")
+        pairs = zip(self.results, cells, strict=len(cells) == len(self.results))
+        return {name: cell for name, cell in pairs if name and cell not in ("", UNKNOWN)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Table:
     def text(self, results: Mapping[str, str]) -> str:
         """As Markdown."""
         head = f"| {' | '.join(self.columns)} |\n|{'---|' * len(self.columns)}\n"
-        body = "".join(f"{line.text(results)}\n" for line in self.lines)
+        body = "".join(f"| {' | '.join(line.cells(results))} |\n" for line in self.lines)
         return f"## {self.heading}\n\n{self.below}{chr(10) if self.below else ''}{head}{body}"
 
 
@@ -117,8 +127,22 @@ def _versions() -> Iterator[str]:
             print(f"not installed: {error}", file=sys.stderr)
 
 
+def known(document: str) -> dict[str, str]:
+    """The results that a document has of today's tables."""
+    return {name: cell for table in tables() for line in table.lines for name, cell in line.known(document).items()}
+
+
+def main(paths: Iterable[str]) -> int:
+    """Write the document anew: what has not run this time stays as it is. The exit code."""
+    results = known(PATH.read_text()) if PATH.exists() else {}
+    for path in paths:
+        results.update(json.loads(Path(path).read_text()))
+    PATH.write_text(text(results, _versions()))
+    names = [name for table in tables() for line in table.lines for name in line.results]
+    missing = [name for name in names if name and name not in results]
+    print(f"{PATH}: {len(results)} results" + "".join(f"\nmissing: {name}" for name in missing))
+    return bool(missing)
+
+
 if __name__ == "__main__":
-    recorded: dict[str, str] = json.loads(Path(sys.argv[1]).read_text())
-    PATH.write_text(text(recorded, _versions()))
-    missing = PATH.read_text().count("| ?")
-    sys.exit(f"{missing} results are missing in {PATH}" if missing else 0)
+    sys.exit(main(sys.argv[1:]))

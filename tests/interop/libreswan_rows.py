@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tests.interop.scenario import Scenario, Tunnel
-from tests.interop.settings import Settings
-from tests.interop.strongswan_rows import esp
+from typing import Any
+
+from tests.interop.happenings import peer_rekeys, peer_vanishes, we_vanish
+from tests.interop.scenario import Begins, Scenario, Tunnel
+from tests.interop.settings import SECRET, Settings
+from tests.interop.strongswan_rows import BY_AUTHORITY, esp
 
 PEER = "libreswan"
 
@@ -29,7 +32,57 @@ def row(name: str, about: str, settings: Settings, sas: dict[str, object], condi
     return Scenario(PEER, name, about, settings, holds=(Tunnel(sas),), kernel=True, condition=chosen)
 
 
+AGGRESSIVE = Settings(
+    {"phase-1:EXCHANGE_TYPE": "AGGRESSIVE", "General:Accept-aggressive-psk": "yes"}, {"aggressive": "yes"}
+)
+RSA = Settings(
+    {"peer:Authentication": None, "phase-1:Transforms": "AES-128-SHA2-256-GRP14-RSA_SIG"},
+    {
+        "authby": "rsasig",
+        "leftcert": "right",
+        "leftsendcert": "always",
+        "leftrsasigkey": "%cert",
+        "rightrsasigkey": "%cert",
+        "rightca": "%same",
+    },
+)
+USER, PASSWORD = "bob", "a-password-of-bobs"
+XAUTH = {
+    Begins.OURS: Settings(
+        {"peer:XAUTH-User": USER, "peer:XAUTH-Password": PASSWORD},
+        {"leftxauthserver": "yes", "rightxauthclient": "yes", "xauthby": "alwaysok"},
+    ),
+    Begins.THEIRS: Settings(
+        {f"XAUTH-users:{USER}": PASSWORD},
+        {
+            "leftxauthclient": "yes",
+            "rightxauthserver": "yes",
+            "leftusername": USER,
+            "/secrets": f': PSK "{SECRET}"\n@{USER} : XAUTH "{PASSWORD}"',
+        },
+    ),
+}
+XAUTH_METHOD = Settings({"AES-128-SHA2-256-GRP14:AUTHENTICATION_METHOD": "XAUTH_INIT_PRE_SHARED"})
+CERTIFIED: dict[str, Any] = {"credentials": "rsa", "licensees": BY_AUTHORITY}
+DPD = Settings(
+    {"General:DPD-check-interval": "2"}, {"dpddelay": "1", "dpdtimeout": "4", "dpdaction": "clear", "keyingtries": "1"}
+)
+
+LIVING = tuple(
+    Scenario(PEER, name, about, settings, when, holds=(Tunnel(esp("AES", 128, "HMAC_SHA2_256")),), kernel=True, **more)
+    for name, about, settings, when, more in (
+        ("aggressive-psk", "aggressive mode, a pre-shared key", AES128 | AGGRESSIVE, {}, {}),
+        ("main-rsa", "main mode, certificates", AES128 | RSA, {}, CERTIFIED),
+        ("aggressive-rsa", "aggressive mode, certificates", AES128 | RSA | AGGRESSIVE, {}, CERTIFIED),
+        ("xauth-psk", "a pre-shared key and a user", AES128 | XAUTH_METHOD, XAUTH, {}),
+        ("dpd", "the peer dies without a word; DPD clears our SAs", AES128 | DPD, {}, {"after": (peer_vanishes,)}),
+        ("dpd-peer", "we die without a word; the peer's DPD clears its SAs", AES128 | DPD, {}, {"after": (we_vanish,)}),
+        ("rekey", "the peer renews its IPsec SA", AES128, {}, {"after": (peer_rekeys,)}),
+    )
+)
+
 ROWS = (
+    *LIVING,
     row("main-psk", "main mode, a pre-shared key", AES128, esp("AES", 128, "HMAC_SHA2_256")),
     row(
         "main-psk-pfs",

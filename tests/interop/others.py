@@ -21,7 +21,16 @@ class Others:
 ALL_OF_PHASE_1 = "every cipher, hash and way of authentication, in main and aggressive mode"
 ALL_OF_PHASE_2 = "every ESP cipher with every authentication, and every AH, in tunnel and transport mode"
 
+LOGIN = "aggressive mode, a group's pre-shared key, a user by XAUTH, an address by mode-config"
+
 TABLES = (
+    Others(
+        "vpnc",
+        (
+            ("login", f"{LOGIN}; ESP", "vpnc-none"),
+            ("login with NAT-T", f"{LOGIN}; ESP in UDP", "vpnc-natt"),
+        ),
+    ),
     Others(
         "ike-scan",
         (
@@ -42,9 +51,14 @@ TABLES = (
 )
 
 
+def _vpnc() -> str:
+    found = re.search(r"vpnc version (\d+\.\d+\.\d+)", run(["vpnc", "--version"]))
+    return f"vpnc {found[1]}" if found else "vpnc"
+
+
 def _ike_scan() -> str:
     found = re.search(r"ike-scan (\d+\.\d+(\.\d+)?)", run(["ike-scan", "--version"]))
     return f"ike-scan {found[1]}" if found else "ike-scan"
 
 
-VERSIONS: tuple[Callable[[], str], ...] = (_ike_scan,)
+VERSIONS: tuple[Callable[[], str], ...] = (_vpnc, _ike_scan)

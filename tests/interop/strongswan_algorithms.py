@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.interop.pair import algorithms
-from tests.interop.scenario import Scenario, Tunnel
+from tests.interop.scenario import Begins, Refusal, Scenario, Tunnel
 from tests.interop.settings import Settings
 from tests.interop.strongswan_rows import AES128_SAS, PEER, esp
 
@@ -93,5 +93,18 @@ ROWS = (
         algorithms("aes128-sha256-modp2048", "null-sha1", "AES-128-SHA2-256-GRP14", "QM-ESP-NULL-SHA-SUITE"),
         esp("NULL", 0, "HMAC_SHA"),
         kernel=True,
+    ),
+    Scenario(
+        PEER,
+        "alg-modp-subgroup",
+        "groups 22 to 24 are refused",
+        algorithms(
+            "aes128-sha256-modp2048s256,aes128-sha256-modp2048s224,aes128-sha256-modp1024s160",
+            "aes128-sha256",
+            "AES-128-SHA2-256-GRP14",
+            "QM-ESP-AES-128-SHA2-256-SUITE",
+        ),
+        begins=(Begins.THEIRS,),
+        holds=Refusal(("no-transform-matched",), "NO_PROPOSAL_CHOSEN"),
     ),
 )

@@ -176,6 +176,33 @@ PLAIN = (
     ),
     Scenario(
         PEER,
+        "rw-initiator-only",
+        "policy lets us begin, and nobody else",
+        AES128,
+        begins=(Begins.OURS,),
+        holds=ONE,
+        condition='esp_present == "yes" && initiator == "yes"',
+    ),
+    Scenario(
+        PEER,
+        "rw-initiator-only-refused",
+        "the same policy, and the peer begins",
+        AES128,
+        begins=(Begins.THEIRS,),
+        holds=Refusal(("policy",), "NO_PROPOSAL_CHOSEN"),
+        condition='esp_present == "yes" && initiator == "yes"',
+    ),
+    Scenario(
+        PEER,
+        "rw-initiator-only-peer",
+        "the peer only begins, and answers nobody",
+        AES128
+        | Settings({"General:Retransmits": "1", "General:Exchange-max-time": "5"}, {"charon.initiator_only": "yes"}),
+        begins=(Begins.THEIRS,),
+        holds=ONE,
+    ),
+    Scenario(
+        PEER,
         "compress",
         "IPComp and ESP offered beside ESP alone, which is taken",
         AES128 | Settings(theirs={"children.c.ipcomp": "yes"}),
@@ -289,7 +316,7 @@ CERTIFIED = (
 
 DPD = Settings({"General:DPD-check-interval": "2"}, {"dpd_delay": "1", "dpd_timeout": "4"})
 ACTIVE = Settings({"Phase 2:Connections": "t", "Phase 2:Passive-connections": None, "General:Check-interval": "5"})
-DYNAMIC = Settings(
+UNKNOWN_ADDRESS = Settings(
     {"Phase 1:Default": "peer", f"Phase 1:{RIGHT.address}": None, "peer:Address": None}, {"local_addrs": "%any"}
 )
 
@@ -352,7 +379,7 @@ LIVING = (
         PEER,
         "dynamic-initiator",
         "the peer comes again from another address",
-        AES128 | DYNAMIC,
+        AES128 | UNKNOWN_ADDRESS,
         begins=(Begins.THEIRS,),
         holds=ONE,
         after=(happenings.peer_moves,),

@@ -1,4 +1,4 @@
-"""ike-scan and psk-crack, which share no code with anybody: what we tell a stranger, and that our HASH_R is right."""
+"""ike-scan and psk-crack, which share no code with anybody: what a stranger is answered, and that HASH_R is right."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -60,7 +60,9 @@ def connected(bed: Bed, changes: Changes | None = None) -> Iterator[tuple[Isakmp
 
 
 @pytest.mark.parametrize(("mode", "in_udp"), [("natt", True), ("none", False)])
-def test_vpnc_logs_in_and_talks_through_its_esp(bed: Bed, mode: str, *, in_udp: bool) -> None:
+def test_vpnc_logs_in_and_talks_through_its_esp(
+    bed: Bed, mode: str, *, in_udp: bool, record_property: Callable[[str, object], None]
+) -> None:
     """With NAT-T it is behind a NAT as far as we can see: it speaks from another port than 500."""
     with connected(bed, {"NAT Traversal Mode": mode}) as (ours, theirs):
         given = theirs.given()
@@ -72,6 +74,8 @@ def test_vpnc_logs_in_and_talks_through_its_esp(bed: Bed, mode: str, *, in_udp: 
         [phase_1] = [each for each in ours.sas() if each.phase == 1]
         assert "XAUTH user: bob" in phase_1.text
         assert {each["user"] for each in ours.records() if each["exchange"] == "quick mode"} == {"bob"}
+    record_property("row", f"vpnc-{mode}")
+    record_property("interop", esp.PROVED)
 
 
 def test_vpncs_disconnect_leaves_us_nothing(bed: Bed) -> None:
