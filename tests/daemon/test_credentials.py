@@ -302,7 +302,11 @@ def test_openssl_makes_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "private").mkdir()
     (tmp_path / "pubkeys" / "ipv4").mkdir(parents=True)
     key, public = tmp_path / "private" / "local.key", tmp_path / "pubkeys" / "ipv4" / "192.0.2.1"
-    for argv in (["genrsa", "-out", key, "2048"], ["rsa", "-in", key, "-pubout", "-out", public]):
+    commands: list[list[str | Path]] = [
+        ["genrsa", "-out", key, "2048"],
+        ["rsa", "-in", key, "-pubout", "-out", public],
+    ]
+    for argv in commands:
         subprocess.run(["openssl", *argv], check=True, capture_output=True)
     keyring, lines = load(tmp_path)
     assert lines == ()
