@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from daemon.files import FileRefusedError, read_secret
+from daemon.ike.assertions import load_grammar
 from daemon.ike.certificates import CertificateError, RevocationList, X509Certificate, read_certificate, read_crl
 from daemon.ike.holdings import FOLDERS, Holdings, KeynoteIdentity
 from daemon.ike.keyring import Keyring
@@ -98,6 +99,8 @@ def read_credentials(where: Places, uid: int) -> tuple[Keyring, tuple[str, ...]]
         accept_self_signed=where.accept_self_signed,
         accept_weak=where.accept_weak,
     )
+    if holdings.private_key or holdings.private_keys or any(each.key for each in holdings.keynote.values()):
+        load_grammar()
     if where.accept_self_signed:
         reader.lines.append(
             "[X509-certificates]:Accept-self-signed is set: whoever makes a certificate of his own may call himself "

@@ -58,7 +58,7 @@ def test_every_command_points_at_something_that_can_be_called(project: Path) -> 
     metadata.read(project / "setup.cfg")
     lines = metadata["options.entry_points"]["console_scripts"].strip().splitlines()
     commands = [line.replace(" ", "").partition("=") for line in lines]
-    assert {name for name, _, _ in commands} == {"policydb", "isakmpd", "ipsecctl"}
+    assert {name for name, _, _ in commands} == {"policydb", "isakmpd", "ipsecctl", "certpatch"}
     for _, _, target in commands:
         module, _, function = target.partition(":")
         assert callable(getattr(importlib.import_module(module), function))

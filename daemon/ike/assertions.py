@@ -102,21 +102,28 @@ def chain_assertions(chain: Chain) -> tuple[CompiledAssertion, ...]:
     )
 
 
+def load_grammar() -> None:
+    """Load all that telling policy needs: better at the start than while the first peer waits."""
+    _compiled(_text("nobody", "nobody", "20000101000000", "20000101000000"), "nothing")
+    keynote_credentials("", "nothing", accept_weak=False)
+
+
 def _link(below: X509Certificate, issuer: X509Certificate) -> Iterator[str]:
-    yield _text(principal(issuer.key), principal(below.key), below)
+    times = _digits(below.begins), _digits(below.ends)
+    yield _text(principal(issuer.key), principal(below.key), *times)
     if below.holder and issuer.holder:
-        yield _text(f"DN:{issuer.holder}", f"DN:{below.holder}", below)
+        yield _text(f"DN:{issuer.holder}", f"DN:{below.holder}", *times)
 
 
-def _text(authorizer: str, licensee: str, certificate: X509Certificate) -> str:
+def _text(authorizer: str, licensee: str, begins: str, ends: str) -> str:
     """An assertion in the form that isakmpd writes, with the conditions of both its code and its manual."""
     return (
         "KeyNote-Version: 2\n"
         f"Authorizer: {_quoted(authorizer)}\n"
         f"Licensees: {_quoted(licensee)}\n"
         f'Conditions: app_domain == "{APP_DOMAIN}" &&\n'
-        f'    GMTTimeOfDay >= "{_digits(certificate.begins)}" &&\n'
-        f'    GMTTimeOfDay <= "{_digits(certificate.ends)}";\n'
+        f'    GMTTimeOfDay >= "{begins}" &&\n'
+        f'    GMTTimeOfDay <= "{ends}";\n'
     )
 
 

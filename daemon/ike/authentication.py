@@ -153,7 +153,7 @@ def _signature_verify(
             doubts.append(f"{error} ({each.proof.description})")
             continue
         if not each.from_peer or _delegated(exchange, each):
-            return each.proof
+            return replace(each.proof, doubts=tuple(doubts))
         doubts.append("rsa_sig_decode_hash: no policy names the key that the peer's KeyNote credentials license")
     if not found.keys:
         raise AuthenticationFailed("; ".join(("rsa_sig_decode_hash: no public key found", *doubts)))

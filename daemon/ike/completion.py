@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon.ike import dpd
 from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
+from daemon.ike.credentials import Proof
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
 from daemon.ike.lifetimes import LEAST_SECONDS
@@ -64,6 +65,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     dpd.begin(core, isakmp)
     ids = [printed(isakmp.local_id), printed(isakmp.remote_id)]
     initiator, responder = ids if exchange.role is Role.INITIATOR else reversed(ids)
+    _tell_proof(core, isakmp, known(state.proof))
     core.log(
         f"isakmpd: phase 1 done{_as_role(exchange)}: initiator id {initiator}, responder id {responder}, "
         f"{_ends(exchange)}",
@@ -71,6 +73,12 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     )
     _accepted(core, exchange, ())
     return isakmp
+
+
+def _tell_proof(core: Core, isakmp: IsakmpSa, proof: Proof) -> None:
+    core.log(f"{printed(isakmp.remote_id)} is proved by {proof.description}", "Exch", 10)
+    for doubt in proof.doubts:
+        core.log(f"passed over: {doubt}", "Exch", 10)
 
 
 def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:

@@ -16,12 +16,14 @@ class Proof:
     """Who asks in the quick modes of an ISAKMP SA (isakmpd.policy(5), action authorizers).
 
     `authorizers` may hold the pre-shared key: never log them; `description` is for logs. `credentials` are what the
-    peer's certificates and credentials say, which counts in its quick modes and for nobody else.
+    peer's certificates and credentials say, which counts in its quick modes and for nobody else. `doubts` are what was
+    passed over on the way to the proof, for logs too.
     """
 
     authorizers: tuple[str, ...] = field(repr=False)
     description: str
     credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

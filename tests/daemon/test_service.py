@@ -144,6 +144,21 @@ def test_a_file_that_becomes_readable_for_others_is_refused_at_reload(isakmpd: I
     assert f"chmod 600 {isakmpd.conf}" in log
 
 
+def test_keys_and_certificates_are_read_at_each_reload_and_one_that_cannot_be_used_stops_nobody(
+    isakmpd: Isakmpd,
+) -> None:
+    for folder in ("private", "certs"):
+        (isakmpd.folder / folder).mkdir()
+    key = isakmpd.folder / "private" / "local.key"
+    key.touch(mode=0o640)
+    key.chmod(0o640)
+    (isakmpd.folder / "certs" / "bad").write_text("junk")
+    isakmpd.say("R")
+    log = isakmpd.until("generation 1 is in force")
+    assert f"mend it with: chmod 600 {key}" in log
+    assert f"not loading {isakmpd.folder}/certs/bad - the certificate cannot be read" in log
+
+
 def test_a_flood_of_nonsense_leaves_a_handful_of_lines(isakmpd: Isakmpd) -> None:
     before = len(isakmpd.log().splitlines())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:

@@ -10,6 +10,7 @@ import pytest
 
 from daemon.ike.assertions import principal
 from daemon.ike.certificates import X509Certificate, read_certificate, read_crl
+from daemon.ike.events import LogLine
 from daemon.ike.holdings import Holdings, KeynoteIdentity
 from daemon.ike.keyring import Keyring
 from daemon.oracle import AcceptAll
@@ -338,6 +339,17 @@ def test_a_key_of_ours_that_is_missing_is_said_and_nothing_is_begun() -> None:
     assert record.reason is Reason.NO_SECRET
     assert 'no private key for RSA_SIG found for peer "gateway" or local ID "east.example.org"' in record.detail
     assert not pair.east.sent
+
+
+def test_the_log_tells_at_a_debug_level_what_proved_the_peer_and_what_was_passed_over() -> None:
+    kept = {NAMES[EAST]: KeynoteIdentity(credential(BOSS, EAST_KEY).replace("IPsec policy", "any policy"))}
+    pair = meet(holding(host(EAST)), replace(holding(host(WEST)), keynote=kept))
+    told = [each.text for each in pair.west.outputs if isinstance(each, LogLine) and each.category == "Exch"]
+    assert "east.example.org is proved by certificate of /CN=east.example.org by /CN=My CA" in told
+    assert any(
+        each.startswith("passed over: rsa_sig_decode_hash: credentials kept of east.example.org:1: its signature")
+        for each in told
+    )
 
 
 def test_identities_that_are_distinguished_names() -> None:
