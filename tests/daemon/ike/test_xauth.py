@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from daemon.ike.errors import AuthenticationFailed
-from daemon.ike.events import Captured, Connect, Path, Send
+from daemon.ike.events import Captured, Connect, Endpoint, Path, Send
 from daemon.ike.parser import read_header
 from daemon.ike.payloads import Attributes, DataAttribute, Delete, Message, UnknownPayload
 from daemon.ike.registries import ConfigurationAttribute as Kind
@@ -20,7 +21,7 @@ from daemon.ike.xauth import concerns, judge, message, passed, without_secrets
 from policydb.connections import General
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.forgery import state_of
-from tests.daemon.ike.network import EAST, SECRET, WEST, FakeOracle, FakeSecrets, Node, Pair, Weather
+from tests.daemon.ike.network import EAST, SECRET, WEST, FakeOracle, FakeSecrets, Nat, Node, Pair, Weather
 from tests.daemon.ike.roadwarrior import (
     INSIDE,
     USERS,
@@ -207,6 +208,25 @@ def test_a_user_cannot_delete_what_another_user_of_the_group_has() -> None:
     pair.inject(pair.west, forged(mine, 4711, *news, kind=ExchangeType.INFO)[0], core.sas.isakmp[1].path)
     assert len(core.sas.isakmp) == 2
     assert len(pair.west.kernel) == 4
+
+
+def test_a_nat_that_changes_the_port_in_the_middle_is_followed() -> None:
+    public = "198.51.100.7"
+    west = replace(gateway(xauth=True), peers_by_address={IPv4Address(public): "gateway"})
+    nat = Nat(public)
+    pair = pair_of(client(xauth=True), west, nats={EAST: nat})
+
+    def change_before_the_reply(source: str, _path: Path, data: bytes) -> list[bytes]:
+        if source == EAST and read_header(data).exchange_type == ExchangeType.TRANSACTION and nat.base < 41000:
+            nat.forget()
+        return [data]
+
+    pair.filter = change_before_the_reply
+    pair.start().run(1.0)
+    (told,) = [out for at, out in pair.west.sent if isinstance(out, Send) and out.path.remote.port >= 41000][:1]
+    assert read_header(told.data).exchange_type == ExchangeType.TRANSACTION
+    assert isakmp_of(pair.west).path.remote == nat.mapped[Endpoint(EAST, 4500)]
+    assert pair.west.phase(2) == ["net"]
 
 
 # --- a user who is not ----------------------------------------------------------------------------------------------
