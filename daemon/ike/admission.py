@@ -15,6 +15,7 @@ from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.informational import delete_of, tell
 from daemon.ike.phase1 import Phase1Exchange
+from daemon.ike.rebinding import heard_from
 from daemon.ike.records import make_record, printed
 from daemon.ike.registries import ConfigurationType
 from daemon.ike.removal import remove
@@ -64,7 +65,7 @@ def next_transaction(core: Core, isakmp: IsakmpSa) -> TransactionExchange | None
 def transaction_done(core: Core, exchange: TransactionExchange) -> IsakmpSa:
     """Everything of a transaction was said; the ISAKMP SA, which may be gone now."""
     isakmp = exchange.state.isakmp
-    isakmp.path = exchange.path
+    heard_from(core, isakmp, exchange.path)  # before the next transaction goes there
     isakmp.chain = exchange.message_id, known(exchange.cipher)
     isakmp.answered.remember(exchange.message_id, exchange.received, exchange.sent)
     if not exchange.state.about_user:

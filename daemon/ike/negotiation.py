@@ -334,7 +334,7 @@ def _complete(core: Core, exchange: AnyExchange) -> None:
 
 def _attend(core: Core, isakmp: IsakmpSa) -> None:
     """What an ISAKMP SA owes comes first, then the quick modes that wait for it."""
-    if core.sas.by_cookies(isakmp.cookies) is not isakmp:
+    if not core.sas.holds(isakmp):
         return
     transaction = admission.next_transaction(core, isakmp)
     if transaction is not None:

@@ -281,7 +281,7 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
         if isinstance(exchange.state, Phase1) and (unreadable or isinstance(error, _UNPROVED)):
             _suspect(core, exchange, error)
         raise
-    if isinstance(following.state, QuickMode | Transaction):
+    if isinstance(following.state, QuickMode | Transaction) and core.sas.holds(following.state.isakmp):
         _heard_from(core, following.state.isakmp, datagram)
 
 

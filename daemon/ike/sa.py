@@ -265,6 +265,10 @@ class SaTable:
         """The SA of a timer."""
         return self._isakmp.get(number) or self._ipsec.get(number)
 
+    def holds(self, isakmp: IsakmpSa) -> bool:
+        """Whether this ISAKMP SA has not been taken out."""
+        return self._isakmp.get(isakmp.number) is isakmp
+
     def by_cookies(self, cookies: bytes) -> IsakmpSa | None:
         """The ISAKMP SA of a message."""
         return self._by_cookies.get(cookies)

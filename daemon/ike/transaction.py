@@ -67,6 +67,7 @@ def exchange_for(
         state=Transaction(isakmp, question),
         message_id=message_id,
         cipher=keys.phase2_cipher(isakmp.keys, isakmp.cipher.iv, message_id) if fresh else known(isakmp.chain)[1],
+        fragment_size=isakmp.fragment_size,
     )
 
 

@@ -14,12 +14,14 @@ from daemon.ike.exchange import Datagram, open_message, seal
 from daemon.ike.parser import read_header
 from daemon.ike.payloads import Attributes, DataAttribute, Hash, Header, Message, Payload, encode_payloads
 from daemon.ike.registries import ExchangeType, Flag
-from daemon.ike.sa import IsakmpSa
+from daemon.ike.sa import Duty, IsakmpSa
 from policydb.connections import Configuration, Identity, IkeTransform, ModeConfig
+from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.network import EAST, SECRET, WEST, Node, Pair, configuration, ike_transform
 
 INSIDE = IPv4Address("10.77.9.1")
-USERS = {"user:bob": b"bob's password", "user:eve": b"another"}
+PASSWORD = b"bob's password"
+USERS = {"user:bob": PASSWORD, "user:eve": b"another"}
 
 
 def section(name: str, *, push: bool = True, attributes: tuple[str, ...] = ("Address",), **tags: str) -> ModeConfig:
@@ -77,7 +79,7 @@ def pair_of(
     east: Configuration,
     west: Configuration,
     *,
-    password: bytes = b"bob's password",
+    password: bytes = PASSWORD,
     users: Mapping[str, bytes] = USERS,
     **more: Any,  # noqa: ANN401
 ) -> Pair:
@@ -108,6 +110,31 @@ def isakmp_of(node: Node) -> IsakmpSa:
     """The one ISAKMP SA of a node."""
     (found,) = node.engine._core.sas.isakmp
     return found
+
+
+def unproved(**more: Any) -> tuple[Pair, Node]:  # noqa: ANN401
+    """A pair whose client never answers the gateway: phase 1 stands, XAUTH is owed."""
+    pair = xauth_pair(**more)
+    pair.filter = without({ExchangeType.TRANSACTION}, WEST)
+    pair.start().run(1.0)
+    assert isakmp_of(pair.west).duties == (Duty.ASK,)
+    assert isakmp_of(pair.east).duties == (Duty.ANSWER,)
+    return pair, pair.west
+
+
+def outcomes(node: Node) -> list[tuple[Outcome, Reason | None, str]]:
+    """What the records of transactions say."""
+    return [(each.outcome, each.reason, each.detail) for each in node.records if each.exchange == "transaction"]
+
+
+def without(kinds: set[ExchangeType], source: str = "") -> Callable[[str, Path, bytes], list[bytes]]:
+    """A filter that loses messages of these exchanges (from one end)."""
+
+    def lose(sender: str, _path: Path, data: bytes) -> list[bytes]:
+        lost = read_header(data).exchange_type in kinds and (not source or sender == source)
+        return [] if lost else [data]
+
+    return lose
 
 
 # --- transactions on the wire -------------------------------------------------------------------------------------
