@@ -29,7 +29,7 @@ def report_lines(
     connections: Iterable[Connection],
     bindings: Sequence[Binding],
 ) -> Iterator[str]:
-    """SA list, exchange list, transports, connection list, timers, configuration; never a key."""
+    """SA list, exchange list, transports, connection list, timers, configuration, dynamic sections; never a key."""
     yield f"SA list: {len(report.sas)}"
     yield from sa_text(report.sas).splitlines()
     yield f"Exchange list: {len(report.exchanges)}"
@@ -45,6 +45,9 @@ def report_lines(
         members = list(group)
         yield f"[{members[0].section}]"
         yield from (f"{each.tag}=\t{each.value}" for each in members)
+    for name, tags in report.dynamic:
+        yield f"[{name}]"
+        yield from (f"{tag}=\t{value}" for tag, value in tags)
 
 
 def _sa_lines(sa: SaReport) -> Iterator[str]:

@@ -107,7 +107,8 @@ def test_the_report_has_its_six_parts_in_order() -> None:
     ]
     exchange = ExchangeReport("peer-east", "main mode", "initiator", 3, "198.51.100.1:500", "00000000", 100)
     connection = Connection("west-east", "east", (), initiates=True)
-    report = EngineReport(7, (PHASE_1,), (exchange,), 4)
+    dynamic = (("Connection-1", (("Phase", "2"), ("Refcount", "2"))),)
+    report = EngineReport(7, (PHASE_1,), (exchange,), 4, dynamic)
     lines = list(report_lines(report, [Endpoint("192.0.2.1", 500)], [connection], bindings))
     heads = ["SA list", "Exchange list", "Transports", "Connections", "Timers: 4", "Configuration: generation 7"]
     places = [next(at for at, line in enumerate(lines) if line.startswith(head)) for head in heads]
@@ -119,4 +120,7 @@ def test_the_report_has_its_six_parts_in_order() -> None:
         "[Phase 1]",
         "Default=\teast",
         "198.51.100.1=\teast",
+        "[Connection-1]",
+        "Phase=\t2",
+        "Refcount=\t2",
     ]
