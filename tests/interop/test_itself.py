@@ -26,6 +26,9 @@ from tests.daemon.ike.network import EAST, WEST, Pair, configuration, ike_transf
 from tests.pki import Ca, ec_key, names, root, rsa_key
 
 GENERAL = General(accept_aggressive_psk=True)
+MOST_SECONDS = 900
+"""For one group on a busy machine; a quiet one needs a twentieth of it."""
+
 EXCHANGES = ("ID_PROT", "AGGRESSIVE")
 MODES = ("TUNNEL", "TRANSPORT")
 
@@ -117,6 +120,7 @@ def phase1_fails(tried: Phase1) -> str:
     return "" if east.keys == west.keys else f"{tried}: the keys differ"
 
 
+@pytest.mark.timeout(MOST_SECONDS)
 @pytest.mark.parametrize("group", sorted(GROUPS), ids=str)
 def test_every_combination_of_phase_1(group: Group, record_property: Record) -> None:
     tried = list(phase1(group))
@@ -168,6 +172,7 @@ def quick_fails(protocol: IpsecProtocol) -> str:
     return f"{protocol}: {pair.east.log[-2:]} {pair.west.log[-2:]}"
 
 
+@pytest.mark.timeout(MOST_SECONDS)
 @pytest.mark.parametrize("group", [None, *sorted(GROUPS)], ids=str)
 def test_every_suite(group: Group | None, record_property: Record) -> None:
     named = None if group is None else str(group)
