@@ -74,7 +74,7 @@ def curve(word: str) -> EllipticCurve:
 
 def _found(module: str, name: str) -> Any:  # noqa: ANN401 - a class, of whatever kind its table says
     try:
-        return getattr(import_module(module), name)
+        found = getattr(import_module(module), name)
     except (ImportError, AttributeError):
         raise LackingError(f"the installed cryptography package has no {name} any more") from None
     return found

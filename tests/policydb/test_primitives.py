@@ -1,4 +1,4 @@
-"""What can be computed here: every word of isakmpd.conf(5) that this program knows, and libraries that lack something."""
+"""What can be computed here: every word of isakmpd.conf(5) that is known, and libraries that lack something."""
 
 from __future__ import annotations
 
