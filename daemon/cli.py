@@ -130,6 +130,7 @@ def _run(options: Options, log: Log) -> int:
     import asyncio
 
     from daemon.fifo import FifoError
+    from daemon.ike.selftest import SelfTestError
     from daemon.oracle import LoadError
     from daemon.service import Service
     from daemon.udp import TransportError
@@ -143,7 +144,7 @@ def _run(options: Options, log: Log) -> int:
     except LoadError:
         log.fatal("isakmpd: not started: the files above cannot be used")
         return 2
-    except (FifoError, TransportError, LogError) as error:
+    except (SelfTestError, FifoError, TransportError, LogError) as error:
         log.fatal(f"isakmpd: {error}")
         return 1
     return 0

@@ -18,6 +18,7 @@ from daemon.capture import Capture
 from daemon.commands import CommandError, execute, without_keys
 from daemon.fifo import CommandInput
 from daemon.files import FileRefusedError, make_directory, write_private
+from daemon.ike import selftest
 from daemon.ike.engine import Engine
 from daemon.ike.events import Command, SetCapture, Shutdown
 from daemon.ike.surroundings import Settings, Surroundings
@@ -66,7 +67,8 @@ class Service:
     async def run(self) -> None:
         """Start, serve until a signal or `Q`, shut down.
 
-        Raises LoadError (files), FileRefusedError, FifoError, TransportError, LogError where it cannot start.
+        Raises LoadError (files), SelfTestError, FileRefusedError, FifoError, TransportError, LogError where it cannot
+        start.
         """
         self._handle_signals()
         with ExitStack() as held:
@@ -81,6 +83,7 @@ class Service:
     # --- start and end --------------------------------------------------------------------------------------------
 
     def _start(self, held: ExitStack) -> None:
+        selftest.run()
         options = self._options
         for directory in (options.rundir, options.statedir):
             make_directory(directory)

@@ -33,6 +33,7 @@ MEANINGS: Mapping[str, str] = {
     "CF211": "a pre-shared key that cannot be decoded",
     "CF212": "a section is referred to as one of the other phase",
     "CF213": "aggressive mode with a pre-shared key is used and not allowed",
+    "CF214": "an algorithm or a group that cannot be computed on this machine",
     "PD001": "a file or folder that does not exist",
     "PD002": "a file that cannot be read",
     "PD003": "warning: a file with secrets that others than its owner may read",

@@ -14,6 +14,9 @@ from policydb.negotiation import Difference
 DEFAULT_LIFE_SECONDS = 28800
 """The life of an SA whose negotiation named none (RFC 2407 section 4.5)."""
 
+_ONLY_BY_NAME = frozenset({"MODP_768"})
+"""What ANY does not stand for: a group broken while one waits would let a man in the middle choose it for both."""
+
 _DEFAULT_AES_BITS = Interval(128, 128, 128)
 
 
@@ -72,7 +75,8 @@ def ipsec_key_lengths(configured: IpsecTransform) -> Interval | None:
 
 
 def _word(attribute: str, offered: str | None, configured: str | None) -> Difference | None:
-    return None if configured in (offered, ANY) else Difference(attribute, offered, configured)
+    accepted = configured == offered or (configured == ANY and offered not in _ONLY_BY_NAME)
+    return None if accepted else Difference(attribute, offered, configured)
 
 
 def _length(offered: int | None, configured: Interval | None) -> Difference | None:

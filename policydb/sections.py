@@ -39,7 +39,7 @@ _SOUND = {
     "group_description": "MODP_2048 (GRP14) or above, or ECP_256 (GRP19) or above",
     "exchange_type": "ID_PROT",
 }
-"""What to take where something weak was named."""
+"""What to take where something weak was named, or something that is not to be had."""
 
 _ORIGINS = {
     ("default-phase-1", "id"): "default-phase-1-id",
@@ -221,8 +221,7 @@ class Section:
 
     def _judge(self, tag: str, value: Value, word: Word) -> None:
         if word.weakness:
-            hint = f"take {_SOUND[tag.lower()]}" if tag.lower() in _SOUND else ""
-            self.warn("CF101", f"{tag}={value.text} is weak: {word.weakness}", value, hint)
+            self.warn("CF101", f"{tag}={value.text} is weak: {word.weakness}", value, sound(tag))
         if not word.negotiated:
             self.warn("CF102", f"{tag}={value.text} is not negotiated by this version", value)
 
@@ -334,6 +333,11 @@ def _written_out(tag: str, text: str) -> str:
     if tag == "Netmask":
         return f"write it as {network.netmask}"
     return f"write Network={network.network_address} and Netmask={network.netmask}"
+
+
+def sound(tag: str) -> str:
+    """The hint with a value of the tag that is safe and to be had everywhere; "" where there is none to tell."""
+    return f"take {_SOUND[tag.lower()]}" if tag.lower() in _SOUND else ""
 
 
 def instead(text: str, words: Iterable[str], alike: float = 0.6) -> str:

@@ -11,7 +11,8 @@ from policydb.connections import (
     Lifetime,
     Suite,
 )
-from policydb.sections import Section, Value
+from policydb.primitives import lacking
+from policydb.sections import Section, Value, sound
 from policydb.vocabulary import (
     AH_AUTHENTICATION,
     ENCAPSULATIONS,
@@ -27,6 +28,7 @@ from policydb.vocabulary import (
     TRANSFORM_IDS,
     WITHOUT_HASH,
     Kind,
+    Words,
 )
 
 DEFAULT_REPLAY_WINDOW = 16
@@ -34,10 +36,10 @@ DEFAULT_REPLAY_WINDOW = 16
 
 def ike_transform(section: Section) -> IkeTransform | None:
     """An ISAKMP-transform section; None, and errors, where it cannot be used."""
-    encryption = section.word_or_any("ENCRYPTION_ALGORITHM", IKE_ENCRYPTION)
-    hashed = section.word_or_any("HASH_ALGORITHM", IKE_HASH)
+    encryption = _computed(section, "ENCRYPTION_ALGORITHM", IKE_ENCRYPTION)
+    hashed = _computed(section, "HASH_ALGORITHM", IKE_HASH)
     authentication = section.word_or_any("AUTHENTICATION_METHOD", IKE_AUTHENTICATION)
-    group = section.word_or_any("GROUP_DESCRIPTION", GROUPS)
+    group = _computed(section, "GROUP_DESCRIPTION", GROUPS)
     if section.text("PRF", ANY) != ANY:
         section.error("CF203", "PRF can only be ANY: no other pseudo-random function is defined", section.get("PRF"))
     for tag in OWN_GROUP_TAGS:
@@ -48,6 +50,15 @@ def ike_transform(section: Section) -> IkeTransform | None:
     if encryption is None or hashed is None or authentication is None or group is None:
         return None
     return IkeTransform(section.name, encryption, hashed, authentication, group, key_length, lifetimes)
+
+
+def _computed(section: Section, tag: str, words: Words, *, wildcard: bool = True) -> str | None:
+    """The word of an algorithm that the daemon computes itself; None, and errors, where it cannot on this machine."""
+    text = section.word_or_any(tag, words) if wildcard else section.word(tag, words)
+    reason = lacking(text) if text is not None and text != ANY else ""
+    if reason:
+        section.error("CF214", f"{tag}={text} cannot be negotiated: {reason}", section.get(tag), sound(tag))
+    return None if reason else text
 
 
 def suite(section: Section) -> Suite | None:
@@ -97,7 +108,7 @@ def _ipsec_transform(section: Section, protocol_id: str) -> IpsecTransform | Non
     hashed = section.get("AUTHENTICATION_ALGORITHM")
     known = hashed is None or section.accepts("AUTHENTICATION_ALGORITHM", hashed, IPSEC_AUTHENTICATION)
     has_group = section.get("GROUP_DESCRIPTION") is not None
-    group = section.word("GROUP_DESCRIPTION", GROUPS) if has_group else None
+    group = _computed(section, "GROUP_DESCRIPTION", GROUPS, wildcard=False) if has_group else None
     key_length = _key_length(section, transform_id)
     lifetimes = _lifetimes(section)
     if transform_id is None or encapsulation is None or not known or (has_group and group is None):

@@ -109,7 +109,12 @@ _FINE = Word()
 _SMALL_BLOCKS = "its blocks of 64 bits give plain text away after much traffic"
 _BROKEN_CIPHER = "it can be broken by trying"
 _SMALL_GROUP = "its discrete logarithms are within reach"
+_TINY_GROUP = "its discrete logarithms are taken while one waits"
 _MD5 = "MD5 is broken"
+
+
+def _weak(weakness: str, *names: str) -> dict[str, Word]:
+    return dict.fromkeys(names, Word(weakness=weakness))
 
 
 def _not_yet(*names: str, weakness: str = "") -> dict[str, Word]:
@@ -118,10 +123,11 @@ def _not_yet(*names: str, weakness: str = "") -> dict[str, Word]:
 
 IKE_ENCRYPTION: Words = {
     "AES_CBC": _FINE,
-    "3DES_CBC": Word(weakness=_SMALL_BLOCKS),
-    **_not_yet("BLOWFISH_CBC", "CAST_CBC", "IDEA_CBC", "RC5_R16_B64_CBC", weakness=_SMALL_BLOCKS),
-    **_not_yet("DES_CBC", weakness=_BROKEN_CIPHER),
+    **_weak(_SMALL_BLOCKS, "3DES_CBC", "BLOWFISH_CBC", "CAST_CBC", "IDEA_CBC", "RC5_R16_B64_CBC"),
+    "DES_CBC": Word(weakness=_BROKEN_CIPHER),
 }
+"""policydb.primitives says which of these, of IKE_HASH and of GROUPS can be computed here."""
+
 IKE_HASH: Words = {
     "MD5": Word(weakness=_MD5),
     "SHA": _FINE,
@@ -149,18 +155,11 @@ IKE_AUTHENTICATION: Words = {
     **_not_yet("DSS", "RSA_ENC", "RSA_ENC_REV", "EL_GAMAL_ENC", "EL_GAMAL_ENC_REV", "ECDSA_SIG"),
 }
 GROUPS: Words = {
-    **_not_yet("MODP_768", "EC2N_155", "EC2N_185", "ECP_192", weakness=_SMALL_GROUP),
-    "MODP_1024": Word(weakness=_SMALL_GROUP),
-    "MODP_1536": Word(weakness=_SMALL_GROUP),
-    "MODP_2048": _FINE,
-    "MODP_3072": _FINE,
-    "MODP_4096": _FINE,
-    "MODP_6144": _FINE,
-    "MODP_8192": _FINE,
-    "ECP_256": _FINE,
-    "ECP_384": _FINE,
-    "ECP_521": _FINE,
-    **_not_yet("ECP_224", "BP_224", "BP_256", "BP_384", "BP_512"),
+    **_weak(_TINY_GROUP, "MODP_768"),
+    **_weak(_SMALL_GROUP, "MODP_1024", "MODP_1536", "EC2N_155", "EC2N_185", "ECP_192"),
+    **dict.fromkeys(("MODP_2048", "MODP_3072", "MODP_4096", "MODP_6144", "MODP_8192"), _FINE),
+    **dict.fromkeys(("ECP_224", "ECP_256", "ECP_384", "ECP_521"), _FINE),
+    **dict.fromkeys(("BP_224", "BP_256", "BP_384", "BP_512"), _FINE),
 }
 EXCHANGES: Words = {
     "ID_PROT": _FINE,
@@ -170,19 +169,20 @@ QUICK_MODES: Words = {"QUICK_MODE": _FINE}
 DOIS: Words = {"IPSEC": _FINE}
 TRANSPORTS: Words = {"udp": _FINE, "udp_encap": _FINE}
 LIFE_TYPES: Words = {"SECONDS": _FINE, "KILOBYTES": _FINE}
-PROTOCOL_IDS: Words = {"IPSEC_ESP": _FINE, **_not_yet("IPSEC_AH", "IPCOMP")}
-ENCAPSULATIONS: Words = {"TUNNEL": _FINE, **_not_yet("TRANSPORT")}
+PROTOCOL_IDS: Words = {"IPSEC_ESP": _FINE, "IPSEC_AH": _FINE, **_not_yet("IPCOMP")}
+ENCAPSULATIONS: Words = {"TUNNEL": _FINE, "TRANSPORT": _FINE}
 ESP_TRANSFORMS: Words = {
     "AES": _FINE,
-    "3DES": Word(weakness=_SMALL_BLOCKS),
-    **_not_yet("AES_CTR", "AES_GCM_16", "AES_GMAC", "NULL"),
+    **dict.fromkeys(("AES_CTR", "AES_GCM_16", "AES_GMAC", "NULL"), _FINE),
+    **_weak(_SMALL_BLOCKS, "3DES", "CAST", "BLOWFISH"),
     **_not_yet("AES_MARS", "AES_RC6", "AES_RIJNDAEL", "AES_SERPENT", "AES_TWOFISH"),
-    **_not_yet("CAST", "BLOWFISH", "RC5", "IDEA", "3IDEA", weakness=_SMALL_BLOCKS),
+    **_not_yet("RC5", "IDEA", "3IDEA", weakness=_SMALL_BLOCKS),
     **_not_yet("DES", "DES_IV64", "DES_IV32", "RC4", weakness=_BROKEN_CIPHER),
 }
 AH_TRANSFORMS: Words = {
-    **_not_yet("SHA", "RIPEMD", "SHA2_256", "SHA2_384", "SHA2_512", "DES"),
-    **_not_yet("MD5", weakness=_MD5),
+    **dict.fromkeys(("SHA", "RIPEMD", "SHA2_256", "SHA2_384", "SHA2_512"), _FINE),
+    "MD5": Word(weakness=_MD5),
+    **_not_yet("DES", weakness=_BROKEN_CIPHER),
 }
 IPCOMP_TRANSFORMS: Words = _not_yet("OUI", "DEFLATE", "LZS", "V42BIS")
 TRANSFORM_IDS: Mapping[str, Words] = {
@@ -196,7 +196,8 @@ IPSEC_AUTHENTICATION: Words = {
     "HMAC_SHA2_256": _FINE,
     "HMAC_SHA2_384": _FINE,
     "HMAC_SHA2_512": _FINE,
-    **_not_yet("HMAC_RIPEMD", "DES_MAC", "KPDK"),
+    "HMAC_RIPEMD": _FINE,
+    **_not_yet("DES_MAC", "KPDK"),
 }
 WITHOUT_HASH = frozenset({"AES_GCM_16", "AES_GMAC"})
 """ESP transforms that protect integrity themselves."""

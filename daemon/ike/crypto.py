@@ -1,29 +1,25 @@
-"""Ciphers, hashes and the prf of IKE, by their IANA numbers: the only module that names an algorithm's code.
+"""Ciphers, hashes and the prf of IKE, by their IANA numbers.
 
-Ciphers are rows of a table; one row more and the cipher is supported in both roles.
+Ciphers are rows of a table; one row more and the cipher is supported in both roles. What this machine's libraries
+cannot do (policydb.primitives) is in no table here: it is not offered, and not accepted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from daemon.ike.errors import LocalError, PayloadMalformed
 from daemon.ike.registries import Encryption, HashAlgorithm
+from policydb import primitives
 
 _HASHES = {
-    HashAlgorithm.MD5: "md5",
-    HashAlgorithm.SHA: "sha1",
-    HashAlgorithm.SHA2_256: "sha256",
-    HashAlgorithm.SHA2_384: "sha384",
-    HashAlgorithm.SHA2_512: "sha512",
+    HashAlgorithm.from_text(word): name for word, name in primitives.HASHES.items() if not primitives.lacking(word)
 }
 
 HASHES = frozenset(_HASHES)
@@ -54,19 +50,31 @@ def _name(algorithm: HashAlgorithm) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CipherRow:
-    """A block cipher in CBC mode. `key_bits`: the lengths that can be negotiated; `fixed`: without KEY_LENGTH."""
+    """A block cipher in CBC mode, its block in octets, its keys in bits.
 
-    algorithm: Callable[[bytes], CipherAlgorithm]
+    `key_bits` can be negotiated; `default_bits` is the length without KEY_LENGTH, None where that must be there.
+    """
+
     block_size: int
-    key_bits: tuple[int, ...]
-    fixed: bool
+    key_bits: Sequence[int]
+    default_bits: int | None
+
+    def takes(self, key_length: int | None) -> bool:
+        """Whether an offer with this KEY_LENGTH can be accepted; one length alone is never named (RFC 2409, app. A)."""
+        if key_length is None:
+            return self.default_bits is not None
+        return len(self.key_bits) > 1 and key_length in self.key_bits
 
 
-CIPHERS: dict[Encryption, CipherRow] = {
-    Encryption.DES3_CBC: CipherRow(TripleDES, 8, (192,), fixed=True),
-    Encryption.AES_CBC: CipherRow(AES, 16, (128, 192, 256), fixed=False),
+_ROWS = {
+    Encryption.DES3_CBC: CipherRow(8, (192,), 192),
+    Encryption.BLOWFISH_CBC: CipherRow(8, range(40, 449, 8), 448),
+    Encryption.CAST_CBC: CipherRow(8, range(40, 129, 8), 128),
+    Encryption.AES_CBC: CipherRow(16, (128, 192, 256), None),
 }
-"""What phase 1 can encrypt with (RFC 2451, RFC 3602)."""
+
+CIPHERS = {each: row for each, row in _ROWS.items() if not primitives.lacking(str(each))}
+"""What phase 1 can encrypt with (RFC 2451, RFC 3602); lengths without KEY_LENGTH are those of RFC 2409 appendix B."""
 
 
 def cipher_row(encryption: Encryption) -> CipherRow:
@@ -80,7 +88,7 @@ def cipher_row(encryption: Encryption) -> CipherRow:
 def key_octets(encryption: Encryption, key_length: int | None) -> int:
     """The octets of key that a cipher takes; `key_length` in bits, None where it was not negotiated."""
     row = cipher_row(encryption)
-    bits = row.key_bits[0] if row.fixed and key_length is None else key_length
+    bits = row.default_bits if key_length is None else key_length
     if bits not in row.key_bits:
         raise LocalError(f"{encryption} does not take a key of {bits} bits")
     return bits // 8
@@ -120,7 +128,7 @@ class Cbc:
         return decryptor.update(data) + decryptor.finalize(), self._after(data)
 
     def _cipher(self) -> Cipher[CBC]:
-        return Cipher(cipher_row(self.encryption).algorithm(self.key), CBC(self.iv))
+        return Cipher(primitives.block_cipher(str(self.encryption))(self.key), CBC(self.iv))
 
     def _after(self, data: bytes) -> Cbc:
         return Cbc(self.encryption, self.key, data[-self.block_size :] if data else self.iv)

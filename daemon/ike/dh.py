@@ -1,8 +1,9 @@
-"""Diffie-Hellman for every group, behind one interface: MODP (RFC 2409, RFC 3526) and ECP (RFC 5903).
+"""Diffie-Hellman for every group, behind one interface: MODP (RFC 2409, RFC 3526), and ECP (RFC 5903, RFC 6932
+for the brainpool curves of RFC 5639).
 
 The only module that knows that `cryptography` deprecates finite-field Diffie-Hellman. It has powers computed there
 while it can, several times faster than pow(), and falls back to pow() where it cannot: for a group that OpenSSL does
-not know by name (group 2: each use would test the prime again, 30 ms), and for a version without it.
+not know by name (groups 1 and 2: each use would test the prime again, 30 ms), and for a version without it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from daemon.ike.errors import InvalidKeyInformation, LocalError
 from daemon.ike.registries import Group
+from policydb.primitives import curve, lacking
 
 Random = Callable[[int], bytes]
 """`random(n)` gives n unpredictable octets."""
@@ -56,6 +58,7 @@ class _ModpGroup:
 
 
 _MODP = {
+    Group.MODP_768: _ModpGroup(768, 149686, 32, named=False),
     Group.MODP_1024: _ModpGroup(1024, 129093, 32, named=False),
     Group.MODP_1536: _ModpGroup(1536, 741804, 32),
     Group.MODP_2048: _ModpGroup(2048, 124476, 32),
@@ -148,24 +151,29 @@ def _generate_modp(group: Group, random: Random) -> KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class _EcpGroup:
-    """A row: the curve and the order of its base point."""
+    """A row: the octets of one coordinate and the order of the curve's base point."""
 
-    curve: ec.EllipticCurve
+    octets: int
     order: int
 
-    @property
-    def octets(self) -> int:
-        """The length of one coordinate."""
-        return (self.curve.key_size + 7) // 8
 
-
-_ECP = {
-    Group.ECP_256: _EcpGroup(ec.SECP256R1(), 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551),
-    Group.ECP_384: _EcpGroup(ec.SECP384R1(), 2**384 - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D),
-    Group.ECP_521: _EcpGroup(
-        ec.SECP521R1(), 2**521 - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7
+_ECP_ROWS = {
+    Group.ECP_192: _EcpGroup(24, 0xFFFFFFFFFFFFFFFFFFFFFFFF99DEF836146BC9B1B4D22831),
+    Group.ECP_224: _EcpGroup(28, 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFF16A2E0B8F03E13DD29455C5C2A3D),
+    Group.ECP_256: _EcpGroup(32, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551),
+    Group.ECP_384: _EcpGroup(48, 2**384 - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D),
+    Group.ECP_521: _EcpGroup(66, 2**521 - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7),
+    Group.BP_256: _EcpGroup(32, 0xA9FB57DBA1EEA9BC3E660A909D838D718C397AA3B561A6F7901E0E82974856A7),
+    Group.BP_384: _EcpGroup(
+        48, 0x8CB91E82A3386D280F5D6F7E50E641DF152F7109ED5456B31F166E6CAC0425A7CF3AB6AF6B7FC3103B883202E9046565
+    ),
+    Group.BP_512: _EcpGroup(
+        64,
+        0xAADD9DB8DBE9C48B3FD4E6AE33C9FC07CB308DB3B3C9D20ED6639CCA70330870 << 256
+        | 0x553E5C414CA92619418661197FAC10471DB1D381085DDADDB58796829CA90069,
     ),
 }
+_ECP = {group: row for group, row in _ECP_ROWS.items() if not lacking(str(group))}
 _UNCOMPRESSED = b"\x04"
 
 
@@ -180,7 +188,7 @@ class _EcpPair:
         if len(peer) != 2 * row.octets:
             raise InvalidKeyInformation(f"public value of {len(peer)} octets, {self.group} has {2 * row.octets}")
         try:
-            point = ec.EllipticCurvePublicKey.from_encoded_point(row.curve, _UNCOMPRESSED + peer)
+            point = ec.EllipticCurvePublicKey.from_encoded_point(curve(str(self.group)), _UNCOMPRESSED + peer)
             return self.private.exchange(ec.ECDH(), point)
         except ValueError as error:
             raise InvalidKeyInformation(f"public value is no point of {self.group}") from error
@@ -190,7 +198,7 @@ def _generate_ecp(group: Group, random: Random) -> KeyPair:
     row = _ECP[group]
     # 64 bits more than the order keep the reduction from favouring any value (FIPS 186-4 appendix B.4.1).
     scalar = int.from_bytes(random(row.octets + 8)) % (row.order - 1) + 1
-    private = ec.derive_private_key(scalar, row.curve)
+    private = ec.derive_private_key(scalar, curve(str(group)))
     point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return _EcpPair(group, private, point.removeprefix(_UNCOMPRESSED))
 
@@ -198,7 +206,7 @@ def _generate_ecp(group: Group, random: Random) -> KeyPair:
 # --- both ---------------------------------------------------------------------------------------------------------
 
 GROUPS = frozenset({*_MODP, *_ECP})
-"""The groups that can be negotiated."""
+"""The groups that can be negotiated. Groups 22 to 24, whose subgroups are small, have no number here at all."""
 
 
 def generate(group: Group, random: Random) -> KeyPair:

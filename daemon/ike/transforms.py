@@ -264,7 +264,7 @@ def decode_ike(transform: Transform) -> IkeParameters:
     encryption = _pick(values, IkeAttribute.ENCRYPTION_ALGORITHM, Encryption, CIPHERS, "encryption")
     key_length = values.get(IkeAttribute.KEY_LENGTH)
     row = CIPHERS[encryption]
-    if (row.fixed and key_length is not None) or (not row.fixed and key_length not in row.key_bits):
+    if not row.takes(key_length):
         raise Unsupported("key length", None if key_length is None else str(key_length))
     return IkeParameters(
         encryption,

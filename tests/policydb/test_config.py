@@ -430,13 +430,14 @@ def test_a_connection_that_is_not_listed_is_checked_and_kept_for_who_asks_by_nam
         ("AES-SHA2-256-GRP14", "AES-MD5-GRP14", "CF101", "AES-MD5-GRP14"),
         ("AES-SHA2-256-GRP14", "AES-SHA2-256", "CF101", "AES-SHA2-256"),
         ("AES-SHA2-256-GRP14", "AES-SHA2-256-GRP5", "CF101", "AES-SHA2-256-GRP5"),
-        ("AES-SHA2-256-GRP14", "CAST-SHA-GRP14", "CF102", "CAST-SHA-GRP14"),
-        ("AES-SHA2-256-GRP14", "BLF-SHA-GRP14", "CF102", "BLF-SHA-GRP14"),
+        ("AES-SHA2-256-GRP14", "CAST-SHA-GRP14", "CF101", "CAST-SHA-GRP14"),
+        ("AES-SHA2-256-GRP14", "BLF-SHA-GRP14", "CF101", "BLF-SHA-GRP14"),
         ("AES-SHA2-256-GRP14", "AES-SHA-GRP14-DSS", "CF102", "AES-SHA-GRP14-DSS"),
-        ("AES-SHA2-256-GRP14", "AES-SHA-GRP28", "CF102", "AES-SHA-GRP28"),
-        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-AH-SHA-SUITE", "CF102", "QM-AH-SHA-SUITE"),
-        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-TRP-AES-SHA-SUITE", "CF102", "QM-ESP-TRP-AES-SHA-SUITE"),
-        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AESGCM-128-SUITE", "CF102", "QM-ESP-AESGCM-128-SUITE"),
+        ("AES-SHA2-256-GRP14", "AES-SHA-GRP1", "CF101", "AES-SHA-GRP1"),
+        ("AES-SHA2-256-GRP14", "AES-SHA-GRP25", "CF101", "AES-SHA-GRP25"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-AH-MD5-SUITE", "CF101", "QM-AH-MD5-SUITE"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-BLF-SHA-SUITE", "CF101", "QM-ESP-BLF-SHA-SUITE"),
+        ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-CAST-SHA-SUITE", "CF101", "QM-ESP-CAST-SHA-SUITE"),
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-3DES-SHA-SUITE", "CF101", "QM-ESP-3DES-SHA-SUITE"),
         ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", "QM-ESP-AES-SUITE", "CF101", "QM-ESP-AES-SUITE"),
         ("[link]\n", "[link]\nPF-Tag=x\n", "CF102", "x"),
@@ -453,6 +454,22 @@ def test_a_warning_is_shown_where_somebody_asked_for_it(before: str, after: str,
     text = altered((before, after))
     read(text)
     assert (code, caret) in [shown(text, each) for each in findings(text, Severity.WARNING)]
+
+
+@pytest.mark.parametrize("group", ["", *(f"-GRP{number}" for number in (*range(14, 22), 26, 28, 29, 30))])
+@pytest.mark.parametrize("suite", ["AES-SHA2-256", "AESCTR-SHA2-512", "AESGCM-128", "AESGMAC-256", "NULL-SHA2-384"])
+@pytest.mark.parametrize("mode", ["", "-TRP"])
+def test_the_predefined_names_of_today_need_no_excuse(group: str, suite: str, mode: str) -> None:
+    chosen = f"QM-ESP{mode}-{suite}{'-PFS' if group else ''}{group}-SUITE"
+    text = altered(
+        ("AES-SHA2-256-GRP14", f"AES-SHA2-256{group or '-GRP14'}"), ("QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE", chosen)
+    )
+    assert [each.code for each in resolve(bindings(text)).diagnostics] == []
+
+
+@pytest.mark.parametrize("hashed", ["SHA", "RIPEMD", "SHA2-256", "SHA2-384", "SHA2-512"])
+def test_ah_is_negotiated(hashed: str) -> None:
+    assert resolve(bindings(altered(("QM-ESP-AES-SHA2-256", f"QM-AH-{hashed}")))).diagnostics == ()
 
 
 @pytest.mark.parametrize(

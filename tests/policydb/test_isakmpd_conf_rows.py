@@ -360,15 +360,15 @@ def test_the_doi_is_ipsec_also_where_nobody_says_so() -> None:
 
 
 MAIN_MODE_VALUES = [
-    ("ENCRYPTION_ALGORITHM", "encryption", "3DES_CBC BLOWFISH_CBC CAST_CBC AES_CBC DES_CBC IDEA_CBC RC5_R16_B64_CBC"),
+    ("ENCRYPTION_ALGORITHM", "encryption", "3DES_CBC BLOWFISH_CBC CAST_CBC AES_CBC"),
     ("HASH_ALGORITHM", "hash", "MD5 SHA SHA2_256 SHA2_384 SHA2_512"),
     ("AUTHENTICATION_METHOD", "authentication", "PRE_SHARED RSA_SIG DSS RSA_ENC"),
     (
         "GROUP_DESCRIPTION",
         "group",
         (
-            "MODP_768 MODP_1024 EC2N_155 EC2N_185 MODP_1536 MODP_2048 MODP_3072 MODP_4096 MODP_6144 MODP_8192 ECP_256 "
-            "ECP_384 ECP_521 ECP_192 ECP_224 BP_224 BP_256 BP_384 BP_512"
+            "MODP_768 MODP_1024 MODP_1536 MODP_2048 MODP_3072 MODP_4096 MODP_6144 MODP_8192 ECP_256 ECP_384 ECP_521 "
+            "ECP_192 ECP_224 BP_256 BP_384 BP_512"
         ),
     ),
 ]
@@ -380,6 +380,26 @@ MAIN_MODE_VALUES = [
 )
 def test_every_value_of_a_main_mode_transform(tag: str, attribute: str, value: str) -> None:
     assert getattr(main_mode(**{tag: value}), attribute) == value
+
+
+NOT_COMPUTED = {
+    "ENCRYPTION_ALGORITHM": "DES_CBC IDEA_CBC RC5_R16_B64_CBC",
+    "GROUP_DESCRIPTION": "EC2N_155 EC2N_185 BP_224",
+}
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"), [(tag, value) for tag, values in NOT_COMPUTED.items() for value in values.split()]
+)
+def test_a_value_of_the_manual_that_nothing_here_computes_is_an_error_at_compile_time(tag: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"CF214.*{tag}={value} cannot be negotiated"):
+        main_mode(**{tag: value})
+
+
+@pytest.mark.parametrize("value", NOT_COMPUTED["GROUP_DESCRIPTION"].split())
+def test_so_is_a_group_of_quick_mode(value: str) -> None:
+    with pytest.raises(ValueError, match="CF214"):
+        quick_mode(GROUP_DESCRIPTION=value)
 
 
 def test_prf_is_any_or_missing() -> None:
