@@ -21,32 +21,20 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from grammar import nodes
 from grammar.conf import parse_conf
 from grammar.errors import Diagnostic, Severity
-from grammar.keynote import Piece, split_assertions
 from policydb.config import check_keys, resolve
 from policydb.connections import Configuration
-from policydb.lint import lint_delegation, lint_subject
-from policydb.lint_support import Subject, asks_for_ipsec
-from policydb.memory import licensees_of
-from policydb.parts import Contents, Part
-from policydb.publishing import (
-    policy_name,
-    policy_source,
-    policy_stretches,
-    rules_source,
-    sections_in_parts,
-    sections_source,
-)
-from policydb.reading import Reader, Reading
-from policydb.regex import Patterns
 from policydb.sealing import escapes_sealing, hide_keys, is_key, seal_policy
 from policydb.sources import SourceKind, SourceText, exposure, read_sources
-from policydb.store import Source, open_store
 from policydb.storefile import StoreError
 from policydb.stretches import Stretch, stretches_of
 from policydb.watching import Watch, unwatched
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a check of one language loads neither the other nor the store
+    from grammar.keynote import Piece
+    from policydb.parts import Contents, Part
+    from policydb.reading import Reader, Reading
     from policydb.recompiling import Changes
+    from policydb.store import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +191,11 @@ def _read(work: Work) -> Work:
 
 def _split(work: Work) -> Work:
     """Policies to pieces, an assertion each, and which of them the store does not know."""
+    if all(each.source.kind is not SourceKind.POLICY or each.ready for each in work.files):
+        return work
+    from grammar.keynote import split_assertions
+    from policydb.publishing import policy_stretches
+
     pieces: dict[str, list[tuple[str, Piece]]] = {}
     stretches: dict[str, tuple[Stretch, ...]] = {}
     for each in work.files:
@@ -223,7 +216,7 @@ def _split(work: Work) -> Work:
 
 def _parse(work: Work) -> Work:
     """Texts to what they say: bindings of configurations, and the new assertions of policies, compiled."""
-    reader = Reader()
+    reader: Reader | None = None
     files, findings = [], list[Diagnostic]()
     for each in work.files:
         name = each.source.name
@@ -236,6 +229,7 @@ def _parse(work: Work) -> Work:
             if each.source.exposed and any(is_key(binding) for binding in files[-1].bindings):
                 findings.append(exposure(each.source))
         else:
+            reader = reader or _reader()
             readings = tuple(reader.read(piece, digest, name) for digest, piece in work.watch("parsing", each.new))
             files.append(replace(each, readings=readings))
             findings += (finding for reading in readings for finding in (*reading.diagnostics, *_unsealed(reading)))
@@ -254,6 +248,12 @@ def _resolve(work: Work) -> Work:
 
 def _lint(work: Work) -> Work:
     """What authors seldom mean, in the assertions that were parsed. Who delegates to whom can be seen in all alone."""
+    if not any(map(_usable, work.files)):
+        return work
+    from policydb.lint import lint_subject
+    from policydb.lint_support import Subject, asks_for_ipsec
+    from policydb.regex import Patterns
+
     findings: list[Diagnostic] = []
     patterns = Patterns()
     for each in work.files:
@@ -268,12 +268,20 @@ def _lint(work: Work) -> Work:
     return work.with_findings(findings)
 
 
+def _reader() -> Reader:
+    from policydb.reading import Reader
+
+    return Reader()
+
+
 def _usable(file: _File) -> list[Reading]:
     """What authors wrote; the assertions of an ipsec.conf are nobody's."""
     return [reading for reading in file.readings if reading.compiled is not None and not file.translated]
 
 
 def _lint_delegation(files: Sequence[_File]) -> list[Diagnostic]:
+    from policydb.lint import lint_delegation
+
     if not lint_delegation([(each.source.name, [reading.draft() for reading in _usable(each)]) for each in files]):
         return []
     return lint_delegation([(each.source.name, [reading.exact() for reading in _usable(each)]) for each in files])
@@ -283,6 +291,8 @@ def _publish(work: Work) -> Work:
     """The one stage that writes."""
     if work.store is None or work.now is None or _findings(work).has_errors:
         return work
+    from policydb.store import open_store
+
     with open_store(work.store) as store:
         publication = store.publish(
             [each.ready or _source(each) for each in work.files], work.now, work.watch, work.author
@@ -300,6 +310,7 @@ STAGES = Stages(read=_read, split=_split, parse=_parse, resolve=_resolve, lint=_
 def _translated(source: SourceText) -> tuple[list[_File], tuple[Diagnostic, ...]]:
     """An ipsec.conf as configurations that are read already, one a file, and a policy; and its findings."""
     from policydb.ipsec_sources import compile_ipsec  # few have one
+    from policydb.publishing import policy_name
 
     found = compile_ipsec(source.text, source.name, lambda name: Path(name).read_text("latin-1"), platform.node())
     files = [
@@ -329,6 +340,8 @@ def _changes(texts: Sequence[SourceText], store: Path) -> Changes | None:
 
 def _ready(text: SourceText, changes: Changes) -> list[_File]:
     """The sources that a configuration came to, an ipsec.conf to two, ready to be published."""
+    from policydb.publishing import policy_name
+
     files = []
     for name in (text.name, policy_name(text.name)):
         if name in changes.sources and (name == text.name or text.kind is SourceKind.IPSEC):
@@ -372,6 +385,8 @@ def _lacking(store: Path | None, stretches: Iterable[Stretch]) -> frozenset[str]
     """What has to be parsed; None, everything, where the store cannot be asked, which publishing will then say."""
     if store is None or not store.exists():
         return None
+    from policydb.store import open_store
+
     try:
         with open_store(store) as opened:
             return opened.lacking(stretches)
@@ -384,6 +399,8 @@ def _unsealed(reading: Reading) -> Iterable[Diagnostic]:
     compiled = reading.compiled
     if compiled is None:
         return
+    from policydb.memory import licensees_of
+
     principals = (compiled.authorizer, *licensees_of(compiled.licensees))
     values = (*principals, *compiled.constants, *(value for _, value in compiled.local_constants))
     if any(escapes_sealing(each) for each in values):
@@ -393,6 +410,9 @@ def _unsealed(reading: Reading) -> Iterable[Diagnostic]:
 
 
 def _source(file: _File) -> Source:
+    from policydb.publishing import policy_source, rules_source, sections_in_parts, sections_source
+    from policydb.store import Source
+
     if file.source.kind is SourceKind.POLICY:
         compiled = {each.compiled.digest: each.compiled for each in file.readings if each.compiled is not None}
         if file.translated:

@@ -21,6 +21,7 @@ import re2  # noqa: F401
 
 import policydb.config
 import policydb.explain
+import policydb.section_rows
 import policydb.session  # noqa: F401
 from policydb import schema
 from policydb.snapshot import Snapshot
