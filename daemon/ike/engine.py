@@ -31,7 +31,7 @@ from daemon.ike.events import (
 from daemon.ike.exchange import Datagram, NegotiationFailed
 from daemon.ike.informational import tell, tell_in_the_clear
 from daemon.ike.keyring import Keyring
-from daemon.ike.negotiation import fail, retransmit, take_result, time_out
+from daemon.ike.negotiation import attend, fail, retransmit, take_result, time_out
 from daemon.ike.parser import read_header
 from daemon.ike.payloads import Notify
 from daemon.ike.registries import ExchangeType, Notification, Protocol
@@ -200,6 +200,8 @@ class Engine:
             dpd.tick(self._core, sa)
         elif isinstance(sa, IsakmpSa) and kind is TimerKind.ADMISSION:
             admission.overdue(self._core, sa)
+        elif isinstance(sa, IsakmpSa) and kind is TimerKind.FOLLOW:
+            attend(self._core, sa)
         elif isinstance(sa, IsakmpSa):
             lifecycle.keep_alive(self._core, sa)
 

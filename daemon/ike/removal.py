@@ -17,6 +17,7 @@ _OF_AN_SA = (
     TimerKind.KEEPALIVE,
     TimerKind.DPD,
     TimerKind.ADMISSION,
+    TimerKind.FOLLOW,
 )
 
 

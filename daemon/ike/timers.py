@@ -17,6 +17,7 @@ class TimerKind(StrEnum):
     KEEPALIVE = "nat-t-keepalive"
     DPD = "dead-peer-detection"
     ADMISSION = "admission"
+    FOLLOW = "what-follows-phase-1"
     CHECK = "connection-checker"
     FRAGMENTS = "fragments"
 

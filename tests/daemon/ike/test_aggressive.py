@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.ike.events import Endpoint, Path, Send, SendKeepalive
+from daemon.ike.events import Connect, Endpoint, Path, Send, SendKeepalive, TearDown
 from daemon.ike.exchange_table import HALF_OPEN_LIMIT_PER_ADDRESS
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import (
@@ -123,6 +123,25 @@ def test_message_2_is_repeated_when_message_1_is_and_by_no_timer() -> None:
     first = held(1)
     stopped.pair.inject(west, first.data, first.path)
     assert len(messages(west)) == 2
+
+
+def test_quick_mode_gives_message_3_a_head_start() -> None:
+    """Asked for twice meanwhile, it is negotiated once."""
+    pair = Pair(side(EAST, WEST), side(WEST, EAST)).start().run(0.03)
+    assert pair.east.phase(1) == ["gateway"]
+    pair.do(pair.east, pair.east.engine.command(Connect("net"), pair.now))
+    pair.run(0.06)
+    assert not messages(pair.east, ExchangeType.QUICK_MODE)
+    pair.run(0.5)
+    assert len(messages(pair.east, ExchangeType.QUICK_MODE)) == 2
+    assert pair.established
+
+
+def test_an_sa_that_is_gone_by_then_has_no_quick_mode() -> None:
+    pair = Pair(side(EAST, WEST), side(WEST, EAST)).start().run(0.03)
+    pair.do(pair.east, pair.east.engine.command(TearDown("gateway", 1), pair.now))
+    pair.run(0.5)
+    assert not messages(pair.east, ExchangeType.QUICK_MODE)
 
 
 # --- the group ----------------------------------------------------------------------------------------------------
