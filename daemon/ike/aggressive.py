@@ -106,7 +106,7 @@ def receive_proof(exchange: Phase1Exchange, message: Message, tools: Tools) -> P
 
 _FIRST_SA = (PayloadType.SA,)
 _OPENING = {PayloadType.SA: 1, PayloadType.KEY_EXCH: 1, PayloadType.NONCE: 1, PayloadType.ID: 1}
-_WITH_OPENING = {PayloadType.VENDOR: 32, PayloadType.CERT_REQ: 8, PayloadType.NOTIFY: 4}
+_WITH_OPENING = {PayloadType.VENDOR: 32, PayloadType.CERT_REQ: 32, PayloadType.NOTIFY: 4}
 _WITH_ANSWER = {**_WITH_OPENING, PayloadType.CERT: 8, PayloadType.NAT_D: 8, PayloadType.NAT_D_DRAFT: 8}
 
 _I, _R = Role.INITIATOR, Role.RESPONDER

@@ -11,7 +11,7 @@ docs/decisions/0009-certificates.md says why this is not `cryptography.x509.veri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -92,8 +92,13 @@ def check_revocation(
     if any(certificate.serial in each.serials for each in found):
         raise CertificateError(f"{certificate}: revoked by {issuer}")
     if needed and not any(each.begins <= now and (each.ends is None or now < each.ends) for each in strong):
-        which = "the CRL of its issuer is out of date" if found else "there is no CRL of its issuer"
-        raise CertificateError(f"{certificate}: {which}, {issuer}")
+        raise CertificateError(f"{certificate}: {_why_no_crl(found, strong)}, {issuer}")
+
+
+def _why_no_crl(found: Sequence[RevocationList], strong: Sequence[RevocationList]) -> str:
+    if strong:
+        return "the CRL of its issuer is out of date"
+    return "the CRL of its issuer has a weak signature" if found else "there is no CRL of its issuer"
 
 
 def _check_times(certificate: X509Certificate, now: datetime) -> None:

@@ -100,10 +100,10 @@ _WITH_KEY = {
     PayloadType.VENDOR: _MANY,
     PayloadType.NAT_D: 8,
     PayloadType.NAT_D_DRAFT: 8,
-    PayloadType.CERT_REQ: 8,
+    PayloadType.CERT_REQ: _MANY,
     PayloadType.NOTIFY: 4,
 }
-_WITH_IDENTITY = {PayloadType.VENDOR: _MANY, PayloadType.NOTIFY: 4, PayloadType.CERT: 8, PayloadType.CERT_REQ: 8}
+_WITH_IDENTITY = {PayloadType.VENDOR: _MANY, PayloadType.NOTIFY: 4, PayloadType.CERT: 8, PayloadType.CERT_REQ: _MANY}
 _FIRST_SA = (PayloadType.SA,)
 
 _I, _R = Role.INITIATOR, Role.RESPONDER

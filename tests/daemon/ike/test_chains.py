@@ -338,3 +338,29 @@ def test_an_openssl_verify_of_the_same_chain_agrees(tmp_path: Path) -> None:
     argv = ["openssl", "verify", "-attime", at, "-CAfile", "ca", "-untrusted", "sub", "host"]
     assert subprocess.run(argv, check=False, capture_output=True, cwd=tmp_path).returncode == 0
     assert len(chain(host, trust(ROOT), sub)) == 3
+
+
+@pytest.mark.parametrize("digest", ["md5", "sha1"])
+def test_a_crl_with_a_weak_signature_revokes_and_clears_only_where_weak_ones_count(digest: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(ROOT.issued.pem)
+    (tmp_path / "ca.key").write_bytes(ROOT.issued.key_pem)
+    (tmp_path / "index.txt").touch()
+    (tmp_path / "number").write_text("01\n")
+    (tmp_path / "ca.cnf").write_text("[ca]\ndefault_ca=me\n[me]\ndatabase=index.txt\ncrlnumber=number\n")
+    command = f"openssl ca -config ca.cnf -cert ca.crt -keyfile ca.key -gencrl -crldays 9 -md {digest} -out crl"
+    subprocess.run(command.split(), check=True, capture_output=True, cwd=tmp_path)
+    der = subprocess.run(
+        ["openssl", "crl", "-in", "crl", "-outform", "DER"], check=True, capture_output=True, cwd=tmp_path
+    ).stdout
+    crl = read_crl(der)
+    assert crl.weak_signature == f"it is signed with {digest.upper()}"
+    assert crl.signed_by(read(ROOT))
+    assert not crl.signed_by(read(pki.root("/CN=My CA", key=pki.rsa_key("other"))))
+    host = read(HOST)
+    for weak in (False, True):
+        against = Trust(by_subject([read(ROOT)]), {}, {crl.issuer: (crl,)}, weak)
+        if weak:
+            check_revocation(host, read(ROOT), against, crl.begins, needed=True)
+        else:
+            with pytest.raises(CertificateError, match="has a weak signature"):
+                check_revocation(host, read(ROOT), against, crl.begins, needed=True)

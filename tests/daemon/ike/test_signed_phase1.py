@@ -161,6 +161,23 @@ def test_another_cas_certificate_proves_the_identity_and_policy_refuses_it_with_
     assert not pair.west.phase(2)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("count", [8, 9])
+def test_a_peer_with_many_cas_can_be_talked_to(mode: str, count: int) -> None:
+    others = tuple(pki.root(f"/CN=CA {number}", key=CA.issued.key) for number in range(count - 1))
+    west = replace(holding(host(WEST)), authorities=read(CA, *others))
+    assert meet(holding(host(EAST)), west, mode=mode).established
+
+
+def test_the_certificate_under_the_ca_that_the_peer_asks_for_is_sent() -> None:
+    """East has two certificates of one key; west knows the CA of one of them."""
+    other = pki.root("/CN=Other CA", begins=BEGIN - DAY, ends=BEGIN + DAY)
+    foreign, ours = host(EAST, issuer=other, begins=BEGIN - timedelta(hours=1)), host(EAST)
+    east = replace(holding(ours), certificates=read(foreign, ours))
+    assert meet(east, holding(host(WEST))).established
+    assert not meet(replace(east, certificates=read(foreign)), holding(host(WEST))).established
+
+
 def test_raw_public_keys_let_both_sides_in_and_are_principals() -> None:
     """isakmpd gave policy no principal for them (quirk 8)."""
     east, west = (pki.rsa_key(each) for each in ("raw east", "raw west"))
