@@ -12,7 +12,7 @@ MEANINGS: Mapping[str, str] = {
     "CF105": "warning: a tag or flag that sections of this kind do not know; it is not kept",
     "CF106": "warning: a peer without Remote-ID, whose identity is not checked",
     "CF107": "warning: a replay window that would switch replay protection off; the default is used",
-    "CF108": "warning: a transform needs a pre-shared key and the peer has none",
+    "CF108": "warning: a transform needs a pre-shared key or a user of XAUTH, and there is none",
     "CF109": "warning: a section that nothing refers to",
     "CF110": "warning: a connection answers to the same peer and identities as an earlier one, which is taken",
     "CF111": "warning: a connection never answers, for [Phase 1] does not lead to its peer",

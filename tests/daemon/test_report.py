@@ -61,6 +61,15 @@ def test_a_phase_1_sa_as_isakmpd_shows_it() -> None:
     )
 
 
+def test_a_user_and_what_mode_config_gave_follow_the_cookies() -> None:
+    given = (("INTERNAL_IP4_ADDRESS", "10.77.9.1"), ("INTERNAL_IP4_DNS", "10.77.2.53"))
+    assert sa_text([replace(PHASE_1, user="bob", received=given)]).splitlines()[-4:-1] == [
+        "XAUTH user: bob",
+        "mode-config INTERNAL_IP4_ADDRESS: 10.77.9.1",
+        "mode-config INTERNAL_IP4_DNS: 10.77.2.53",
+    ]
+
+
 def test_a_phase_2_sa_as_isakmpd_shows_it() -> None:
     assert sa_text([PHASE_2]) == (
         "SA name: west-east (Phase 2)\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,13 @@ def test_a_record_comes_back_from_its_json_text(record: NegotiationRecord) -> No
 
 def test_every_field_of_a_record_is_a_key() -> None:
     assert set(to_json(ACCEPTED)) == {each.name for each in fields(NegotiationRecord)}
+
+
+def test_a_record_from_before_there_were_users_has_none() -> None:
+    value = to_json(replace(REFUSED, user="bob"))
+    assert from_json(value).user == "bob"
+    del value["user"]
+    assert from_json(value).user == ""
 
 
 def test_a_question_carries_its_decision_in_the_promised_form() -> None:

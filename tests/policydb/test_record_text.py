@@ -97,6 +97,11 @@ def test_every_reason_has_words(reason: Reason) -> None:
     assert line(record) != line(replace(record, reason=None))
 
 
+def test_the_user_of_xauth_is_told() -> None:
+    assert "user         bob\n" in text(replace(REFUSED, user="bob"))
+    assert "user " not in text(REFUSED)
+
+
 def test_what_is_not_known_is_left_out() -> None:
     told = text(ACCEPTED)
     assert told.splitlines()[0] == "ACCEPTED: a connection is up"
