@@ -13,6 +13,7 @@ from random import Random
 import pytest
 
 from daemon.ike.events import Captured, LogLine, Output, Record, SaReport, Send
+from daemon.ike.fragments import split
 from tests.fuzz.engines import MESSAGES, MODERN, OLD, Algorithms, Node, Pair, converse
 from tests.fuzz.mutations import EXCHANGE, HEADER, damaged, prefixes
 
@@ -22,6 +23,7 @@ STATES = range(MESSAGES + 1)
 ENCRYPTED_FROM = 4
 SIDES = ("east", "west")
 DAMAGED = 1100
+FRAGMENTED = 80
 MAIN_MODE, INFORMATIONAL = 2, 5
 EXCHANGE_LIFE = 121.0
 """Seconds; [General]:Exchange-max-time is 120 by default."""
@@ -157,6 +159,25 @@ def test_a_negotiation_goes_on_after_damaged_messages(delivered: int, side: str)
     pair.hush()
     pair.east.now = pair.west.now = max(pair.east.now, pair.west.now)
     assert pair.finish(), seed
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("delivered", STATES)
+def test_damaged_messages_in_damaged_fragments_in_every_state(delivered: int, side: str) -> None:
+    seed = f"fragments/{delivered}/{side}"
+    random = Random(seed)
+    pair = converse(delivered)
+    strict = delivered >= ENCRYPTED_FROM
+    pieces: list[bytes] = []
+    for message in damaged([each.data for each in pair.spoken], FRAGMENTED, random):
+        if len(message) >= HEADER and not (strict and genuine(message, pair)):
+            for piece in split(message, 80):
+                pieces += damaged([piece], 1, random) if random.random() < 0.3 else [piece]
+    assert len(pieces) > FRAGMENTED
+    bombard(pair, side, pieces, seed)
+    node, twin = pair.node(side), converse(delivered).node(side)
+    node.pass_time(EXCHANGE_LIFE)
+    assert left_over(node) == left_over(twin)
 
 
 def test_strangers_cannot_open_exchanges_without_bound() -> None:

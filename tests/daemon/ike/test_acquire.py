@@ -212,6 +212,12 @@ def test_two_flows_are_negotiated_under_one_phase_1() -> None:
     assert sorted(pair.east.phase(2)) == ["Connection-1", "Connection-2"]
 
 
+def test_a_name_that_somebody_configured_is_not_given_again() -> None:
+    there = replace(configuration(EAST, WEST).connections["net"], name="Connection-1", peer=PEER)
+    pair = ask(started(on_demand(connections={"Connection-1": there})))
+    assert pair.east.phase(2) == ["Connection-2"]
+
+
 def test_a_negotiation_that_fails_leaves_no_section() -> None:
     pair = ask(started(on_demand(peers={})), seconds=0.0)
     assert shown(pair) == {}

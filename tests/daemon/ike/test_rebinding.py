@@ -12,6 +12,7 @@ from daemon.ike import natt
 from daemon.ike.events import Endpoint, MoveSas, Path, PeerMoved, Send, SendKeepalive
 from daemon.ike.informational import tell
 from daemon.ike.payloads import NatOriginalAddress, Notify
+from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import IdType, Notification
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
@@ -212,6 +213,25 @@ def test_sas_without_udp_stay_where_they_were_negotiated() -> None:
     assert isakmp_of(pair.west)[0].path.remote == elsewhere
     assert pair.west.kernel == before
     assert pair.west.all(MoveSas) == []
+
+
+def test_what_belongs_to_another_peer_or_was_negotiated_elsewhere_does_not_move() -> None:
+    pair = behind().start().run(2.0)
+    core = pair.west.engine._core
+    (isakmp,), (ipsec,) = isakmp_of(pair.west), ipsec_of(pair.west)
+    stranger = replace(isakmp, number=900, name="other", initiator_cookie=b"cookie-i")
+    core.sas.add(stranger)
+    before = isakmp.path
+    inbound = next(key for key, sa in pair.west.kernel.items() if sa.inbound)
+    there = Endpoint(PUBLIC, 41234)
+    pair.do(pair.west, pair.west.engine.upcall(PeerMoved(*inbound, there), pair.now))
+    assert (isakmp.path.remote, stranger.path) == (there, before)
+    ipsec.path = replace(ipsec.path, remote=Endpoint(OTHER, 4500))
+    count = len(pair.west.all(MoveSas))
+    heard_from(core, isakmp, before)
+    pair.do(pair.west, core.take_outputs())
+    assert isakmp.path == before
+    assert len(pair.west.all(MoveSas)) == count
 
 
 # --- roles change -------------------------------------------------------------------------------------------------
