@@ -76,6 +76,7 @@ Real peers stay far below.
 """
 
 _GENERIC_HEADER = 4
+_ALIGNMENT = 4
 _NONCE_LENGTHS = range(8, 257)
 _SPI_LENGTHS: dict[Protocol, Container[int]] = {
     Protocol.ISAKMP: range(17),  # RFC 2409: the cookies are the SPI, a field may be present and is ignored
@@ -142,6 +143,11 @@ def parse_header(data: bytes) -> Header:
 # --- the payloads -------------------------------------------------------------------------------------------------
 
 
+def _aligns(data: bytes, remaining: int) -> bool:
+    """Whether what remains fills the message up to a multiple of four octets, as libreswan does in the clear, too."""
+    return not remaining or (remaining < _ALIGNMENT and len(data) % _ALIGNMENT == 0 and not any(data[-remaining:]))
+
+
 def parse_payloads(first: PayloadType, data: bytes, padded: bool = False) -> tuple[Payload, ...]:
     """All payloads in `data`, which follows the header (checks 12 and 13).
 
@@ -164,7 +170,7 @@ def parse_payloads(first: PayloadType, data: bytes, padded: bool = False) -> tup
         with reader.restrict(_body_length(reader), f"message_validate_{str(kind).lower()}"):
             payloads.append(_parse_body(kind, reader))
         kind = following
-    if reader.remaining and not padded:
+    if not padded and not _aligns(data, reader.remaining):
         raise UnequalPayloadLengths(f"message_parse_payloads: {reader.remaining} octets after the last payload")
     return tuple(payloads)
 

@@ -52,23 +52,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Recorder:
-    """Gathers what passed."""
-
-    def __init__(self) -> None:
-        self._recorded: dict[str, str] = {}
+    """Adds what passed to the file at once, so that a run that is broken off leaves what it has."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test's property `interop` is its result, under its name in the document."""
-        if report.when == "call" and report.passed:
-            properties = dict(report.user_properties)
-            if "interop" in properties:
-                self._recorded[str(properties["row"])] = str(properties["interop"])
-
-    def pytest_sessionfinish(self) -> None:
-        """Add to what earlier runs recorded."""
+        """A test's property `interop` is its result, under its property `row`."""
         path = Path(os.environ.get(RESULTS, ""))
-        if not path.name or not self._recorded:
-            return
-        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        known.update(self._recorded)
-        path.write_text(json.dumps(known, indent=1, sort_keys=True))
+        properties = dict(report.user_properties)
+        if report.when == "call" and report.passed and path.name and "interop" in properties:
+            known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+            known[str(properties["row"])] = str(properties["interop"])
+            path.write_text(json.dumps(known, indent=1, sort_keys=True))

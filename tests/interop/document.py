@@ -56,10 +56,10 @@ class Line:
         """The line with its results; what never ran is a question mark."""
         return (*self.words, *("-" if each is None else results.get(each, UNKNOWN) for each in self.results))
 
-    def known(self, document: str) -> dict[str, str]:
-        """What a document says of this line's results."""
+    def known(self, section: str) -> dict[str, str]:
+        """What a table of the document says of this line's results."""
         stem = f"| {' | '.join(self.words)} |"
-        found = next((line for line in document.splitlines() if line.startswith(stem)), "")
+        found = next((line for line in section.splitlines() if line.startswith(stem)), "")
         cells = found.removeprefix(stem).strip(" |").split(" | ")
         pairs = zip(self.results, cells, strict=len(cells) == len(self.results))
         return {name: cell for name, cell in pairs if name and cell not in ("", UNKNOWN)}
@@ -129,7 +129,13 @@ def _versions() -> Iterator[str]:
 
 def known(document: str) -> dict[str, str]:
     """The results that a document has of today's tables."""
-    return {name: cell for table in tables() for line in table.lines for name, cell in line.known(document).items()}
+    sections = dict(section.partition("\n")[::2] for section in document.split("\n## ")[1:])
+    return {
+        name: cell
+        for table in tables()
+        for line in table.lines
+        for name, cell in line.known(sections.get(table.heading, "")).items()
+    }
 
 
 def main(paths: Iterable[str]) -> int:

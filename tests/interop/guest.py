@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 KERNEL = "linux.uml"
 MEMORY = "1G"
-SECONDS = 1200
+SECONDS = 3600
 
 
 class GuestError(Exception):

@@ -149,7 +149,7 @@ class StrongSwan:
 
 def version() -> str:
     """strongSwan's name and version."""
-    found = re.search(r"strongSwan (\d+\.\d+\.\d+)", run(["swanctl", "--version"]))
+    found = re.search(r"strongSwan (\d+\.\d+\.\d+) swanctl", run(["swanctl", "--help"], check=False))
     return f"strongSwan {found[1]}" if found else "strongSwan"
 
 

@@ -100,7 +100,10 @@ def test_damaged_messages_raise_protocol_errors_only(message: Message, data: st.
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     outcome = attempt(lambda: parse(bytes(octets)))
     if isinstance(outcome, Message):
-        assert outcome.encode() == octets
+        first, payloads = encode_payloads(outcome.payloads)
+        filling = bytes(len(octets) - HEADER_LENGTH - len(payloads))
+        assert octets[HEADER_LENGTH:] == payloads + filling
+        assert (octets[16], len(filling) < 4) == (first, True)
     else:
         assert str(outcome).isprintable()
 
@@ -177,6 +180,15 @@ def test_a_header_can_be_read_before_it_is_judged() -> None:
 # --- the walk over the payloads (check 12) ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("octets", range(1, 9))
+def test_a_message_in_the_clear_may_be_filled_up_to_a_multiple_of_four_octets(octets: int) -> None:
+    """libreswan does so, and the original does not look behind the last payload."""
+    body = bytes(range(1, octets + 1))
+    payload = bytes(2) + (4 + octets).to_bytes(2) + body
+    filled = payload + bytes(-len(payload) % 4)
+    assert parse_payloads(PayloadType.HASH, filled) == (Hash(body),)
+
+
 @pytest.mark.parametrize(
     ("first", "data", "error", "text"),
     [
@@ -185,6 +197,9 @@ def test_a_header_can_be_read_before_it_is_judged() -> None:
         (8, "0a000006aaaa", errors.UnequalPayloadLengths, "short message"),
         (8, "00000006aaaabb", errors.UnequalPayloadLengths, "1 octets after the last payload"),
         (0, "00", errors.UnequalPayloadLengths, "1 octets after the last payload"),
+        (8, "00000006aaaa00", errors.UnequalPayloadLengths, "1 octets after the last payload"),
+        (8, "00000006aaaa0001", errors.UnequalPayloadLengths, "2 octets after the last payload"),
+        (8, "00000006aaaa000000000000", errors.UnequalPayloadLengths, "6 octets after the last payload"),
         (8, "16000006aaaa", errors.InvalidPayloadType, "invalid next payload type PAYLOADTYPE22 in payload of type 8"),
         (8, "7f000006aaaa", errors.InvalidPayloadType, "PAYLOADTYPE127"),
         (22, "00000006aaaa", errors.InvalidPayloadType, "PAYLOADTYPE22 unexpected"),
