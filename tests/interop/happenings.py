@@ -78,8 +78,8 @@ def peer_rekeys(stage: Stage) -> None:
     _rekeyed(stage, before)
 
 
-def we_rekey(stage: Stage) -> None:
-    """A short lifetime makes us renew."""
+def a_lifetime_ends(stage: Stage) -> None:
+    """A short lifetime makes one side renew, and the other follows."""
     _rekeyed(stage, _ours(stage))
 
 

@@ -110,8 +110,8 @@ class Libreswan:
         self.whack("--terminate", "--name", "c")
 
     def rekey(self, phase: int) -> None:
-        """Renew its ISAKMP SA, or the IPsec SA."""
-        self.whack("--rekey-ike" if phase == 1 else "--rekey-ipsec", "--name", "c", "--asynchronous")
+        """Not at once: pluto renews an IKEv1 SA when its lifetime says so, and whack cannot make it."""
+        raise BedError(f"libreswan renews its SAs of phase {phase} by itself alone")
 
     def impair(self, *impairments: str) -> None:
         """Make it misbehave, `name` or `name:value` each. Raises BedError for one that it does not know."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.interop.happenings import peer_rekeys, peer_vanishes, we_vanish
+from tests.interop.happenings import a_lifetime_ends, peer_vanishes, we_vanish
 from tests.interop.scenario import Begins, Scenario, Tunnel
 from tests.interop.settings import SECRET, Settings
 from tests.interop.strongswan_rows import BY_AUTHORITY, esp
@@ -77,7 +77,20 @@ LIVING = tuple(
         ("xauth-psk", "a pre-shared key and a user", AES128 | XAUTH_METHOD, XAUTH, {}),
         ("dpd", "the peer dies without a word; DPD clears our SAs", AES128 | DPD, {}, {"after": (peer_vanishes,)}),
         ("dpd-peer", "we die without a word; the peer's DPD clears its SAs", AES128 | DPD, {}, {"after": (we_vanish,)}),
-        ("rekey", "the peer renews its IPsec SA", AES128, {}, {"after": (peer_rekeys,)}),
+        (
+            "rekey",
+            "a lifetime of twenty seconds makes the peer renew",
+            AES128 | Settings(theirs={"salifetime": "20s", "rekeymargin": "10s", "rekeyfuzz": "0%"}),
+            {},
+            {"after": (a_lifetime_ends,), "begins": (Begins.THEIRS,)},
+        ),
+        (
+            "rekey-soft",
+            "a lifetime of ten seconds makes us renew",
+            AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}),
+            {},
+            {"after": (a_lifetime_ends,), "begins": (Begins.OURS,)},
+        ),
     )
 )
 

@@ -373,7 +373,7 @@ LIVING = (
         AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}),
         begins=(Begins.OURS,),
         holds=ONE,
-        after=(happenings.we_rekey,),
+        after=(happenings.a_lifetime_ends,),
     ),
     Scenario(
         PEER,

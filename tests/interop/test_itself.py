@@ -62,7 +62,9 @@ class Phase1:
 
 def phase1(group: Group) -> Iterator[Phase1]:
     """Every combination with a group."""
-    ciphers = [(str(cipher), None if row.fixed else bits) for cipher, row in CIPHERS.items() for bits in row.key_bits]
+    ciphers = [
+        (str(cipher), bits) for cipher, row in CIPHERS.items() for bits in (None, 128, 192, 256) if row.takes(bits)
+    ]
     digests = [str(each) for each in sorted(HASHES)]
     for (cipher, bits), digest, method, exchange in product(ciphers, digests, METHODS, EXCHANGES):
         yield Phase1(cipher, bits, digest, str(group), method, exchange)
@@ -126,7 +128,7 @@ def test_every_combination_of_phase_1(group: Group, record_property: Record) -> 
     tried = list(phase1(group))
     assert [failure for each in tried if (failure := phase1_fails(each))] == []
     record_property("row", f"itself-phase-1-{group}")
-    record_property("interop", f"{len(tried)} combinations")
+    record_property("interop", "all established")
 
 
 # --- phase 2 ------------------------------------------------------------------------------------------------------
@@ -179,4 +181,4 @@ def test_every_suite(group: Group | None, record_property: Record) -> None:
     tried = [each.made(mode, named) for each, mode in product(algorithms(), MODES)]
     assert [failure for each in tried if (failure := quick_fails(each))] == []
     record_property("row", f"itself-phase-2-{group}")
-    record_property("interop", f"{len(tried)} suites")
+    record_property("interop", "all established")
