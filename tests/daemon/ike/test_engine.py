@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.ike.acceptance import EXPLAINED
 from daemon.ike.events import (
     AllocateSpi,
     Captured,
@@ -292,6 +293,25 @@ def test_all_refused_proposals_are_in_one_record() -> None:
     pair.start().run(2.0)
     (record,) = (each for each in pair.west.records if each.outcome is Outcome.REFUSED)
     assert [each.attributes["esp_key_length"] for each in record.questions] == ["128", "256"]
+
+
+@pytest.mark.parametrize("count", [1, EXPLAINED, EXPLAINED + 1, 40])
+def test_a_refusal_explains_no_more_than_the_first_proposals(count: int) -> None:
+    """Each explanation costs milliseconds, and the peer decides how many proposals there are."""
+    suites = tuple(suite(seconds=1000 + number) for number in range(count))
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, suites=suites),
+        configuration(WEST, EAST, suites=suites),
+        policies=(lambda _: True, lambda _: False),
+    )
+    pair.start().run(2.0)
+    (record,) = (each for each in pair.west.records if each.outcome is Outcome.REFUSED)
+    assert len(pair.west.oracle.asked) == count
+    assert len(pair.west.oracle.explained) == len(record.questions) == min(count, EXPLAINED)
+    assert [each.attributes["esp_life_seconds"] for each in record.questions] == [
+        str(1000 + number) for number in range(min(count, EXPLAINED))
+    ]
+    assert (f"the first {EXPLAINED} of {count} proposals" in record.detail) is (count > EXPLAINED)
 
 
 def test_the_initiators_policy_refuses_at_message_2_and_the_peer_drops_its_half() -> None:
