@@ -139,9 +139,11 @@ def test_a_cipher_does_not_show_its_key() -> None:
 
 @pytest.mark.parametrize(
     ("encryption", "bits", "octets"),
-    [(AES, 128, 16), (AES, 192, 24), (AES, 256, 32), (DES3, None, 24), (DES3, 192, 24)]
-    # RFC 2409 appendix B: Blowfish takes 56 octets and CAST 16 where no length was negotiated
-    + [(BLOWFISH, None, 56), (BLOWFISH, 128, 16), (BLOWFISH, 448, 56), (CAST, None, 16), (CAST, 40, 5)],
+    [
+        *((AES, 128, 16), (AES, 192, 24), (AES, 256, 32), (DES3, None, 24), (DES3, 192, 24)),
+        # RFC 2409 appendix B: Blowfish takes 56 octets and CAST 16 where no length was negotiated
+        *((BLOWFISH, None, 56), (BLOWFISH, 128, 16), (BLOWFISH, 448, 56), (CAST, None, 16), (CAST, 40, 5)),
+    ],
 )
 def test_keys_have_the_octets_of_their_bits(encryption: Encryption, bits: int | None, octets: int) -> None:
     assert key_octets(encryption, bits) == octets
