@@ -61,7 +61,8 @@ def block_cipher(word: str) -> Callable[[bytes], BlockCipherAlgorithm]:
     if word not in _BLOCK_CIPHERS:
         raise LackingError("no such cipher is implemented")
     module, name, _ = _BLOCK_CIPHERS[word]
-    return _found(module, name)
+    found: Callable[[bytes], BlockCipherAlgorithm] = _found(module, name)
+    return found
 
 
 @cache
@@ -69,7 +70,8 @@ def curve(word: str) -> EllipticCurve:
     """The curve of an ECP or brainpool group. Raises LackingError."""
     if word not in _CURVES:
         raise LackingError("the cryptography package has no such curve")
-    return _found(_EC, _CURVES[word])()
+    made: EllipticCurve = _found(_EC, _CURVES[word])()
+    return made
 
 
 def _found(module: str, name: str) -> Any:  # noqa: ANN401 - a class, of whatever kind its table says

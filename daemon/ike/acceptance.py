@@ -14,13 +14,16 @@ from daemon.ike import identities, policy
 from daemon.ike.errors import InvalidIdInformation, NoProposalChosen
 from daemon.ike.events import Path
 from daemon.ike.exchange import NegotiationFailed
-from daemon.ike.proposals import IpsecProposal, QuickOffer, match_suites
+from daemon.ike.proposals import MAX_COMPARISONS, IpsecProposal, QuickOffer, match_suites
 from daemon.ike.records import brief, question
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.surroundings import Oracle
 from policydb.connections import Connection, Identity, Suite
 from policydb.negotiation import Comparison, Difference, Question, Reason
 from policydb.request import Request
+
+EXPLAINED = 4
+"""How many refused proposals of one quick mode are explained: each costs milliseconds, and a peer may send hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def ask(setting: Setting, proposal: IpsecProposal) -> Request:
 def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Connection | None) -> Accepted:
     """As responder: the peer's first proposal that our suites and policy take.
 
-    Raises NegotiationFailed with every comparison, and with every question that policy answered no to.
+    Raises NegotiationFailed with the comparisons, and with the first questions that policy answered no to.
     """
     comparisons: list[Comparison] = list(offer.unsupported)
     refused: list[tuple[IpsecProposal, Request]] = []
@@ -94,7 +97,7 @@ def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Conn
             answer = brief(request, setting.oracle.generation)
             return Accepted(proposal, suite, (question(str(proposal), request, answer),))
         refused.append((proposal, request))
-    raise _refusal(setting.oracle, refused, tuple(comparisons))
+    raise _refusal(setting.oracle, refused, tuple(comparisons[:MAX_COMPARISONS]))
 
 
 def confirm(setting: Setting, proposal: IpsecProposal, connection: Connection) -> Accepted:
@@ -125,10 +128,11 @@ def _refusal(
 ) -> NegotiationFailed:
     """Refused by policy if policy was asked at all, else nothing matched."""
     if refused:
+        more = f" (the first {EXPLAINED} of {len(refused)} proposals)" if len(refused) > EXPLAINED else ""
         return NegotiationFailed(
-            NoProposalChosen("check_policy: negotiated SA failed policy check", comparisons),
+            NoProposalChosen(f"check_policy: negotiated SA failed policy check{more}", comparisons),
             Reason.POLICY,
-            questions=_explained(oracle, refused),
+            questions=_explained(oracle, refused[:EXPLAINED]),
             comparisons=comparisons,
         )
     return NegotiationFailed(

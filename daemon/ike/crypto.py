@@ -89,7 +89,7 @@ def key_octets(encryption: Encryption, key_length: int | None) -> int:
     """The octets of key that a cipher takes; `key_length` in bits, None where it was not negotiated."""
     row = cipher_row(encryption)
     bits = row.default_bits if key_length is None else key_length
-    if bits not in row.key_bits:
+    if bits is None or bits not in row.key_bits:
         raise LocalError(f"{encryption} does not take a key of {bits} bits")
     return bits // 8
 

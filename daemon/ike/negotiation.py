@@ -226,6 +226,7 @@ def proceed_or_fail(core: Core, exchange: AnyExchange) -> None:
         with beyond_doubt(exchange, Reason.MALFORMED):
             proceed(core, exchange)
     except NegotiationFailed as failure:
+        core.log_dropped(exchange.path, failure.error)
         fail(core, failure.exchange or exchange, failure)
     except LocalError as error:
         end(core, exchange, Reason.LOCAL_ERROR, str(error))

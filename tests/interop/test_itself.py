@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from daemon.ike.certificates import read_certificate
-from daemon.ike.crypto import CIPHERS, HASHES
+from daemon.ike.crypto import CIPHERS, HASHES, CipherRow
 from daemon.ike.dh import GROUPS
 from daemon.ike.holdings import Holdings
 from daemon.ike.keyring import Keyring
@@ -31,6 +31,8 @@ MOST_SECONDS = 900
 
 EXCHANGES = ("ID_PROT", "AGGRESSIVE")
 MODES = ("TUNNEL", "TRANSPORT")
+
+_FEW = 3
 
 METHODS = sorted(each for each in AUTHENTICATION_METHODS if not str(each).startswith(("XAUTH_", "HYBRID_")))
 """With XAUTH they differ in what comes after phase 1 alone, and tests/daemon/ike/test_xauth.py has that."""
@@ -60,11 +62,15 @@ class Phase1:
         )
 
 
+def lengths(row: CipherRow) -> list[int | None]:
+    """What KEY_LENGTH can be, None: left out; of many lengths the least and the greatest."""
+    named = row.key_bits if len(row.key_bits) <= _FEW else (row.key_bits[0], row.key_bits[-1])
+    return [each for each in (None, *named) if row.takes(each)]
+
+
 def phase1(group: Group) -> Iterator[Phase1]:
     """Every combination with a group."""
-    ciphers = [
-        (str(cipher), bits) for cipher, row in CIPHERS.items() for bits in (None, 128, 192, 256) if row.takes(bits)
-    ]
+    ciphers = [(str(cipher), bits) for cipher, row in CIPHERS.items() for bits in lengths(row)]
     digests = [str(each) for each in sorted(HASHES)]
     for (cipher, bits), digest, method, exchange in product(ciphers, digests, METHODS, EXCHANGES):
         yield Phase1(cipher, bits, digest, str(group), method, exchange)

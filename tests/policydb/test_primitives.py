@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from policydb import primitives
 from policydb.primitives import LackingError, block_cipher, curve, lacking
 from policydb.vocabulary import GROUPS, IKE_ENCRYPTION, IKE_HASH
 from tests.policydb.confs import altered, findings, shown
@@ -86,7 +85,7 @@ def test_a_hash_that_the_system_forbids_is_lacking(monkeypatch: pytest.MonkeyPat
         return new(name, *args, **options)
 
     _forget()
-    monkeypatch.setattr(primitives.hashlib, "new", without_md5)
+    monkeypatch.setattr(hashlib, "new", without_md5)
     assert "md5" in lacking("MD5")
     text = altered(("AES-SHA2-256-GRP14", "AES-MD5-GRP14"))
     (error,) = findings(text)

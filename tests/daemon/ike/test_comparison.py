@@ -58,6 +58,18 @@ def test_each_attribute_that_differs_is_named(offered: dict[str, object], differ
     assert compare_ike(replace(OFFERED, **offered), CONFIGURED).differences == (difference,)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("group", [Group.MODP_1024, Group.MODP_2048, Group.ECP_192, Group.BP_512])
+def test_any_stands_for_whatever_group_we_have(group: Group) -> None:
+    assert compare_ike(replace(OFFERED, group=group), replace(CONFIGURED, group="ANY")).differences == ()
+
+
+def test_any_does_not_stand_for_a_group_that_is_broken_while_one_waits() -> None:
+    tiny = replace(OFFERED, group=Group.MODP_768)
+    difference = Difference("group", "MODP_768", "ANY")
+    assert compare_ike(tiny, replace(CONFIGURED, group="ANY")).differences == (difference,)
+    assert compare_ike(tiny, replace(CONFIGURED, group="MODP_768")).differences == ()
+
+
 def test_several_differences_are_all_named() -> None:
     offered = IkeParameters(
         Encryption.DES3_CBC, None, HashAlgorithm.MD5, AuthenticationMethod.PRE_SHARED, Group.MODP_1024

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.ike.acceptance import EXPLAINED
 from daemon.ike.events import (
     AllocateSpi,
     Captured,
@@ -25,6 +26,7 @@ from daemon.ike.events import (
     TearDown,
 )
 from daemon.ike.events import Path as FlightPath
+from daemon.ike.exchange_table import HALF_OPEN_LIMIT, ExchangeTable
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH, Notify
 from daemon.ike.registries import ExchangeType, Flag, Notification
@@ -294,6 +296,25 @@ def test_all_refused_proposals_are_in_one_record() -> None:
     assert [each.attributes["esp_key_length"] for each in record.questions] == ["128", "256"]
 
 
+@pytest.mark.parametrize("count", [1, EXPLAINED, EXPLAINED + 1, 40])
+def test_a_refusal_explains_no_more_than_the_first_proposals(count: int) -> None:
+    """Each explanation costs milliseconds, and the peer decides how many proposals there are."""
+    suites = tuple(suite(seconds=1000 + number) for number in range(count))
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, suites=suites),
+        configuration(WEST, EAST, suites=suites),
+        policies=(lambda _: True, lambda _: False),
+    )
+    pair.start().run(2.0)
+    (record,) = (each for each in pair.west.records if each.outcome is Outcome.REFUSED)
+    assert len(pair.west.oracle.asked) == count
+    assert len(pair.west.oracle.explained) == len(record.questions) == min(count, EXPLAINED)
+    assert [each.attributes["esp_life_seconds"] for each in record.questions] == [
+        str(1000 + number) for number in range(min(count, EXPLAINED))
+    ]
+    assert (f"the first {EXPLAINED} of {count} proposals" in record.detail) is (count > EXPLAINED)
+
+
 def test_the_initiators_policy_refuses_at_message_2_and_the_peer_drops_its_half() -> None:
     pair = Pair(configuration(EAST, WEST, initiates=True), policies=(lambda _: False, lambda _: True))
     pair.start().run(5.0)
@@ -403,7 +424,9 @@ def test_an_answer_of_the_kernel_that_comes_too_late_is_ignored() -> None:
 
 
 def test_a_flood_of_first_messages_is_capped_and_a_true_one_still_answered() -> None:
-    pair = initiating()
+    """The table is made smaller: a flood beyond its usual 4,096 took two minutes on a busy machine."""
+    pair, limit = initiating(), 256
+    pair.west.engine._core.exchanges = ExchangeTable(half_open_limit=limit)
     pair.filter = lambda *_: []
     pair.start().run(0.5)
     open_to_all = replace(pair.west.oracle.configuration, default_peer="gateway")
@@ -411,14 +434,18 @@ def test_a_flood_of_first_messages_is_capped_and_a_true_one_still_answered() -> 
     first = pair.east.sent[0][1]
     assert isinstance(first, Send)
     path = first.path
-    for number in range(6000):
+    for number in range(2 * limit):
         source = replace(path.remote, address=f"203.0.{number // 200 % 250}.{number % 200 + 1}")
         forged = (number + 1).to_bytes(8, "big") + first.data[8:]
         pair.inject(pair.west, forged, replace(path, local=path.remote, remote=source))
-    assert pair.west.census()["half-open"] <= 4096
+    assert pair.west.census()["half-open"] == limit
     pair.filter = lambda _source, _path, data: [data]
     pair.run(20.0)
     assert pair.established
+
+
+def test_the_usual_table_is_bounded_too() -> None:
+    assert initiating().west.engine._core.exchanges._half_open_limit == HALF_OPEN_LIMIT == 4096
 
 
 def test_one_address_holds_no_more_than_its_share() -> None:

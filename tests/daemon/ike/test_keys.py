@@ -1,9 +1,12 @@
-"""Key derivation against the NIST vectors for IKEv1, and every formula of RFC 2409 against its own text."""
+"""Key derivation against the NIST vectors for IKEv1 and another program, and every formula against RFC 2409's text."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import hmac
+import json
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +49,85 @@ def test_signature_derivation_agrees_with_nist() -> None:
     assert derived.skeyid_d.hex() == "384be709a8a5e63c3ed160cfe3921c4b37d5b32d"
     assert derived.skeyid_a.hex() == "48b327575abe3adba0f279849e289022a13e2b47"
     assert derived.skeyid_e.hex() == "a4a415c8e0c38c0da847c356cc61c24df8025560"
+
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "ike-keys.jsonl.gz"
+NAMES = {
+    "SHA-1": HashAlgorithm.SHA,
+    "SHA-256": HashAlgorithm.SHA2_256,
+    "SHA-384": HashAlgorithm.SHA2_384,
+    "SHA-512": HashAlgorithm.SHA2_512,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", ["pre-shared key", "signature"])
+def test_derivation_agrees_with_libreswan_for_random_inputs(name: str, method: str) -> None:
+    """tests/vectors/SOURCES.md; 200 inputs of each hash, no input twice."""
+    algorithm, tried = NAMES[name], set()
+    for line in gzip.decompress(VECTORS.read_bytes()).decode().splitlines():
+        case = json.loads(line)
+        if case["hash"] != name or ("psk" in case) is not (method == "pre-shared key"):
+            continue
+        shared, nonce_i, nonce_r = h(case["shared"]), h(case["nonce_i"]), h(case["nonce_r"])
+        if "psk" in case:
+            skeyid = keys.skeyid_preshared(algorithm, h(case["psk"]), nonce_i, nonce_r)
+        else:
+            skeyid = keys.skeyid_signature(algorithm, shared, nonce_i, nonce_r)
+        made = keys.phase1_keys(
+            algorithm,
+            Encryption.DES3_CBC,
+            None,
+            skeyid=skeyid,
+            shared=shared,
+            cookies=h(case["cookie_i"] + case["cookie_r"]),
+        )
+        wanted = tuple(h(case[each]) for each in ("skeyid", "skeyid_d", "skeyid_a", "skeyid_e"))
+        assert (made.skeyid, made.skeyid_d, made.skeyid_a, made.skeyid_e) == wanted
+        tried.add(line)
+    assert len(tried) == 100
+
+
+@pytest.mark.parametrize("method", ["pre-shared key", "signature"])
+def test_derivation_with_md5_follows_the_text_of_the_rfc(method: str) -> None:
+    """Computed here a second time: no published value for MD5 is known to us."""
+    psk, shared, nonces, tail = b"a key", b"g" * 128, b"i" * 16 + b"r" * 16, b"g" * 128 + b"c" * 16
+
+    def md5(key: bytes, data: bytes) -> bytes:
+        return hmac.new(key, data, "md5").digest()
+
+    if method == "signature":
+        skeyid, ours = md5(nonces, shared), keys.skeyid_signature(HashAlgorithm.MD5, shared, b"i" * 16, b"r" * 16)
+    else:
+        skeyid, ours = md5(psk, nonces), keys.skeyid_preshared(HashAlgorithm.MD5, psk, b"i" * 16, b"r" * 16)
+    made = keys.phase1_keys(HashAlgorithm.MD5, Encryption.AES_CBC, 128, skeyid=ours, shared=shared, cookies=b"c" * 16)
+    skeyid_d = md5(skeyid, tail + b"\0")
+    skeyid_a = md5(skeyid, skeyid_d + tail + b"\1")
+    skeyid_e = md5(skeyid, skeyid_a + tail + b"\2")
+    assert (made.skeyid, made.skeyid_d, made.skeyid_a, made.skeyid_e) == (skeyid, skeyid_d, skeyid_a, skeyid_e)
+
+
+@pytest.mark.parametrize(
+    ("encryption", "bits", "octets"),
+    [
+        (Encryption.BLOWFISH_CBC, None, 56),
+        (Encryption.BLOWFISH_CBC, 96, 12),
+        (Encryption.CAST_CBC, None, 16),
+        (Encryption.CAST_CBC, 40, 5),
+        (Encryption.DES3_CBC, None, 24),
+        (Encryption.AES_CBC, 256, 32),
+    ],
+)
+@pytest.mark.parametrize("algorithm", [HashAlgorithm.MD5, HashAlgorithm.SHA2_512], ids=str)
+def test_a_cipher_takes_its_key_from_the_front(
+    algorithm: HashAlgorithm, encryption: Encryption, bits: int | None, octets: int
+) -> None:
+    """RFC 2409 appendix B: cut from SKEYID_e, or from Ka where that is too short."""
+    made = keys.phase1_keys(algorithm, encryption, bits, skeyid=b"k", shared=b"g", cookies=b"c" * 16)
+    long_enough = octets <= len(made.skeyid_e)
+    source = made.skeyid_e if long_enough else keys.expand_key(algorithm, made.skeyid_e, 96)
+    assert made.cipher_key == source[:octets]
+    assert len(keys.phase1_cipher(made, b"x", b"y").iv) == (16 if encryption is Encryption.AES_CBC else 8)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
+from daemon.ike.dh import GROUPS
 from daemon.ike.events import Endpoint, Send, SendKeepalive
 from daemon.ike.exchange import Datagram, accept
 from daemon.ike.informational import tell
@@ -15,7 +16,7 @@ from daemon.ike.negotiation import answer_phase1
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH, Delete, KeyExchange, NatDiscovery, VendorId
 from daemon.ike.phase1 import Phase1
-from daemon.ike.registries import Protocol
+from daemon.ike.registries import Group, Protocol
 from daemon.ike.sa import SaFlag
 from daemon.ike.surroundings import Settings
 from daemon.ike.vendor import Vendor
@@ -35,7 +36,16 @@ def clear_payloads(out: object) -> list[object]:
 
 # --- algorithms ---------------------------------------------------------------------------------------------------
 
-CIPHERS = [("AES_CBC", 128), ("AES_CBC", 192), ("AES_CBC", 256), ("3DES_CBC", None)]
+CIPHERS = [
+    ("AES_CBC", 128),
+    ("AES_CBC", 192),
+    ("AES_CBC", 256),
+    ("3DES_CBC", None),
+    ("BLOWFISH_CBC", None),
+    ("BLOWFISH_CBC", 96),
+    ("CAST_CBC", None),
+    ("CAST_CBC", 40),
+]
 HASHES = ["MD5", "SHA", "SHA2_256", "SHA2_384", "SHA2_512"]
 
 
@@ -53,12 +63,12 @@ def test_every_cipher_works_with_every_hash(cipher: str, bits: int | None, diges
     assert pair.established
 
 
-@pytest.mark.parametrize("group", ["MODP_1024", "MODP_1536", "MODP_2048", "MODP_3072", "ECP_256", "ECP_384", "ECP_521"])
-def test_every_group_works(group: str) -> None:
-    transforms = (ike_transform(group=group),)
+@pytest.mark.parametrize("group", sorted(GROUPS), ids=str)
+def test_every_group_works(group: Group) -> None:
+    transforms = (ike_transform(group=str(group)),)
     pair = with_transforms(transforms, transforms)
     assert pair.established
-    assert {each.group.name for node in pair.nodes for each in node.engine._core.sas.isakmp} == {group}
+    assert {each.group.name for node in pair.nodes for each in node.engine._core.sas.isakmp} == {str(group)}
 
 
 def test_the_first_of_the_initiators_transforms_that_the_responder_has_is_taken() -> None:

@@ -9,6 +9,7 @@ from daemon.ike.crypto import CIPHERS, HASHES
 from daemon.ike.dh import GROUPS, modp_prime
 from daemon.ike.registries import Group, HashAlgorithm
 from daemon.ike.selftest import SelfTestError, run
+from policydb import primitives
 from tests.daemon.ike.curves import CURVES
 
 
@@ -34,9 +35,9 @@ def test_the_answer_of_an_ecp_group_is_the_square_of_a_scalar_times_the_base_poi
 
 
 def test_a_wrong_cipher_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = crypto.primitives.block_cipher
+    right = primitives.block_cipher
     wrong = {"CAST_CBC": "BLOWFISH_CBC"}
-    monkeypatch.setattr(crypto.primitives, "block_cipher", lambda word: right(wrong.get(word, word)))
+    monkeypatch.setattr(primitives, "block_cipher", lambda word: right(wrong.get(word, word)))
     with pytest.raises(SelfTestError, match="CAST_CBC does not give the known answer"):
         run()
 

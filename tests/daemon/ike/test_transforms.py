@@ -61,6 +61,27 @@ def test_a_phase_1_transform_is_decoded() -> None:
     assert str(decoded) == "AES_CBC-256 SHA2_256 PRE_SHARED MODP_2048 3600s"
 
 
+@pytest.mark.parametrize("bits", [None, 40, 96, 128])
+@pytest.mark.parametrize("cipher", [3, 6])
+def test_blowfish_and_cast_have_a_key_length_or_a_default(cipher: int, bits: int | None) -> None:
+    pairs = changed(IKE, 1, cipher)
+    decoded = decode_ike(transform(1, *(without(pairs, 14) if bits is None else changed(pairs, 14, bits))))
+    assert (decoded.encryption, decoded.key_length) == (cipher, bits)
+
+
+@pytest.mark.parametrize("group", [1, 2, 5, *range(14, 22), 25, 26, 28, 29, 30])
+def test_the_groups_that_isakmpd_has_but_three(group: int) -> None:
+    """EC2N_155, EC2N_185 and BP_224 no library has; the small subgroups of 22 to 24 nobody should."""
+    assert decode_ike(transform(1, *changed(IKE, 4, group))).group == group
+    assert esp(12, *ESP, (3, group)).group == group
+
+
+@pytest.mark.parametrize("group", [0, 3, 4, 22, 23, 24, 27, 31])
+def test_no_other_group_is_taken_for_pfs(group: int) -> None:
+    with pytest.raises(Unsupported):
+        esp(12, *ESP, (3, group))
+
+
 def test_3des_has_no_key_length() -> None:
     assert decode_ike(transform(1, *without(changed(IKE, 1, 5), 14))).key_length is None
 
@@ -89,8 +110,14 @@ def test_lives_may_be_long_and_of_both_types() -> None:
         (changed(IKE, 2, 3), "hash"),
         (changed(IKE, 3, 2), "authentication"),
         (changed(IKE, 3, 65535), "authentication"),
-        (changed(IKE, 4, 1), "group"),
-        (changed(IKE, 4, 22), "group"),
+        *((changed(IKE, 4, group), "group") for group in (0, 3, 4, 6, 13, 22, 23, 24, 27, 31)),
+        (changed(changed(IKE, 1, 3), 14, 32), "key length"),  # Blowfish: 40 to 448 in steps of 8
+        (changed(changed(IKE, 1, 3), 14, 129), "key length"),
+        (changed(changed(IKE, 1, 3), 14, 456), "key length"),
+        (changed(changed(IKE, 1, 6), 14, 136), "key length"),  # CAST: 40 to 128 in steps of 8
+        (changed(changed(IKE, 1, 6), 14, 127), "key length"),
+        (changed(IKE, 1, 2), "encryption"),  # IDEA
+        (changed(IKE, 1, 4), "encryption"),  # RC5
         (changed(IKE, 4, 1025), "group"),
         ((*IKE, (13, 1)), "PRF"),
         ((*IKE, (5, 1)), "GROUP_TYPE"),
@@ -185,7 +212,7 @@ def test_keymat_has_the_octets_that_each_algorithm_takes(
         (12, changed(ESP, 5, 99), "authentication"),
         (2, without(ESP, 6), "encryption"),
         (99, ESP, "encryption"),
-        (12, (*ESP, (3, 1)), "group"),
+        (12, (*ESP, (3, 3)), "group"),
         (12, (*ESP, (7, 8)), "KEY_ROUNDS"),
         (12, (*ESP, (8, 1)), "COMPRESS_DICTIONARY_SIZE"),
         (12, (*ESP, (9, 1)), "COMPRESS_PRIVATE_ALGORITHM"),
