@@ -138,32 +138,6 @@ def test_no_secret_is_in_any_record_log_line_or_repr() -> None:
 # --- times --------------------------------------------------------------------------------------------------------
 
 
-def test_a_silent_peer_gets_four_packets_and_is_given_up() -> None:
-    """isakmpd: after transmission n wait 2n + 5 seconds; with Retransmits 3 packets leave at 0, 7, 16 and 27."""
-    pair = initiating(general=General(check_interval=1000))
-    pair.filter = lambda *_: []
-    pair.start().run(119.9)
-    assert [at for at, _ in pair.east.sent] == [0.0, 7.0, 16.0, 27.0]
-    assert len({out.data for _, out in pair.east.sent if isinstance(out, Send)}) == 1
-    text = f"transport_send_messages: giving up on exchange gateway, no response from peer {WEST}:500"
-    assert pair.east.log == [text]
-    assert pair.east.census()["exchanges"] == 1
-    pair.run(120.0)
-    assert without_timers(pair.east.census()) == NOTHING
-    (record,) = pair.east.records
-    assert (record.outcome, record.reason) == (Outcome.FAILED, Reason.TIMEOUT)
-
-
-@pytest.mark.parametrize(
-    ("retransmits", "times"), [(0, [0.0]), (1, [0.0, 7.0]), (5, [0.0, 7.0, 16.0, 27.0, 40.0, 55.0])]
-)
-def test_retransmits_says_how_often(retransmits: int, times: list[float]) -> None:
-    pair = initiating(general=General(retransmits=retransmits, check_interval=1000))
-    pair.filter = lambda *_: []
-    pair.start().run(100.0)
-    assert [at for at, _ in pair.east.sent] == times
-
-
 def test_the_checker_tries_again() -> None:
     pair = initiating(general=General(check_interval=60, exchange_max_time=120))
     pair.filter = lambda *_: []

@@ -11,6 +11,7 @@ from daemon.ike.negotiation import start_quick
 from daemon.ike.parser import read_header
 from daemon.ike.registries import ExchangeType
 from policydb.connections import Backoff, General
+from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.forgery import held_at
 from tests.daemon.ike.network import EAST, WEST, Node, Pair, configuration
 
@@ -28,13 +29,25 @@ def times(node: Node) -> list[float]:
     return [round(at, 3) for at, out in node.sent if isinstance(out, Send)]
 
 
-@pytest.mark.parametrize(("retransmits", "expected"), [(3, [0, 7, 16, 27]), (0, [0]), (5, [0, 7, 16, 27, 40, 55])])
+@pytest.mark.parametrize(
+    ("retransmits", "expected"), [(3, [0, 7, 16, 27]), (0, [0]), (1, [0, 7]), (5, [0, 7, 16, 27, 40, 55])]
+)
 def test_without_tags_isakmpds_rule_holds(retransmits: int, expected: list[float]) -> None:
     pair = silent(general=General(retransmits=retransmits, check_interval=1000)).run(119.0)
     assert times(pair.east) == expected
     assert pair.east.log == [
         f"transport_send_messages: giving up on exchange gateway, no response from peer {WEST}:500"
     ]
+
+
+def test_a_silent_peer_gets_one_message_and_the_exchange_ends_in_its_time() -> None:
+    pair = silent(general=General(check_interval=1000)).run(119.9)
+    assert len({out.data for _, out in pair.east.sent if isinstance(out, Send)}) == 1
+    assert pair.east.census()["exchanges"] == 1
+    pair.run(120.0)
+    assert {**pair.east.census(), "timers": 0} == dict.fromkeys(pair.east.census(), 0)
+    (record,) = pair.east.records
+    assert (record.outcome, record.reason) == (Outcome.FAILED, Reason.TIMEOUT)
 
 
 def test_with_the_tags_sixteen_leave_in_forty_six_seconds() -> None:
