@@ -80,7 +80,11 @@ LIVING = tuple(
         (
             "rekey",
             "a lifetime of twenty seconds makes the peer renew",
-            AES128 | Settings(theirs={"salifetime": "20s", "rekeymargin": "10s", "rekeyfuzz": "0%"}),
+            AES128
+            | Settings(
+                {"General:Default-phase-2-lifetime": "1200,10:86400"},
+                {"salifetime": "20s", "rekeymargin": "10s", "rekeyfuzz": "0%"},
+            ),
             {},
             {"after": (a_lifetime_ends,), "begins": (Begins.THEIRS,)},
         ),

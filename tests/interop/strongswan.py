@@ -8,6 +8,7 @@ place below /run, so each charon gets a /run of its own inside the mount namespa
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -96,8 +97,13 @@ class StrongSwan:
         # The shell binds the private /run and then becomes charon: the pid that is ended is charon's.
         prepare = ["sh", "-c", 'mount --bind "$0/run" /run && exec "$1"', str(self.folder), CHARON]
         self.process = self._bed.start(RIGHT, prepare, self.folder / "charon.out", self._env)
-        eventually("charon listens for swanctl", lambda: (self.folder / "vici.sock").exists() or None, 30)
+        eventually("charon listens for swanctl", self._listens, 30)
         self.swanctl("--load-all")
+
+    def _listens(self) -> bool | None:
+        """The socket is there some time before anybody listens at it."""
+        with socket.socket(socket.AF_UNIX) as caller:
+            return caller.connect_ex(str(self.folder / "vici.sock")) == 0 or None
 
     def kill(self) -> None:
         """End charon at once, so that nobody is told; a new one must find no trace of it."""
