@@ -99,7 +99,7 @@ def test_a_demo_whose_policy_does_not_say_so_fails(demo: Path, tmp_path: Path) -
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(path.read_text().replace('esp_enc_alg == "aes"', 'esp_enc_alg != "null"'))
     text = (copy / demo.name).read_text()
-    (copy / demo.name).write_text(text.replace("PATIENCE = 15", "PATIENCE = 3"))
+    (copy / demo.name).write_text(text.replace("PATIENCE = 15", "PATIENCE = 8"))
     done = run(sys.executable, copy / demo.name, seconds=60)
     assert done.returncode == 1
     assert "West refuses the printer" in done.stderr
