@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from grammar.conf import parse_conf
+from grammar.fields import split_assertions
 from policydb import schema
 from policydb.compiler import compile_paths
+from policydb.config import is_kept
 from policydb.history import list_generations
-from policydb.snapshot import open_snapshot
-from policydb.stretches import Stretch, stretches_of
+from policydb.sealing import seal_bindings
+from policydb.snapshot import Snapshot, open_snapshot
+from policydb.stretches import Stretch, stretch, stretches_of
 from tests.policydb.old_stores import SCHEMAS, write_old_store
 from tests.policydb.stores import NOON
 
@@ -109,6 +113,13 @@ FIRST_COMPILED = {"no file", "empty", "older"}
 
 # --- wholeness ----------------------------------------------------------------------------------------------------
 
+_BLOCKS_OF_POLICIES = (
+    "SELECT DISTINCT block.digest, block.text FROM block JOIN source_block ON source_block.block = block.id"
+    " JOIN source ON source.id = source_block.source WHERE source.kind = 'policy'"
+)
+# Parts of configurations are known by what they were cut from, keys left out; see _as_said for what they hold.
+_STRETCHES_OF_POLICIES = "SELECT id, digest FROM stretch WHERE id IN (SELECT stretch FROM appearance)"
+
 
 def assert_whole(path: Path, asked: int | None = None) -> int:
     """Holds a store against itself: integrity, references, every content hash; gives the number of generations.
@@ -120,11 +131,11 @@ def assert_whole(path: Path, asked: int | None = None) -> int:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         for digest, text in connection.execute("SELECT digest, text FROM assertion"):
             assert digest == _hash(text)
-        for digest, text in connection.execute("SELECT digest, text FROM block"):
-            assert digest == _hash(text)
+        for digest, text in connection.execute(_BLOCKS_OF_POLICIES):
+            assert digest in {_hash(text), _digest_of_passages(text)}
         for row, digest, kind in connection.execute("SELECT id, digest, kind FROM source").fetchall():
-            assert _digest_of_source(connection, row, kind) in {digest, None}
-        for row, digest in connection.execute("SELECT id, digest FROM stretch").fetchall():
+            assert digest in _digests_of_source(connection, row, kind) or not _is_known(connection, row, kind)
+        for row, digest in connection.execute(_STRETCHES_OF_POLICIES).fetchall():
             assert digest == _digest_of_stretch(connection, row)
     listed = list_generations(path)
     assert [each.number for each in listed] == list(range(1, len(listed) + 1))
@@ -132,24 +143,79 @@ def assert_whole(path: Path, asked: int | None = None) -> int:
         assert each.sources
         with open_snapshot(path, each.number) as snapshot:
             assert snapshot.configuration is not None
+            assert _as_said(snapshot) == _as_kept(snapshot)
             assert snapshot.authorized_by("POLICY") is not None
     return len(listed)
 
 
-def _digest_of_source(connection: sqlite3.Connection, row: int, kind: str) -> str | None:
-    """As the compiler makes it: a policy's is that of its text, a configuration's that of its bindings.
+def _is_known(connection: sqlite3.Connection, row: int, kind: str) -> bool:
+    """Whether what a source said is kept; of a policy before texts were kept, its stretches alone can be checked."""
+    if kind != "policy":
+        return True
+    (blocks,) = connection.execute("SELECT count(*) FROM source_block WHERE source = ?", (row,)).fetchone()
+    published = "SELECT min(generation) FROM generation_source WHERE source = ?"
+    (generation,) = connection.execute(published, (row,)).fetchone()
+    older = connection.execute("SELECT author = '' FROM generation WHERE number = ?", (generation,)).fetchone()
+    return bool(blocks) or older != (1,)
 
-    None for a policy that was published before texts were kept: its stretches alone can be checked.
-    """
+
+def _digests_of_source(connection: sqlite3.Connection, row: int, kind: str) -> set[str]:
+    """As the compiler makes it: of its text, or of the lines and digests of its parts, or, once, of its bindings."""
+    query = (
+        "SELECT source_stretch.line, digest FROM source_stretch JOIN stretch ON id = stretch"
+        " WHERE source = ? ORDER BY source_stretch.line"
+    )
+    of_parts = _hash("\0".join(f"{line} {digest}" for line, digest in connection.execute(query, (row,))))
     if kind == "policy":
         query = "SELECT text FROM source_block JOIN block ON block.id = block WHERE source = ? ORDER BY position"
-        blocks = [text for (text,) in connection.execute(query, (row,))]
-        published = "SELECT min(generation) FROM generation_source WHERE source = ?"
-        (generation,) = connection.execute(published, (row,)).fetchone()
-        older = connection.execute("SELECT author = '' FROM generation WHERE number = ?", (generation,)).fetchone()
-        return None if not blocks and older == (1,) else _hash("".join(blocks))
+        return {of_parts, _hash("".join(text for (text,) in connection.execute(query, (row,))))}
     query = "SELECT line, section, tag, value FROM binding WHERE source = ? ORDER BY line"
-    return _hash(json.dumps(connection.execute(query, (row,)).fetchall()))
+    return {of_parts, _hash(json.dumps(connection.execute(query, (row,)).fetchall()))}
+
+
+def _digest_of_passages(text: str) -> str:
+    """Of the text of a stretch of assertions that rules made: it is known as the stretch is."""
+    passages = [(piece.line - 1, _hash(piece.text)) for piece in split_assertions(text)]
+    return stretch(1, passages).digest if passages else ""
+
+
+Said = list[tuple[str, int, str, str, str]]
+
+
+def _as_kept(snapshot: Snapshot) -> Said:
+    """The bindings of a generation's isakmpd.conf files whose texts are kept, as the store has them."""
+    texts = _texts(snapshot)
+    return sorted(
+        (source, each.span.line, each.section, each.tag, each.value)
+        for source, each in snapshot.bindings()
+        if source in texts
+    )
+
+
+def _as_said(snapshot: Snapshot) -> Said:
+    """The same, read anew from the texts that the store keeps."""
+    return sorted(
+        (source, each.span.line, each.section, each.tag, each.value)
+        for source, text in _texts(snapshot).items()
+        for each in seal_bindings(parse_conf(text, source).bindings)
+        if is_kept(each)
+    )
+
+
+def _texts(snapshot: Snapshot) -> dict[str, str]:
+    parameters = {"generation": snapshot.generation}
+    found: dict[str, str] = {}
+    for name, text in snapshot.rows(_TEXTS, parameters):
+        found[str(name)] = found.get(str(name), "") + str(text)
+    return found
+
+
+_TEXTS = (
+    "SELECT source.name, block.text FROM generation_source JOIN source ON source.id = generation_source.source"
+    " JOIN source_block ON source_block.source = source.id JOIN block ON block.id = source_block.block"
+    " WHERE generation = :generation AND kind = 'configuration' AND source.name NOT LIKE '%ipsec.conf'"
+    " ORDER BY source.name, source_block.position"
+)
 
 
 def _digest_of_stretch(connection: sqlite3.Connection, row: int) -> str:
