@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from policydb.checker import Checker
-    from policydb.compiler import Compilation, Findings, check_paths, compile_paths
+    from policydb.compilation import Compilation, Findings
+    from policydb.compiler import check_paths, compile_paths
     from policydb.decision import (
         AssertionReport,
         AssertionStatus,
@@ -70,7 +71,8 @@ __all__ = [
 
 _HOMES = {
     "checker": ("Checker",),
-    "compiler": ("Compilation", "Findings", "check_paths", "compile_paths"),
+    "compilation": ("Compilation", "Findings"),
+    "compiler": ("check_paths", "compile_paths"),
     "decision": (
         *("AssertionReport", "AssertionStatus", "Atom", "Change", "Decision", "Nearest", "Place", "Step"),
         "to_json",

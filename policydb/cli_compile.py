@@ -12,8 +12,8 @@ import click
 
 from grammar.errors import Diagnostic, Severity
 from policydb.cli_support import BAD, YES, of_store, show_findings, who
-from policydb.compiler import Compilation, check_paths, compile_paths
-from policydb.history import list_generations
+from policydb.compilation import Compilation
+from policydb.compiler import check_paths, compile_paths
 from policydb.storefile import StoreError
 from policydb.watching import Item
 
@@ -90,6 +90,8 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 def _in_force(store: str) -> int | None:
     """The newest generation; None where there is none to be read."""
+    from policydb.history import list_generations  # a check looks at no store
+
     try:
         listed = list_generations(store)
     except StoreError:

@@ -52,6 +52,11 @@ class CompiledIpsec:
     parts: Mapping[str, tuple[tuple[Part, Contents], ...]]
 
 
+def policy_name(name: str) -> str:
+    """What the assertions of an ipsec.conf are called as a source, by the name of the file."""
+    return f"{name} (policy)"
+
+
 def compile_ipsec(text: str, name: str, read: Reader, host_name: str) -> CompiledIpsec:
     """Compile one file. `read` fetches included ones; `host_name` is the identity of dynamic rules without srcid."""
     parsed = parse_ipsec(text, name, read)

@@ -21,26 +21,28 @@ _MOST_RULES = 512
 _SECTIONS = 0x1F
 _RULES = 0x1F
 
-# A header that is no continuation of the line above.
-_HEADER = re.compile(r"^(?<!\\\n)(?<!\\\r\n)[ \t]*\[[^\n]*", re.MULTILINE)
+# The end of a line, and a header behind it that does not continue it. Patterns that begin with the newline itself, not
+# with ^, are searched for several times as fast.
+_HEADER = re.compile(r"\n(?<!\\\n)(?<!\\\r\n)[ \t]*\[[^\n]*")
 
 # What a part of an isakmpd.conf is not known by: its keys, which must leave no trace in a store, and its comments.
 _UNHASHED = re.compile(
-    r"^([ \t]*(?:(?:authentication|xauth-password)[^=\n]*=|[#;]))((?:\\\r?\n|[^\n])*)", re.MULTILINE | re.IGNORECASE
+    r"(\n[ \t]*(?:(?:authentication|xauth-password)[^=\n]*=|[#;]))((?:\\\r?\n|[^\n])*)", re.IGNORECASE
 )
 
-_USERS = re.compile(r"^[ \t]*\[[^\]\n]*user", re.MULTILINE | re.IGNORECASE)  # [XAUTH-users], or nearly so
+_USERS = re.compile(r"\n[ \t]*\[[^\]\n]*user", re.IGNORECASE)  # [XAUTH-users], or nearly so
 
 # A line of ipsec.conf with those that continue it. Quotes begin where a token does and end in their line: then no line
 # can belong to a string that began above (grammar.ipsec_lexer).
-_LINE = re.compile(
-    r"""
-    (?: [^"'\\\#\n] | \\[\s\S] | (?<![^\s{}(),/=]) (?: "[^"\\\n]*" | '[^'\\\n]*' ) )*
+_LINE_PATTERN = r"""
+    [^"'\\\#\n]*
+    (?: (?: \\[\s\S] | (?<![^\s{}(),/=]) (?: "[^"\\\n]*" | '[^'\\\n]*' ) ) [^"'\\\#\n]* )*
     (?: \# (?: \\[\s\S] | [^\n\\] )* )?
     \n
-    """,
-    re.VERBOSE,
-)
+"""
+_LINE = re.compile(_LINE_PATTERN, re.VERBOSE)
+# The first of what is no such line, with all that is behind it, is one piece.
+_LINES = re.compile(rf"{_LINE_PATTERN} | [\s\S]+", re.VERBOSE)
 # What a definition of a macro begins with; some rules do too, and are found out.
 _DEFINES = re.compile(r"""[\s\\]*(?: "[^"]*" | '[^']*' | [^\s"'\#={}(),/]+ )[\s\\]* =""", re.VERBOSE)
 _MACRO = re.compile(r"\$([A-Za-z0-9_]*)")
@@ -81,9 +83,9 @@ def parts_of_sections(text: str) -> tuple[Part, ...]:
     """The parts of an isakmpd.conf; each but the first begins with a header."""
     starts = [0]
     count = 0
-    for header in _HEADER.finditer(text):
+    for header in _HEADER.finditer(f"\n{text}"):  # so an offset there is that of the header here
         count += 1
-        if zlib.crc32(header[0].encode("latin-1", "replace")) & _SECTIONS == 0 or count == _MOST_SECTIONS:
+        if zlib.crc32(header[0][1:].encode("latin-1", "replace")) & _SECTIONS == 0 or count == _MOST_SECTIONS:
             count = 0
             if header.start():
                 starts.append(header.start())
@@ -94,7 +96,8 @@ def parts_of_sections(text: str) -> tuple[Part, ...]:
 
 def _digest_of_sections(text: str) -> str:
     """What a part is known by; "" for one that may hold passwords: then its contents are looked at each time."""
-    return "" if _USERS.search(text) else _digest("sections", _UNHASHED.sub(_unhashed, text))
+    lines = f"\n{text}"
+    return "" if _USERS.search(lines) else _digest("sections", _UNHASHED.sub(_unhashed, lines)[1:])
 
 
 def _unhashed(found: re.Match[str]) -> str:
@@ -106,8 +109,8 @@ def parts_of_rules(text: str, definitions: Definitions, surroundings: str) -> Ru
 
     `definitions` reads the lines that define macros; `surroundings` is what else the rules depend on.
     """
-    lines = _LINE.findall(text)
-    if sum(map(len, lines)) != len(text) or "include" in text.replace("\\\n", "").replace("\\", ""):
+    lines = _LINES.findall(text)
+    if (lines and not _LINE.fullmatch(lines[-1])) or "include" in text.replace("\\\n", "").replace("\\", ""):
         return None
     values = definitions([line for line in lines if "=" in line and _DEFINES.match(line)])
     if values is None:

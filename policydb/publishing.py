@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
 
 from grammar.keynote import split_assertions
 from grammar.nodes import Binding
@@ -16,14 +15,6 @@ from policydb.section_rows import encode_sections
 from policydb.store import CONFIGURATION, POLICY, Source, StoredPart
 from policydb.stretches import Stretch, stretch
 from policydb.texts import Block, of_configuration, without_lengths
-
-Parts: TypeAlias = "Sequence[tuple[Part, Contents | None]]"
-"""The parts of a file; None: the store has it, and it was not looked at."""
-
-
-def policy_name(rules: str) -> str:
-    """What the assertions of an ipsec.conf are called as a source."""
-    return f"{rules} (policy)"
 
 
 def sections_in_parts(text: str, shown: str, bindings: Sequence[Binding]) -> list[tuple[Part, Contents]]:
@@ -39,26 +30,16 @@ def sections_in_parts(text: str, shown: str, bindings: Sequence[Binding]) -> lis
     return found
 
 
-def sections_source(name: str, parts: Parts) -> Source:
-    """An isakmpd.conf."""
-    return _configuration(name, [(part, contents, False) for part, contents in parts])
-
-
-def rules_source(name: str, parts: Parts) -> Source:
-    """An ipsec.conf, or a file that it includes."""
-    return _configuration(name, [(part, contents, True) for part, contents in parts])
-
-
-def _configuration(name: str, parts: Iterable[tuple[Part, Contents | None, bool]]) -> Source:
+def configuration_source(name: str, parts: Iterable[tuple[Part, StoredPart | None]]) -> Source:
+    """An isakmpd.conf, an ipsec.conf, or a file that this one includes; None: the store has the part already."""
     stretches, stored = [], dict[str, StoredPart]()
-    for part, contents, is_rules in parts:
+    for part, kept in parts:
         digest = part.digest
-        if contents is not None:
-            kept = stored_part(part, contents, is_rules=is_rules)
+        if kept is not None:
             if not digest or kept.is_partial:
                 # A tag that nobody knows may be a misspelt Authentication: then the text leaves no trace, not even
-                # this.
-                digest = _digest(*(f"{each}" for each in kept.sections), kept.policy or "")
+                # this; what is kept of it does.
+                digest = _digest(*(f"{each}" for each in kept.sections), kept.policy or "", kept.text)
             stored[digest] = kept
         stretches.append(Stretch(part.line, digest, ()))
     blocks = tuple(Block(each.digest, stored[each.digest].text if each.digest in stored else "") for each in stretches)

@@ -99,9 +99,13 @@ Wanted: TypeAlias = Callable[[str, str], bool]
 def pieces_of(source: str, start: int, row: Row, wanted: Wanted | None = None) -> Iterator[Piece]:
     """What a row says of a part that starts in line `start`."""
     section_line, name, joined, lines, body = row
-    for line, (tag, value) in zip(json.loads(lines), json.loads(body), strict=True):
-        if wanted is None or wanted(tag, value):
-            yield Piece(source, binding_of(start + line, start + section_line, name, tag, value), bool(joined))
+    settings = [(place, tag, value) for place, (tag, value) in enumerate(json.loads(body))]
+    if wanted is not None:
+        settings = [each for each in settings if wanted(*each[1:])]
+    places = json.loads(lines) if settings else ()
+    for place, tag, value in settings:
+        binding = binding_of(start + places[place], start + section_line, name, tag, value)
+        yield Piece(source, binding, bool(joined))
 
 
 def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
@@ -154,14 +158,14 @@ def is_reference(key: str, tag: str) -> bool:
 
 def identity_key(value: str) -> str:
     """What an address, a network or a name is found by, however it is written; never the name of a section."""
-    return f"\0{address_key(value) or value}"
+    return f"\0{address_key(value)}"
 
 
-def address_key(value: str) -> str | None:
-    """An address in the one way of writing it; None for what is none."""
-    if value.replace(".", "").isdecimal() and value.isascii():
-        return value  # IPv4 knows one way only, and what is none is no harm
+def address_key(value: str) -> str:
+    """An address in the one way of writing it; what is none stands as it is."""
+    if ":" not in value:
+        return value  # IPv4 knows one way only
     try:
         return str(ip_address(value))
     except ValueError:
-        return None
+        return value

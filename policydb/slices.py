@@ -167,11 +167,15 @@ def sliced(shelf: Shelf, names: Iterable[str], asked: Iterable[str] = ()) -> lis
 
     def leads(tag: str, value: str) -> bool:
         """Whether a line of [Phase 1] concerns a section or an address that was found."""
-        return value.lower() in found or tag.lower() == "default" or (address_key(tag) or tag) in addresses
+        return value.lower() in found or tag.lower() == "default" or address_key(tag) in addresses
+
+    def lists(_: str, value: str) -> bool:
+        """Whether a line of [Phase 2] has a member that was found."""
+        return not value or any(each.strip() in found for each in value.lower().split(","))
 
     entries = shelf.section(PHASE_1, leads)
     found = _reached(shelf, [each.binding.value.lower() for entry in entries for each in entry.pieces], found)
-    entries += [_with_members(each, found) for each in shelf.section(PHASE_2)]
+    entries += [_with_members(each, found) for each in shelf.section(PHASE_2, lists)]
     entries += [entry for section in found.values() for entry in section]
     entries.sort(key=lambda each: each[:3])
     return put_together(piece for entry in entries for piece in entry.pieces)
@@ -202,7 +206,7 @@ def _pieces(entries: Iterable[Entry]) -> Iterator[Piece]:
 
 def _addresses(found: dict[str, list[Entry]]) -> set[str]:
     return {
-        address_key(piece.binding.value) or piece.binding.value
+        address_key(piece.binding.value)
         for entries in found.values()
         for piece in _pieces(entries)
         if piece.binding.tag.lower() == "address"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from grammar.conf import parse_conf
 from policydb.compiler import compile_paths
@@ -22,6 +23,38 @@ from policydb.snapshot import open_snapshot
 
 Timer = Callable[[Callable[[], object], int], float]
 """Something to be done, and how often in a round -> the median of its time in seconds."""
+
+
+class Compiled(NamedTuple):
+    """What compiling a configuration cost, and another network for one of its connections; time, then CPU of it."""
+
+    shape: str
+    all_s: float
+    all_cpu_s: float
+    one_ms: float
+    one_cpu_ms: float
+    command_ms: float
+    command_cpu_ms: float
+
+
+class Selected(NamedTuple):
+    """What a configuration of so many connections costs whoever reads and asks it, without a store."""
+
+    connections: int
+    parse_s: float
+    resolve_s: float
+    found_us: float
+    explain_ms: float
+
+
+class Fifty(NamedTuple):
+    """`policydb check` of a file of about 50 sections, start-up included, and one question to its store."""
+
+    sections: int
+    check_ms: float
+    check_cpu_ms: float
+    ask_ms: float
+
 
 _HEAD = """\
 [main-mode]
@@ -85,7 +118,7 @@ SHAPES: dict[str, tuple[str, Callable[[int], str], str]] = {
 """What compiles to connections: the name of the file, its text, and how a connection's network stands in it."""
 
 
-def compile_row(shape: str, size: int, folder: Path) -> list[object]:
+def compile_row(shape: str, size: int, folder: Path) -> Compiled:
     """Compiling it all and, in the same process and by the command, another network; of time and of CPU each."""
     name, make, place = SHAPES[shape]
     conf, store = folder / f"of {shape}" / name, folder / f"{shape}.db"
@@ -101,7 +134,7 @@ def compile_row(shape: str, size: int, folder: Path) -> list[object]:
     argv = [str(Path(sys.executable).with_name("policydb")), "compile", str(conf), "--store", str(store)]
     command = _timed(lambda: subprocess.run(argv, capture_output=True, check=True))
     wall, used = (statistics.median(each[column] for each in changes) for column in (0, 1))
-    return [shape, *whole, wall * 1e3, used * 1e3, command[0] * 1e3, command[1] * 1e3]
+    return Compiled(shape, *whole, wall * 1e3, used * 1e3, command[0] * 1e3, command[1] * 1e3)
 
 
 def _change(conf: Path, place: str, old: int, new: int) -> None:
@@ -140,7 +173,7 @@ def explain_row(size: int, folder: Path) -> list[object]:
     return [size, *(statistics.median(each[column] for each in found) * 1e3 for column in (0, 1))]
 
 
-def selection_row(size: int, timer: Timer) -> list[object]:
+def selection_row(size: int, timer: Timer) -> Selected:
     """Parsing and resolving in seconds, a look-up in microseconds, an explanation in milliseconds."""
     source = text(size)
     parsed = timer(lambda: parse_conf(source, "isakmpd.conf"), 1)
@@ -152,7 +185,7 @@ def selection_row(size: int, timer: Timer) -> list[object]:
     remote = Identity("IPV4_ADDR_SUBNET", network=_network(number))
     found = timer(lambda: _find(configuration, number), 500)
     explained = timer(lambda: select(configuration, Incoming(address, traffic=(_LOCAL, remote))), 3)
-    return [size, parsed, resolved, found * 1e6, explained * 1e3]
+    return Selected(size, parsed, resolved, found * 1e6, explained * 1e3)
 
 
 def _find(configuration: Configuration, number: int) -> None:
@@ -163,7 +196,7 @@ def _find(configuration: Configuration, number: int) -> None:
         raise LookupError(number)
 
 
-def fifty_row(folder: Path, timer: Timer) -> list[object]:
+def fifty_row(folder: Path, timer: Timer) -> Fifty:
     """`policydb check` of a file of about 50 sections (time, CPU) and opening its store for one question, in ms."""
     conf, store = folder / "isakmpd.conf", folder / "fifty.db"
     conf.write_text(text(_PEERS_IN_FIFTY))
@@ -173,7 +206,7 @@ def fifty_row(folder: Path, timer: Timer) -> list[object]:
     wall = timer(lambda: subprocess.run(argv, stdout=subprocess.DEVNULL, check=True), 1)
     used = statistics.median(_cpu(argv) for _ in range(3))
     asked = timer(lambda: _ask(store), 10)
-    return [conf.read_text().count("\n["), wall * 1e3, used * 1e3, asked * 1e3]
+    return Fifty(conf.read_text().count("\n["), wall * 1e3, used * 1e3, asked * 1e3)
 
 
 def _cpu(argv: list[str]) -> float:

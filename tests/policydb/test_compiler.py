@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from grammar.errors import Severity, render
-from policydb.compiler import STAGES, Compilation, check_paths, compile_paths
+from policydb.compilation import Compilation
+from policydb.compiler import STAGES, check_paths, compile_paths
 from policydb.history import list_generations
 from policydb.request import Request
 from policydb.schema import Generation

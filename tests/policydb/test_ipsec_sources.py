@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from grammar.errors import Diagnostic, Severity
 from grammar.ipsec_codes import IpsecCode
-from policydb.compiler import Compilation, check_paths, compile_paths
+from policydb.compilation import Compilation
+from policydb.compiler import check_paths, compile_paths
 from policydb.ipsec_sources import compile_ipsec
 from policydb.request import Request
 from policydb.snapshot import open_snapshot

@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from grammar.errors import Diagnostic, Severity
 from policydb import parts, recompiling
-from policydb.compiler import Compilation, compile_paths
+from policydb.compilation import Compilation
+from policydb.compiler import compile_paths
 from policydb.snapshot import open_snapshot
 from policydb.sources import read_sources
 
@@ -279,8 +280,12 @@ ODD = st.sampled_from(
 RULES = st.lists(rules(wild=False), min_size=3, max_size=12)
 
 
+TWICE = 'ike esp from 10.9.0.0/16 to 10.1.0.0/16 peer 192.0.2.1 psk "a"\n' * 2
+
+
 @SLOW
 @given(edits(RULES, rules(wild=True)))
+@example(("# one\n" + TWICE, "# other\n" + TWICE))  # a file that is compiled as a whole: its text is new all the same
 def test_an_edited_ipsec_conf_comes_to_what_it_comes_to_alone(texts: tuple[str, str]) -> None:
     before, after = texts
     check_change({"ipsec.conf": before}, {"ipsec.conf": after})
