@@ -49,7 +49,7 @@ peers:
 
 interop: $(STAMP) peers
 	@rm -f $(RESULTS)/here.json && mkdir -p $(RESULTS)
-	INTEROP_RESULTS=$(RESULTS)/here.json $(BIN)/python -m pytest -q -rP -n 2 -m "not kernel" tests/interop
+	INTEROP_RESULTS=$(RESULTS)/here.json $(BIN)/python -m pytest -q -rP -n 3 -m "not kernel" tests/interop
 	@$(BIN)/python -m tests.interop.document $(RESULTS)/here.json
 
 interop-kernel: $(STAMP) peers
