@@ -53,9 +53,12 @@ def ike_transform(section: Section) -> IkeTransform | None:
 
 
 def _computed(section: Section, tag: str, words: Words, *, wildcard: bool = True) -> str | None:
-    """The word of an algorithm that the daemon computes itself; None, and errors, where it cannot on this machine."""
+    """The word of an algorithm that the daemon computes itself; None, and errors, where it cannot on this machine.
+
+    What nobody wrote and nothing refers to is not tried: most configurations need no more than what every machine has.
+    """
     text = section.word_or_any(tag, words) if wildcard else section.word(tag, words)
-    reason = lacking(text) if text is not None and text != ANY else ""
+    reason = lacking(text) if section.header is not None and text is not None and text != ANY else ""
     if reason:
         section.error("CF214", f"{tag}={text} cannot be negotiated: {reason}", section.get(tag), sound(tag))
     return None if reason else text

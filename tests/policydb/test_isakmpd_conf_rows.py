@@ -382,26 +382,6 @@ def test_every_value_of_a_main_mode_transform(tag: str, attribute: str, value: s
     assert getattr(main_mode(**{tag: value}), attribute) == value
 
 
-NOT_COMPUTED = {
-    "ENCRYPTION_ALGORITHM": "DES_CBC IDEA_CBC RC5_R16_B64_CBC",
-    "GROUP_DESCRIPTION": "EC2N_155 EC2N_185 BP_224",
-}
-
-
-@pytest.mark.parametrize(
-    ("tag", "value"), [(tag, value) for tag, values in NOT_COMPUTED.items() for value in values.split()]
-)
-def test_a_value_of_the_manual_that_nothing_here_computes_is_an_error_at_compile_time(tag: str, value: str) -> None:
-    with pytest.raises(ValueError, match=f"CF214.*{tag}={value} cannot be negotiated"):
-        main_mode(**{tag: value})
-
-
-@pytest.mark.parametrize("value", NOT_COMPUTED["GROUP_DESCRIPTION"].split())
-def test_so_is_a_group_of_quick_mode(value: str) -> None:
-    with pytest.raises(ValueError, match="CF214"):
-        quick_mode(GROUP_DESCRIPTION=value)
-
-
 def test_prf_is_any_or_missing() -> None:
     assert main_mode(PRF=ANY) == main_mode()
     with pytest.raises(ValueError, match="CF203"):

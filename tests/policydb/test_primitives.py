@@ -14,6 +14,7 @@ import pytest
 from policydb.primitives import LackingError, block_cipher, curve, lacking
 from policydb.vocabulary import GROUPS, IKE_ENCRYPTION, IKE_HASH
 from tests.policydb.confs import altered, findings, shown
+from tests.policydb.test_isakmpd_conf_rows import main_mode, quick_mode
 
 NEVER = {"DES_CBC", "IDEA_CBC", "RC5_R16_B64_CBC", "EC2N_155", "EC2N_185", "BP_224"}
 
@@ -106,3 +107,25 @@ def test_without_openssls_legacy_provider_old_ciphers_are_errors_when_compiled_a
         [sys.executable, "-c", OLD_CIPHERS], env=environment, capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "['BLOWFISH_CBC', 'CAST_CBC'] 3DES_CBC AES_CBC"
+
+
+# --- when a file is compiled --------------------------------------------------------------------------------------
+
+NOT_COMPUTED = {
+    "ENCRYPTION_ALGORITHM": "DES_CBC IDEA_CBC RC5_R16_B64_CBC",
+    "GROUP_DESCRIPTION": "EC2N_155 EC2N_185 BP_224",
+}
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"), [(tag, value) for tag, values in NOT_COMPUTED.items() for value in values.split()]
+)
+def test_a_value_of_the_manual_that_nothing_here_computes_is_an_error_at_compile_time(tag: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"CF214.*{tag}={value} cannot be negotiated"):
+        main_mode(**{tag: value})
+
+
+@pytest.mark.parametrize("value", NOT_COMPUTED["GROUP_DESCRIPTION"].split())
+def test_so_is_a_group_of_quick_mode(value: str) -> None:
+    with pytest.raises(ValueError, match="CF214"):
+        quick_mode(GROUP_DESCRIPTION=value)
