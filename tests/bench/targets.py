@@ -27,8 +27,11 @@ class _Figure(NamedTuple):
     def row(self) -> list[object]:
         """Its row in the table."""
         counted = self.time if self.cpu is None else self.cpu
-        shown = ["" if each is None else f"{each:.3g} {self.unit}" for each in (self.most, self.time, self.cpu)]
+        shown = ["" if each is None else self._shown(each) for each in (self.most, self.time, self.cpu)]
         return [self.name, f"< {shown[0]}", *shown[1:], "yes" if counted < self.most else "NO"]
+
+    def _shown(self, value: float) -> str:
+        return f"{value:,.0f} {self.unit}" if value >= 100 else f"{value:.3g} {self.unit}"
 
 
 def reached(fifty: Fifty, compiled: Iterable[Compiled], selected: Sequence[Selected]) -> list[list[object]]:
