@@ -142,6 +142,8 @@ def _beginning_refused(kind: ExchangeType) -> ProtocolError:
 def _receive_first(core: Core, datagram: Datagram) -> None:
     """A message without responder cookie: somebody begins, or repeats how it began."""
     header, cookie = datagram.header, datagram.header.initiator_cookie
+    if cookie == ZERO_COOKIE:  # 2; RFC 2408 section 2.5.3: a cookie is of its maker, and nobody's is zero
+        raise Silent("message_recv: initiator cookie is zero")
     opened = core.exchanges.opened_by(cookie, datagram.path.remote.address)
     if opened is not None:  # 2, 4
         if hmac.compare_digest(opened.received, datagram.fingerprint):

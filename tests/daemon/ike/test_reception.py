@@ -8,7 +8,7 @@ import pytest
 
 from daemon.ike.events import LogLine, Send
 from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, Notify
+from daemon.ike.payloads import HEADER_LENGTH, ZERO_COOKIE, Notify
 from daemon.ike.registries import ExchangeType, Flag, Notification
 from tests.daemon.ike.forgery import Held, held_at, state_of
 from tests.daemon.ike.network import Pair, connected
@@ -56,6 +56,13 @@ def test_other_exchanges_than_phase_1_begin_nothing(kind: ExchangeType, notifica
     held = held_at(1)
     _, told = answers(held, changed(held.data, exchange_type=kind))
     assert told == [notification]
+
+
+def test_a_cookie_of_zeros_begins_nothing() -> None:
+    held = held_at(1)
+    (line,), told = answers(held, changed(held.data, initiator_cookie=ZERO_COOKIE))
+    assert "message_recv: initiator cookie is zero" in line
+    assert told == []
 
 
 @pytest.mark.parametrize("number", [3, 5])
