@@ -122,6 +122,8 @@ def parts_of_rules(text: str, definitions: Definitions, surroundings: str) -> Ru
         defines = "=" in line and _DEFINES.match(line) is not None
         if defines:
             defined.append((position, *next(found)))
+            if position > starts[-1]:
+                starts.append(position)  # a definition is a part of its own
         position += len(line)
         count += 1
         if defines or zlib.crc32(line.encode("latin-1", "replace")) & _RULES == 0 or count == _MOST_RULES:
