@@ -32,6 +32,8 @@ _BARE_PSK = re.compile(
 """A key without quotes, and the words behind it: they may be the rest of it, by mistake, and are not shown."""
 
 _VISIBLE = re.compile(r"[^\n]")
+_USED = re.compile(r"\$([A-Za-z0-9_]+)")
+
 _LISTS = ("connections", "passive-connections")
 _JOINED = frozenset(f"phase 2]{each}" for each in _LISTS)
 """Section and tag of the values that the rules of all parts make up together."""
@@ -256,11 +258,18 @@ def with_lists(own: Sequence[Binding], others: Iterable[Binding]) -> tuple[Bindi
 
 
 def _without_secrets(parsed: ParsedIpsec) -> dict[str, str]:
-    """The texts with every pre-shared and static key as asterisks, in rules and in macros; nothing is moved."""
+    """The texts with every pre-shared and static key as asterisks, in rules and in macros; nothing is moved.
+
+    The value of a macro that nothing uses is hidden too: it may be the key of a rule to come, and a part of the file
+    that stays the same keeps the text that it had.
+    """
+    used = {name for text in parsed.texts.values() for name in _USED.findall(text)}
     keys = {each.psk.text for each in parsed.rules if isinstance(each, IkeNode) and each.psk}
     shown = {name: _hidden(text) for name, text in parsed.texts.items()}
     for each in parsed.items:
-        if isinstance(each, MacroDefinition) and any(key in each.value or each.value in key for key in keys):
+        if not isinstance(each, MacroDefinition):
+            continue
+        if each.name not in used or any(key in each.value or each.value in key for key in keys):
             text, start, end = shown[each.source], each.span.start, each.span.end
             name, equals, value = text[start:end].partition("=")
             shown[each.source] = text[:start] + name + equals + _VISIBLE.sub("*", value) + text[end:]

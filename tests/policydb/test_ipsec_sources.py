@@ -105,6 +105,15 @@ def test_no_key_gets_into_the_store(store: Path, tmp_path: Path) -> None:
     assert b"secret:peer-192.0.2.2-local-192.0.2.1" in octets
 
 
+def test_a_key_that_waits_in_a_macro_for_its_rule_gets_into_no_generation(store: Path, tmp_path: Path) -> None:
+    """Nothing uses it in the first one, and in the second its line is the same, so its text is not written anew."""
+    rules = "".join(f"ike esp from 10.{each}.0.0/16 to 10.9.{each}.0/24 peer 192.0.2.2\n" for each in range(40))
+    path = written(tmp_path / "ipsec.conf", f'key = "topsecret"\n{rules}')
+    compiled(store, path)
+    compiled(store, written(path, f'key = "topsecret"\n{rules}ike esp from 10.77.0.0/16 to 10.78.0.0/16 psk $key\n'))
+    assert b"topsecret" not in b"".join(each.read_bytes() for each in tmp_path.glob("policy.db*"))
+
+
 def test_the_same_file_makes_no_new_generation_and_another_key_a_new_policy(store: Path, tmp_path: Path) -> None:
     path = written(tmp_path / "ipsec.conf", TEXT)
     compiled(store, path)
