@@ -56,8 +56,8 @@ def changes_of(texts: Sequence[SourceText], store: Path, host_name: str) -> Chan
         return None
     try:
         connection = connect_read_only(store)
-    except StoreError:
-        return None
+    except (sqlite3.Error, StoreError):
+        return None  # whoever publishes says what is wrong
     try:
         return _changes(connection, revisions_of(connection, texts, host_name))
     except (UnusualError, sqlite3.Error, StoreError):
