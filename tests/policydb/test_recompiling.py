@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SLOW = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    max_examples=int(os.environ.get("EDITS", "60")),
+    max_examples=int(os.environ.get("EDITS", "30")),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
 
