@@ -257,6 +257,17 @@ CERTIFIED = (
     ),
     Scenario(
         PEER,
+        "net2net-cert-fragments",
+        "certificates, and no IKE datagram above 576 octets: fragments in both directions",
+        AES128
+        | RSA
+        | Settings({"General:Fragment-size": "576"}, {"fragmentation": "force", "charon.fragment_size": "576"}),
+        holds=ONE,
+        credentials="rsa",
+        licensees=BY_AUTHORITY,
+    ),
+    Scenario(
+        PEER,
         "host2host-cert",
         "two hosts in tunnel mode, certificates",
         AES128 | HOST_TO_HOST | RSA,
