@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -126,7 +127,8 @@ def test_rules_that_are_taken_away_take_their_connections_with_them(isakmpd: Isa
 
 # --- two daemons --------------------------------------------------------------------------------------------------
 
-EAST, WEST = "127.78.0.1", "127.78.0.2"
+_NETWORK = f"127.78.{os.getpid() % 250}"  # of this process alone: port 500 cannot be chosen
+EAST, WEST = f"{_NETWORK}.1", f"{_NETWORK}.2"
 GATEWAYS = {
     "east": (EAST, f"ike passive esp from 10.1.0.0/16 to 10.2.0.0/16 local {EAST} peer {WEST}"),
     "west": (WEST, f"ike esp from 10.2.0.0/16 to 10.1.0.0/16 local {WEST} peer {EAST}"),
