@@ -134,7 +134,9 @@ def means_key(tag: str) -> bool:
 
 def is_secret(section: str, tag: str) -> bool:
     """Whether the value of such a tag is a pre-shared key or a password."""
-    return tag.lower() in (AUTHENTICATION, XAUTH_PASSWORD) or section.lower() == XAUTH_USERS
+    if len(section) == len(XAUTH_USERS) and section.lower() == XAUTH_USERS:  # seldom, and the length is quick to see
+        return True
+    return tag.lower() in (AUTHENTICATION, XAUTH_PASSWORD)
 
 
 def secret_reference(section: str, tag: str = AUTHENTICATION) -> str:

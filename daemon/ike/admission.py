@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from daemon.ike import modeconfig, xauth
 from daemon.ike.authentication import METHODS
-from daemon.ike.completion import take_over
+from daemon.ike.completion import supersede
 from daemon.ike.core import Core
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.exchange import AnyExchange, Role, known
@@ -143,7 +143,7 @@ def _proved(core: Core, exchange: TransactionExchange, what: str) -> None:
     isakmp = exchange.state.isakmp
     core.log(f"isakmpd: XAUTH done: {what}, with {isakmp.path.remote}", verbose=True)
     _record(core, exchange, Outcome.ACCEPTED, f"XAUTH: {what}")
-    take_over(core, isakmp)
+    supersede(core, isakmp)
     _discharge(core, isakmp)
 
 

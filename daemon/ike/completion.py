@@ -58,7 +58,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     isakmp.last_word = exchange.sent
     core.contacted.add(isakmp.path.remote.address)
     if METHODS[state.method].asked is None:
-        take_over(core, isakmp)
+        supersede(core, isakmp)
     core.sas.add(isakmp)
     _arm_lifetime(core, isakmp)
     _attend_to_nat(core, isakmp)
@@ -120,7 +120,7 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     return sa
 
 
-def take_over(core: Core, isakmp: IsakmpSa) -> None:
+def supersede(core: Core, isakmp: IsakmpSa) -> None:
     """What becomes of the SAs from before this one, once it is known whose it is: with XAUTH, whose user it is."""
     if isakmp.told_first_contact:
         drop_others(core, isakmp)

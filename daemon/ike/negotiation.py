@@ -53,7 +53,7 @@ from daemon.ike.quick import (
 )
 from daemon.ike.records import make_record
 from daemon.ike.registries import ExchangeType, Notification
-from daemon.ike.removal import abandon, take_over
+from daemon.ike.removal import abandon, abandon_rivals
 from daemon.ike.retransmission import retransmission_wait
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
@@ -329,7 +329,7 @@ def _complete(core: Core, exchange: AnyExchange) -> None:
     """Everything was said: the SA stands, and what waited for it starts."""
     core.forget(exchange.number)
     if isinstance(exchange.state, Phase1):
-        exchange = replace(exchange, waiting=(*exchange.waiting, *take_over(core, exchange)))
+        exchange = replace(exchange, waiting=(*exchange.waiting, *abandon_rivals(core, exchange)))
         isakmp = phase1_done(core, exchange)
         admission.begin(core, isakmp, exchange)
         if exchange.script is AGGRESSIVE_MODE and exchange.role is Role.INITIATOR:

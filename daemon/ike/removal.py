@@ -32,7 +32,7 @@ def abandon(core: Core, exchange: AnyExchange) -> None:
             core.emit(DeleteSas(tuple(sorted(held))))
 
 
-def take_over(core: Core, done: AnyExchange) -> tuple[str, ...]:
+def abandon_rivals(core: Core, done: AnyExchange) -> tuple[str, ...]:
     """The connections that wait for phase 1s of ours that this one makes needless: the peer never answered them.
 
     Those are taken out. So where both begin at the same time, whoever is refused need not wait for its turn.
