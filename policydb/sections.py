@@ -113,8 +113,11 @@ class Book:
         lower = name.lower()
         self.kinds.setdefault(lower, set()).add(kind)
         written = self.written.get(lower)
-        values = dict(written.values) if written else {}
-        for tag, text in (*self._built_in.get(lower, {}).items(), *predefined_section(name)):
+        values = written.values if written else {}
+        given = (*self._built_in.get(lower, {}).items(), *predefined_section(name))
+        if given:
+            values = dict(values)
+        for tag, text in given:
             general = self._general.get(_ORIGINS.get((lower, tag), ""))
             values.setdefault(tag.lower(), Value(text, general.mark if general else None))
         header = written.header if written else mark
