@@ -124,6 +124,8 @@ class Store:
 
         Who closes a file last folds the write-ahead log into it, and nobody can open it meanwhile. So the log is folded
         in before, beside the readers, and who closes last is somebody who may only read: he leaves the log as it is.
+        What is left is the moment in which SQLite finds out that the writer is not the last: a reader that opens the
+        file just then tries again a millisecond later (READ_TIMEOUT).
         """
         with suppress(sqlite3.Error), closing(open_reader(self._path)) as last, closing(self._database):
             has_tables(last)  # only who has read has really opened the file

@@ -49,11 +49,9 @@ _WRITER = f"""
 _READER = """
     import sys
     from pathlib import Path
-    from policydb import storefile
     from policydb.request import Request
     from policydb.snapshot import open_snapshot
 
-    storefile.READ_TIMEOUT = 0.0  # who would have to wait fails at once
     path, last = Path(sys.argv[1]), int(sys.argv[2])
     seen, asked, print_once = set(), 0, True
     while last not in seen:
@@ -80,7 +78,7 @@ def python(program: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_readers_see_whole_generations_and_wait_for_nobody(tmp_path: Path) -> None:
+def test_readers_see_whole_generations_and_each_in_its_turn(tmp_path: Path) -> None:
     path = tmp_path / "policy.db"
     with python(_WRITER, str(tmp_path), "1", "1") as first:
         assert first.wait(60) == 0, first.stderr and first.stderr.read()
@@ -113,7 +111,7 @@ def asks(path: Path) -> str:
 def test_at_every_moment_of_a_publication_the_generation_before_it_answers(
     tmp_path: Path, statement: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader that comes and goes between two statements of the writer, and would not wait."""
+    """A reader that comes and goes between two statements of the writer, and would fail if it had to wait."""
     path = tmp_path / "policy.db"
     write_store(path)
     monkeypatch.setattr(storefile, "READ_TIMEOUT", 0.0)
@@ -132,6 +130,22 @@ def test_at_every_moment_of_a_publication_the_generation_before_it_answers(
         opened._database.conn.set_trace_callback(None)
     assert answers == ["2 False True"]
     assert asks(path) == "3 False False"
+
+
+def test_while_the_log_is_folded_at_the_end_the_new_generation_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, between the statements with which a writer leaves."""
+    path = tmp_path / "policy.db"
+    write_store(path)
+    monkeypatch.setattr(storefile, "READ_TIMEOUT", 0.0)
+    answers: list[str] = []
+    opened = open_store(path)
+    opened.publish([source("a", assertion("POLICY", "alice"))], NOON)
+    opened._database.conn.set_trace_callback(lambda _: answers.append(asks(path)))
+    opened.close()
+    assert len(answers) >= 2
+    assert set(answers) == {"3 True False"}
 
 
 def test_a_snapshot_answers_while_the_log_of_writes_is_folded_into_the_file(tmp_path: Path) -> None:
