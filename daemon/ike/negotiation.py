@@ -240,13 +240,16 @@ def _adopt(core: Core, exchange: AnyExchange) -> None:
         core.timers.arm(TimerKey(TimerKind.EXCHANGE_END, exchange.number), core.now + general.exchange_max_time)
         if exchange.role is Role.RESPONDER and exchange.message_id == 0:
             known = ip_address(exchange.path.remote.address) in exchange.oracle.configuration.peers_by_address
-            evicted = core.exchanges.admit(exchange, known)
-            if evicted is not None:
-                core.forget(evicted)
-    core.exchanges.put(exchange)
+            _make_room(core, core.exchanges.admit(exchange, known))
+    _make_room(core, core.exchanges.put(exchange))
     fresh = exchange.cipher is not None and (before is None or before.cipher is None)
     if fresh and exchange.cipher and exchange.message_id == 0 and core.settings.key_log:
         core.emit(KeyMaterial(exchange.initiator_cookie, exchange.cipher.key))
+
+
+def _make_room(core: Core, evicted: int | None) -> None:
+    if evicted is not None:
+        core.forget(evicted)
 
 
 def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:

@@ -154,6 +154,8 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
     if header.exchange_type == ExchangeType.INFO:
         _receive_informational(core, datagram, None, core.exchanges.find(cookie, ZERO_COOKIE, 0))
         return
+    if core.exchanges.exhausted(datagram.path.remote.address):
+        raise Silent("message_recv: too many exchanges with this address in which nobody has proved anything")
     if core.exchanges.begun_here(cookie) or core.sas.knows(cookie):  # 2
         raise Silent("message_recv: dropping setup for existing SA")
     if header.exchange_type not in PHASE1_SCRIPTS:
