@@ -241,6 +241,8 @@ def _adopt(core: Core, exchange: AnyExchange) -> None:
         if exchange.role is Role.RESPONDER and exchange.message_id == 0:
             known = ip_address(exchange.path.remote.address) in exchange.oracle.configuration.peers_by_address
             _make_room(core, core.exchanges.admit(exchange, known))
+        if isinstance(exchange.state, QuickMode | Transaction):
+            exchange.state.isakmp.answered.use(exchange.message_id)
     _make_room(core, core.exchanges.put(exchange))
     fresh = exchange.cipher is not None and (before is None or before.cipher is None)
     if fresh and exchange.cipher and exchange.message_id == 0 and core.settings.key_log:

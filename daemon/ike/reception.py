@@ -328,6 +328,6 @@ def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | No
     told = exchange_for(core, isakmp, datagram.header.message_id, Role.RESPONDER)
     news, message = accept(told, datagram, core.tools)
     _capture(core, datagram, message)
-    isakmp.answered.remember(datagram.header.message_id, b"", None)
+    isakmp.answered.use(datagram.header.message_id)
     _heard_from(core, isakmp, datagram)
     act(core, isakmp, news.state.news)
