@@ -8,7 +8,7 @@ goes first, those from configured peers only when there are no others.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from daemon.ike.exchange import AnyExchange, Role
@@ -20,6 +20,12 @@ HALF_OPEN_LIMIT_PER_ADDRESS = 16
 UNPROVED_LIMIT = 2048
 UNPROVED_LIMIT_PER_ADDRESS = 64
 """Exchanges whose initiator receives at its address, and has not proved yet who it is."""
+
+ANSWERED_AT_ONCE = 256
+"""Exchanges that one peer may have under way with us under one ISAKMP SA; more are not answered until some have ended.
+
+A peer with many connections begins them all at once when it comes up, and repeats what is not answered.
+"""
 
 _SHOWN_AT_STEP = 3
 """From message 3 on the initiator has shown our cookie back to us."""
@@ -77,6 +83,7 @@ class ExchangeTable:
         self._opening_of: dict[int, tuple[bytes, str]] = {}
         self._half_open = _Crowd(half_open_limit, HALF_OPEN_LIMIT_PER_ADDRESS)
         self._unproved = _Crowd(unproved_limit, UNPROVED_LIMIT_PER_ADDRESS)
+        self._answering: Counter[bytes] = Counter()
 
     def __len__(self) -> int:
         return len(self._exchanges)
@@ -112,6 +119,10 @@ class ExchangeTable:
         number = self._openings.get((initiator_cookie, address))
         return self._exchanges[number] if number is not None else None
 
+    def busy(self, cookies: bytes) -> bool:
+        """Whether the peer of an ISAKMP SA has as many exchanges under way as may be."""
+        return self._answering[cookies] >= ANSWERED_AT_ONCE
+
     def put(self, exchange: AnyExchange) -> int | None:
         """Enter an exchange, or put its new value in place of the old.
 
@@ -120,6 +131,8 @@ class ExchangeTable:
         before = self._exchanges.get(exchange.number)
         if before is not None and _key(before) != _key(exchange):
             del self._by_key[_key(before)]
+        if before is None and _is_answer(exchange):
+            self._answering[_cookies(exchange)] += 1
         self._exchanges[exchange.number] = exchange
         self._by_key[_key(exchange)] = exchange.number
         if exchange.role is Role.INITIATOR and exchange.message_id == 0:
@@ -137,6 +150,10 @@ class ExchangeTable:
         self._by_key.pop(_key(exchange), None)
         if self._begun_here.get(exchange.initiator_cookie) == number:
             del self._begun_here[exchange.initiator_cookie]
+        if _is_answer(exchange):
+            self._answering[_cookies(exchange)] -= 1
+            if not self._answering[_cookies(exchange)]:
+                del self._answering[_cookies(exchange)]
         self._half_open.leave(number)
         self._unproved.leave(number)
         opening = self._opening_of.pop(number, None)
@@ -166,3 +183,12 @@ class ExchangeTable:
 
 def _key(exchange: AnyExchange) -> Key:
     return exchange.initiator_cookie, exchange.responder_cookie, exchange.message_id
+
+
+def _cookies(exchange: AnyExchange) -> bytes:
+    return exchange.initiator_cookie + exchange.responder_cookie
+
+
+def _is_answer(exchange: AnyExchange) -> bool:
+    """Whether it is one that the peer began under an ISAKMP SA."""
+    return exchange.role is Role.RESPONDER and exchange.message_id != 0

@@ -235,6 +235,8 @@ def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
     goes_on = transaction and isakmp.chain is not None and isakmp.chain[0] == header.message_id
     if header.message_id in isakmp.answered and not goes_on:
         raise Silent("message_recv: message of an exchange that is over")
+    if core.exchanges.busy(datagram.cookies):
+        raise Silent("message_recv: too many exchanges at once under one ISAKMP SA")
     if transaction:
         _step(core, answer_transaction(core, isakmp, datagram), datagram)
     elif header.exchange_type != ExchangeType.QUICK_MODE:

@@ -6,7 +6,12 @@ from dataclasses import replace
 
 from daemon.ike.events import Endpoint, Path
 from daemon.ike.exchange import AnyExchange, Exchange, Role
-from daemon.ike.exchange_table import HALF_OPEN_LIMIT_PER_ADDRESS, UNPROVED_LIMIT_PER_ADDRESS, ExchangeTable
+from daemon.ike.exchange_table import (
+    ANSWERED_AT_ONCE,
+    HALF_OPEN_LIMIT_PER_ADDRESS,
+    UNPROVED_LIMIT_PER_ADDRESS,
+    ExchangeTable,
+)
 from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.payloads import ZERO_COOKIE
 from daemon.ike.phase1 import Phase1
@@ -118,3 +123,25 @@ def test_of_too_many_who_prove_nothing_strangers_go_before_configured_peers() ->
             table.remove(evicted)
             gone.append(evicted)
     assert gone == [2, 1]
+
+
+def test_one_peer_has_so_many_exchanges_under_way_and_no_more() -> None:
+    """Ours do not count: else two gateways that come up together would refuse each other."""
+    table = ExchangeTable()
+    ours = replace(exchange(1, role=Role.INITIATOR), initiator_cookie=b"i" * 8)
+    for number in range(1, ANSWERED_AT_ONCE + 10):
+        table.put(replace(ours, number=number, message_id=number))
+    cookies = b"i" * 8 + b"r" * 8
+    assert not table.busy(cookies)
+    for number in range(1000, 1000 + ANSWERED_AT_ONCE):
+        assert not table.busy(cookies)
+        answered = replace(ours, number=number, message_id=number, role=Role.RESPONDER)
+        table.put(answered)
+        table.put(replace(answered, step=3))
+    assert table.busy(cookies)
+    assert not table.busy(b"another SA" + bytes(6))
+    table.remove(1000)
+    assert not table.busy(cookies)
+    for each in table:
+        table.remove(each.number)
+    assert not table._answering

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from daemon.ike.events import Endpoint, Path, Send
-from daemon.ike.exchange_table import HALF_OPEN_LIMIT, UNPROVED_LIMIT, UNPROVED_LIMIT_PER_ADDRESS, ExchangeTable
+from daemon.ike.exchange import seal
+from daemon.ike.exchange_table import (
+    HALF_OPEN_LIMIT,
+    UNPROVED_LIMIT,
+    UNPROVED_LIMIT_PER_ADDRESS,
+    ExchangeTable,
+)
+from daemon.ike.keys import phase2_cipher, quick_hash1
 from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, Notify
+from daemon.ike.payloads import HEADER_LENGTH, Hash, Message, Notify, encode_payloads
 from daemon.ike.registries import ExchangeType, Notification, PayloadType
+from tests.daemon.ike.forgery import held_at
 from tests.daemon.ike.network import EAST, Pair, connected
 from tests.daemon.ike.test_engine import initiating
 
@@ -95,6 +105,24 @@ def _gets_as_far_as_message_4(pair: Pair, first: bytes, third: bytes, path: Path
         if len(pair.west.sent) == len(replies):
             return False
     return True
+
+
+def test_a_peer_that_begins_quick_modes_without_end_is_answered_so_often_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("daemon.ike.exchange_table.ANSWERED_AT_ONCE", 16)
+    held = held_at(7)
+    message, isakmp = held.message, held.isakmp
+    assert isakmp is not None
+    rest = message.payloads[1:]
+    for message_id in range(1, 40):
+        proof = Hash(quick_hash1(isakmp.keys, message_id, encode_payloads(rest)[1]))
+        begun = Message(replace(message.header, message_id=message_id), (proof, *rest))
+        held.inject(seal(phase2_cipher(isakmp.keys, isakmp.cipher.iv, message_id), begun)[0])
+    assert held.receiver.census()["exchanges"] == 16
+    held.pair.run(held.pair.now + 150.0)
+    assert held.receiver.census()["exchanges"] == 0
+    assert not held.receiver.spis
 
 
 def test_rejects_are_bounded_and_never_longer_than_their_cause() -> None:
