@@ -314,6 +314,8 @@ def take_result(core: Core, awaited: Awaited, token: int, outcome: Outcome) -> N
     match outcome:
         case KernelFailed(text):
             what = f"{protocol_name(awaited.protocol)} SPI" if awaited.protocol else "SAs"
+            if awaited.protocol is None:  # all of them are installed, or none
+                exchange = replace(exchange, state=replace(exchange.state, sas=()))
             _tell_peer(core, exchange, Notification.NO_PROPOSAL_CHOSEN)
             end(core, exchange, Reason.LOCAL_ERROR, f"the kernel refused the {what}: {text}")
         case SpiAllocated(spi) if awaited.protocol is not None:
