@@ -217,6 +217,8 @@ def _prepared(core: Core, exchange: AnyExchange) -> AnyExchange:
     first_contact = state.first_contact and exchange.path.remote.address not in core.contacted
     general = exchange.oracle.configuration.general
     size = general.fragment_size if Vendor.FRAGMENTATION in state.vendors else 0
+    if (size, first_contact) == (exchange.fragment_size, state.first_contact):
+        return exchange
     return replace(exchange, fragment_size=size, state=replace(state, first_contact=first_contact))
 
 
