@@ -25,6 +25,12 @@ NON_ESP_MARKER = bytes(4)
 
 KEEPALIVE = b"\xff"
 LARGEST_DATAGRAM = 65535
+RECEIVE_BUFFER = 2**20
+"""Octets that the kernel is asked to keep for us while we compute; it may allow less (net.core.rmem_max).
+
+Some 1,300 short messages, half a second of a flood: with its usual 200 kB a flood pushes out what others send. It must
+be far fewer than the half-open exchanges that are kept, or message 3 would find its exchange gone.
+"""
 QUEUE_LIMIT = 1024
 """Datagrams that wait for a full socket; more are dropped, as the network might: retransmission mends it."""
 
@@ -68,6 +74,7 @@ class _Socket:
         self.local = Endpoint(address, self.raw.getsockname()[1])
 
     def _configure(self) -> None:
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         if self.family == socket.AF_INET6:
             self.raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)

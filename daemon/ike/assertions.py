@@ -7,6 +7,7 @@ is valid. KeyNote credentials prove themselves, every assertion by its own signa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,14 @@ MOST_CREDENTIAL_OCTETS = 16_384
 
 MOST_CREDENTIALS = 32
 """Assertions in them."""
+
+MOST_WORDS = 1000
+"""Words and signs in them, numbers and keys among the words: reading one costs some 40 microseconds.
+
+Nobody has proved anything yet when they are read. A credential of isakmpd.policy(5) has fewer than a hundred.
+"""
+
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 _CURVES: dict[str, type[EcdsaKey | EcdsaP384Key | EcdsaP521Key]] = {
     ec.SECP256R1.name: EcdsaKey,
@@ -172,9 +181,10 @@ def keynote_credentials(text: str, source: str, *, accept_weak: bool) -> Keynote
 
     if len(text) > MOST_CREDENTIAL_OCTETS:
         return KeynoteCredentials((), (f"{source}: more than {MOST_CREDENTIAL_OCTETS} octets",), None)
-    pieces = split_assertions(text)
-    if len(pieces) > MOST_CREDENTIALS:
+    if len(split_assertions(text)) > MOST_CREDENTIALS:
         return KeynoteCredentials((), (f"{source}: more than {MOST_CREDENTIALS} assertions",), None)
+    if len(_WORD.findall(text)) > MOST_WORDS:
+        return KeynoteCredentials((), (f"{source}: more than {MOST_WORDS} words and signs",), None)
     assembly = Assembly(accept_weak)
     assembly.add_credential(Text(source, text))
     ignored = tuple(f"{each.place.source}:{each.place.line}: {each.reason}" for each in assembly.ignored)

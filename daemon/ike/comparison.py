@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from daemon.ike.registries import Registry
 from daemon.ike.transforms import IkeParameters, IpsecParameters
 from policydb.comparison import Offer, ike_differences, ipsec_differences
@@ -9,8 +11,9 @@ from policydb.connections import IkeTransform, IpsecTransform
 from policydb.negotiation import Comparison
 
 
-def compare_ike(offered: IkeParameters, configured: IkeTransform) -> Comparison:
-    """A phase 1 offer against a configured transform: every attribute that the configuration does not accept."""
+def compare_ike(offered: IkeParameters, configured: Iterable[IkeTransform]) -> Iterator[Comparison]:
+    """A phase 1 offer against configured transforms: of each every attribute that the configuration does not accept."""
+    text = str(offered)
     offer = Offer(
         encryption=str(offered.encryption),
         hash=str(offered.hash),
@@ -20,11 +23,13 @@ def compare_ike(offered: IkeParameters, configured: IkeTransform) -> Comparison:
         seconds=offered.life_seconds,
         kilobytes=offered.life_kilobytes,
     )
-    return Comparison(str(offered), configured.name, ike_differences(offer, configured))
+    for each in configured:
+        yield Comparison(text, each.name, ike_differences(offer, each))
 
 
-def compare_ipsec(offered: IpsecParameters, configured: IpsecTransform) -> Comparison:
-    """A phase 2 offer against a configured transform; in UDP or not is the path's business, not the configuration's."""
+def compare_ipsec(offered: IpsecParameters, configured: Iterable[IpsecTransform]) -> Iterator[Comparison]:
+    """A phase 2 offer against configured transforms; in UDP or not is the path's business, not the configuration's."""
+    text, protocol = str(offered), str(offered.protocol)
     offer = Offer(
         encryption=str(offered.transform),
         hash=None,
@@ -35,7 +40,8 @@ def compare_ipsec(offered: IpsecParameters, configured: IpsecTransform) -> Compa
         kilobytes=offered.life_kilobytes,
         encapsulation=str(offered.mode),
     )
-    return Comparison(str(offered), configured.name, ipsec_differences(str(offered.protocol), offer, configured))
+    for each in configured:
+        yield Comparison(text, each.name, ipsec_differences(protocol, offer, each))
 
 
 def _word(value: Registry | None) -> str | None:

@@ -26,7 +26,7 @@ _OPENINGS_PER_SECOND = 50.0
 _OPENINGS_AT_ONCE = 100
 """How many first messages may cost us a key exchange, though nothing shows yet that their senders are there."""
 
-_SOFT_KILOBYTES = 0.9
+_SOFT_WEAR = 0.9
 """The part of a lifetime in kilobytes after which a phase 1 is renewed, as kernels do it for phase 2."""
 
 
@@ -159,15 +159,14 @@ class Core:
             self.emit(Captured(sent.path, without_secrets(sent.message).encode(), outbound=True))
 
     def wear(self, isakmp: IsakmpSa, octets: int) -> None:
-        """An ISAKMP SA has protected so many octets more; its lifetime in kilobytes may end with them."""
+        """An ISAKMP SA has protected so many octets more: it is renewed before it is worn out, and then ends."""
         isakmp.octets += octets
-        kilobytes = isakmp.lifetime_kilobytes
-        if kilobytes is None or isakmp.soft_at is None or isakmp.hard_at is None:
+        if isakmp.soft_at is None or isakmp.hard_at is None:
             return
-        if isakmp.octets >= kilobytes * 1024:
+        if isakmp.worn >= 1:
             isakmp.hard_at = min(isakmp.hard_at, self.now)
             self.timers.arm(TimerKey(TimerKind.HARD_EXPIRY, isakmp.number), isakmp.hard_at)
-        elif isakmp.octets >= kilobytes * 1024 * _SOFT_KILOBYTES and isakmp.soft_at > self.now:
+        elif isakmp.worn >= _SOFT_WEAR and isakmp.soft_at > self.now:
             isakmp.soft_at = self.now
             self.timers.arm(TimerKey(TimerKind.SOFT_EXPIRY, isakmp.number), self.now)
 

@@ -1,38 +1,89 @@
-"""The exchanges under way, found by cookies and message ID, and the bound on those that strangers began.
+"""The exchanges under way, found by cookies and message ID, and the bounds on those that strangers began.
 
 IKEv1 has no stateless cookie, so a first message costs memory before its sender has shown that it receives at its
-address. Such half-open exchanges are capped: in all and by address; the oldest goes first, those from configured peers
-only when there are no others.
+address, and a third one a key exchange before anybody has shown who he is. Both kinds are capped apart, so that a flood
+from forged addresses takes no room from those who have shown that theirs are true: in all and by address. The oldest
+goes first, those from configured peers only when there are no others.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from daemon.ike.exchange import AnyExchange, Role
 
 HALF_OPEN_LIMIT = 4096
 HALF_OPEN_LIMIT_PER_ADDRESS = 16
+"""Exchanges that began with a message whose sender has not answered us yet."""
 
-_PROVED_AT_STEP = 3
+UNPROVED_LIMIT = 2048
+UNPROVED_LIMIT_PER_ADDRESS = 64
+"""Exchanges whose initiator receives at its address, and has not proved yet who it is."""
+
+ANSWERED_AT_ONCE = 256
+"""Exchanges that one peer may have under way with us under one ISAKMP SA; more are not answered until some have ended.
+
+A peer with many connections begins them all at once when it comes up, and repeats what is not answered.
+"""
+
+_SHOWN_AT_STEP = 3
 """From message 3 on the initiator has shown our cookie back to us."""
 
 Key = tuple[bytes, bytes, int]
 
 
+class _Crowd:
+    """The exchanges of strangers that have got equally far, oldest first, and whether each comes from a known peer."""
+
+    def __init__(self, limit: int, limit_per_address: int) -> None:
+        self._limit = limit
+        self._limit_per_address = limit_per_address
+        self._members: OrderedDict[int, tuple[str, bool]] = OrderedDict()
+        self._of: dict[str, OrderedDict[int, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def full(self, address: str) -> bool:
+        """Whether as many are of this address as may be."""
+        return len(self._of.get(address, ())) >= self._limit_per_address
+
+    def enter(self, number: int, address: str, configured: bool) -> int | None:
+        """One more; who has to go for it, if anybody."""
+        self._members[number] = address, configured
+        siblings = self._of.setdefault(address, OrderedDict())
+        siblings[number] = None
+        if len(siblings) > self._limit_per_address:
+            return next(iter(siblings))
+        if len(self._members) > self._limit:
+            strangers = (each for each, (_, known) in self._members.items() if not known)
+            return next(strangers, next(iter(self._members)))
+        return None
+
+    def leave(self, number: int) -> tuple[str, bool] | None:
+        """Take one out; where it came from and whether that is a known peer, None if it was not here."""
+        found = self._members.pop(number, None)
+        if found is not None:
+            siblings = self._of[found[0]]
+            del siblings[number]
+            if not siblings:
+                del self._of[found[0]]
+        return found
+
+
 class ExchangeTable:
     """Every exchange, at most one value for each number."""
 
-    def __init__(self, half_open_limit: int = HALF_OPEN_LIMIT) -> None:
+    def __init__(self, half_open_limit: int = HALF_OPEN_LIMIT, unproved_limit: int = UNPROVED_LIMIT) -> None:
         self._exchanges: dict[int, AnyExchange] = {}
         self._by_key: dict[Key, int] = {}
         self._begun_here: dict[bytes, int] = {}
         self._openings: dict[tuple[bytes, str], int] = {}
         self._opening_of: dict[int, tuple[bytes, str]] = {}
-        self._half_open: OrderedDict[int, bool] = OrderedDict()
-        self._half_open_from: dict[str, OrderedDict[int, None]] = {}
-        self._half_open_limit = half_open_limit
+        self._half_open = _Crowd(half_open_limit, HALF_OPEN_LIMIT_PER_ADDRESS)
+        self._unproved = _Crowd(unproved_limit, UNPROVED_LIMIT_PER_ADDRESS)
+        self._answering: Counter[bytes] = Counter()
 
     def __len__(self) -> int:
         return len(self._exchanges)
@@ -68,17 +119,28 @@ class ExchangeTable:
         number = self._openings.get((initiator_cookie, address))
         return self._exchanges[number] if number is not None else None
 
-    def put(self, exchange: AnyExchange) -> None:
-        """Enter an exchange, or put its new value in place of the old."""
+    def busy(self, cookies: bytes) -> bool:
+        """Whether the peer of an ISAKMP SA has as many exchanges under way as may be."""
+        return self._answering[cookies] >= ANSWERED_AT_ONCE
+
+    def put(self, exchange: AnyExchange) -> int | None:
+        """Enter an exchange, or put its new value in place of the old.
+
+        The number of the exchange that has to go, if any, because this one has got farther.
+        """
         before = self._exchanges.get(exchange.number)
         if before is not None and _key(before) != _key(exchange):
             del self._by_key[_key(before)]
+        if before is None and _is_answer(exchange):
+            self._answering[_cookies(exchange)] += 1
         self._exchanges[exchange.number] = exchange
         self._by_key[_key(exchange)] = exchange.number
         if exchange.role is Role.INITIATOR and exchange.message_id == 0:
             self._begun_here[exchange.initiator_cookie] = exchange.number
-        if exchange.step >= _PROVED_AT_STEP:
-            self._close_half(exchange.number)
+        if exchange.step < _SHOWN_AT_STEP or exchange.finished:
+            return None
+        began = self._half_open.leave(exchange.number)
+        return None if began is None else self._unproved.enter(exchange.number, *began)
 
     def remove(self, number: int) -> None:
         """Take an exchange out; one that is gone is no error."""
@@ -88,14 +150,23 @@ class ExchangeTable:
         self._by_key.pop(_key(exchange), None)
         if self._begun_here.get(exchange.initiator_cookie) == number:
             del self._begun_here[exchange.initiator_cookie]
-        self._close_half(number)
+        if _is_answer(exchange):
+            self._answering[_cookies(exchange)] -= 1
+            if not self._answering[_cookies(exchange)]:
+                del self._answering[_cookies(exchange)]
+        self._half_open.leave(number)
+        self._unproved.leave(number)
         opening = self._opening_of.pop(number, None)
         if opening is not None:
             self._openings.pop(opening, None)
 
     def crowded(self, address: str) -> bool:
         """Whether as many exchanges from this address are half open as may be."""
-        return len(self._half_open_from.get(address, ())) >= HALF_OPEN_LIMIT_PER_ADDRESS
+        return self._half_open.full(address)
+
+    def exhausted(self, address: str) -> bool:
+        """Whether as many exchanges from this address have made us compute, and proved nothing, as may be."""
+        return self._unproved.full(address)
 
     def admit(self, exchange: AnyExchange, configured: bool) -> int | None:
         """Enter a phase 1 that a first message began; the number of the exchange that has to go for it, if any.
@@ -107,24 +178,17 @@ class ExchangeTable:
         opening = exchange.initiator_cookie, address
         self._opening_of[exchange.number] = opening
         self._openings[opening] = exchange.number
-        self._half_open[exchange.number] = configured
-        siblings = self._half_open_from.setdefault(address, OrderedDict())
-        siblings[exchange.number] = None
-        if len(siblings) > HALF_OPEN_LIMIT_PER_ADDRESS:
-            return next(iter(siblings))
-        if len(self._half_open) > self._half_open_limit:
-            return next((each for each, known in self._half_open.items() if not known), next(iter(self._half_open)))
-        return None
-
-    def _close_half(self, number: int) -> None:
-        if self._half_open.pop(number, None) is None:
-            return
-        address = self._opening_of[number][1]
-        siblings = self._half_open_from[address]
-        del siblings[number]
-        if not siblings:
-            del self._half_open_from[address]
+        return self._half_open.enter(exchange.number, address, configured)
 
 
 def _key(exchange: AnyExchange) -> Key:
     return exchange.initiator_cookie, exchange.responder_cookie, exchange.message_id
+
+
+def _cookies(exchange: AnyExchange) -> bytes:
+    return exchange.initiator_cookie + exchange.responder_cookie
+
+
+def _is_answer(exchange: AnyExchange) -> bool:
+    """Whether it is one that the peer began under an ISAKMP SA."""
+    return exchange.role is Role.RESPONDER and exchange.message_id != 0

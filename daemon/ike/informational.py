@@ -114,8 +114,8 @@ def tell(core: Core, isakmp: IsakmpSa, *news: Payload, priority: bool = False) -
     ready = replace(exchange, state=replace(exchange.state, news=news))
     sent = known(advance(ready, core.tools).sent)
     core.transmit(sent, priority=priority)
+    isakmp.answered.use(message_id)
     core.wear(isakmp, len(sent.data))
-    isakmp.answered.remember(message_id, b"", None)
 
 
 def hearsay_exchange(core: Core, datagram: Datagram, role: Role) -> InformationalExchange:

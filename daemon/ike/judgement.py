@@ -23,8 +23,11 @@ from policydb.graph import CompiledAssertion
 MOST_CERTIFICATES = 8
 """X.509 certificates of a peer that are looked at."""
 
-MOST_KEYNOTE = 2
-"""CERT payloads with KeyNote credentials that are looked at; isakmpd sends one."""
+MOST_NAMED = 2
+"""Of them those that bear its identity: a chain is looked for from each."""
+
+MOST_KEYNOTE = 1
+"""CERT payloads with KeyNote credentials that are looked at: one is what isakmpd sends."""
 
 _WORD = "rsa_sig_decode_hash"
 
@@ -52,7 +55,7 @@ class Judgement:
         told = self._credentials(certificates)
         for each in pinned:
             self._attempt(f"{_WORD}: certificate in Cert-directory", partial(self._pinned, each, received))
-        named = [each for each in received if self._claim in each.names]
+        named = [each for each in received if self._claim in each.names][:MOST_NAMED]
         for each in named:
             self._attempt(f"{_WORD}: received CERT can't be validated", partial(self._certified, each, received))
         if received and not named:

@@ -217,6 +217,8 @@ def _prepared(core: Core, exchange: AnyExchange) -> AnyExchange:
     first_contact = state.first_contact and exchange.path.remote.address not in core.contacted
     general = exchange.oracle.configuration.general
     size = general.fragment_size if Vendor.FRAGMENTATION in state.vendors else 0
+    if (size, first_contact) == (exchange.fragment_size, state.first_contact):
+        return exchange
     return replace(exchange, fragment_size=size, state=replace(state, first_contact=first_contact))
 
 
@@ -240,13 +242,18 @@ def _adopt(core: Core, exchange: AnyExchange) -> None:
         core.timers.arm(TimerKey(TimerKind.EXCHANGE_END, exchange.number), core.now + general.exchange_max_time)
         if exchange.role is Role.RESPONDER and exchange.message_id == 0:
             known = ip_address(exchange.path.remote.address) in exchange.oracle.configuration.peers_by_address
-            evicted = core.exchanges.admit(exchange, known)
-            if evicted is not None:
-                core.forget(evicted)
-    core.exchanges.put(exchange)
+            _make_room(core, core.exchanges.admit(exchange, known))
+        if isinstance(exchange.state, QuickMode | Transaction):
+            exchange.state.isakmp.answered.use(exchange.message_id)
+    _make_room(core, core.exchanges.put(exchange))
     fresh = exchange.cipher is not None and (before is None or before.cipher is None)
     if fresh and exchange.cipher and exchange.message_id == 0 and core.settings.key_log:
         core.emit(KeyMaterial(exchange.initiator_cookie, exchange.cipher.key))
+
+
+def _make_room(core: Core, evicted: int | None) -> None:
+    if evicted is not None:
+        core.forget(evicted)
 
 
 def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
@@ -309,6 +316,8 @@ def take_result(core: Core, awaited: Awaited, token: int, outcome: Outcome) -> N
     match outcome:
         case KernelFailed(text):
             what = f"{protocol_name(awaited.protocol)} SPI" if awaited.protocol else "SAs"
+            if awaited.protocol is None:  # all of them are installed, or none
+                exchange = replace(exchange, state=replace(exchange.state, sas=()))
             _tell_peer(core, exchange, Notification.NO_PROPOSAL_CHOSEN)
             end(core, exchange, Reason.LOCAL_ERROR, f"the kernel refused the {what}: {text}")
         case SpiAllocated(spi) if awaited.protocol is not None:

@@ -6,7 +6,7 @@ each are alternatives (or), the numbers are alternatives again. daemon.ike.trans
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice, product
 
@@ -57,6 +57,9 @@ __all__ = [
 
 MAX_COMBINATIONS = 512
 """How many combinations of transforms one offer is worth; what lies beyond is not looked at."""
+
+MAX_COMPARED = 4096
+"""How often a transform of one phase 1 offer is held against one of ours: anybody may send such an offer."""
 
 MAX_COMPARISONS = 64
 """How many comparisons a refusal carries: a peer must not fill our log."""
@@ -122,21 +125,29 @@ def choose_phase1(sa: SaPayload, transforms: Sequence[IkeTransform]) -> Chosen:
     Raises NoProposalChosen with each offered transform held against each configured one.
     """
     comparisons: list[Comparison] = []
+    for comparison, chosen in islice(_phase1_comparisons(sa, transforms), MAX_COMPARED):
+        if chosen is not None and not comparison.differences:
+            return chosen
+        if len(comparisons) < MAX_COMPARISONS:
+            comparisons.append(comparison)
+    raise NoProposalChosen("message_negotiate_sa: no compatible proposal found", tuple(comparisons))
+
+
+def _phase1_comparisons(
+    sa: SaPayload, transforms: Sequence[IkeTransform]
+) -> Iterator[tuple[Comparison, Chosen | None]]:
+    """Every offered transform held against every configured one, and what is chosen where they agree."""
     for proposal in sa.proposals:
         _check_isakmp(proposal)
         for transform in proposal.transforms:
             try:
                 parameters = decode_ike(transform)
             except Unsupported as reason:
-                comparisons.append(reason.comparison(_name(IsakmpTransform(transform.id), transform)))
+                yield reason.comparison(_name(IsakmpTransform(transform.id), transform)), None
                 continue
-            held = [compare_ike(parameters, each) for each in transforms]
-            for comparison in held:
-                if not comparison.differences:
-                    reply = replace(sa, proposals=(replace(proposal, transforms=(transform,)),))
-                    return Chosen(reply, parameters, comparison.configured)
-            comparisons += held
-    raise NoProposalChosen("message_negotiate_sa: no compatible proposal found", tuple(comparisons[:MAX_COMPARISONS]))
+            reply = replace(sa, proposals=(replace(proposal, transforms=(transform,)),))
+            for comparison in compare_ike(parameters, transforms):
+                yield comparison, Chosen(reply, parameters, comparison.configured)
 
 
 def check_phase1_reply(offer: SaPayload, reply: SaPayload) -> IkeParameters:
@@ -320,9 +331,7 @@ def match_suites(proposal: IpsecProposal, suites: Sequence[Suite]) -> SuiteMatch
             difference = Difference("protocols", " + ".join(offered), " + ".join(wanted))
             comparisons.append(Comparison(str(proposal), suite.name, (difference,)))
             continue
-        held = [
-            [compare_ipsec(offered[name], each) for each in protocol.transforms] for name, protocol in wanted.items()
-        ]
+        held = [list(compare_ipsec(offered[name], protocol.transforms)) for name, protocol in wanted.items()]
         comparisons += [each for row in held for each in row]
         if all(any(not each.differences for each in row) for row in held):
             return SuiteMatch(suite, tuple(comparisons))

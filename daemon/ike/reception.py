@@ -154,6 +154,8 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
     if header.exchange_type == ExchangeType.INFO:
         _receive_informational(core, datagram, None, core.exchanges.find(cookie, ZERO_COOKIE, 0))
         return
+    if core.exchanges.exhausted(datagram.path.remote.address):
+        raise Silent("message_recv: too many exchanges with this address in which nobody has proved anything")
     if core.exchanges.begun_here(cookie) or core.sas.knows(cookie):  # 2
         raise Silent("message_recv: dropping setup for existing SA")
     if header.exchange_type not in PHASE1_SCRIPTS:
@@ -233,6 +235,8 @@ def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
     goes_on = transaction and isakmp.chain is not None and isakmp.chain[0] == header.message_id
     if header.message_id in isakmp.answered and not goes_on:
         raise Silent("message_recv: message of an exchange that is over")
+    if core.exchanges.busy(datagram.cookies):
+        raise Silent("message_recv: too many exchanges at once under one ISAKMP SA")
     if transaction:
         _step(core, answer_transaction(core, isakmp, datagram), datagram)
     elif header.exchange_type != ExchangeType.QUICK_MODE:
@@ -326,6 +330,6 @@ def _receive_informational(core: Core, datagram: Datagram, isakmp: IsakmpSa | No
     told = exchange_for(core, isakmp, datagram.header.message_id, Role.RESPONDER)
     news, message = accept(told, datagram, core.tools)
     _capture(core, datagram, message)
-    isakmp.answered.remember(datagram.header.message_id, b"", None)
+    isakmp.answered.use(datagram.header.message_id)
     _heard_from(core, isakmp, datagram)
     act(core, isakmp, news.state.news)

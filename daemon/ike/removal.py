@@ -22,14 +22,17 @@ _OF_AN_SA = (
 
 
 def abandon(core: Core, exchange: AnyExchange) -> None:
-    """Take an exchange out, and from the kernel the SPIs and SAs that it asked for."""
+    """Take an exchange out, and from the kernel the SPIs and SAs that it asked for.
+
+    A peer names SPIs as it likes. What has the one of an SA that stands is that SA's own, whoever asked for it again.
+    """
     core.forget(exchange.number)
     if isinstance(exchange.state, QuickMode):
         local = exchange.path.local.address
         held = {(protocol_name(each), local, spi) for each, spi in exchange.state.spis.items()}
         held |= {(each.protocol, each.destination, each.spi) for each in exchange.state.sas}
-        if held:
-            core.emit(DeleteSas(tuple(sorted(held))))
+        if ours := sorted(key for key in held if core.sas.by_key(key) is None):
+            core.emit(DeleteSas(tuple(ours)))
 
 
 def abandon_rivals(core: Core, done: AnyExchange) -> tuple[str, ...]:

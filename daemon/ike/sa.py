@@ -22,6 +22,9 @@ from policydb.graph import CompiledAssertion
 
 _ANSWERS_KEPT = 256
 
+MOST_MESSAGE_IDS = 16_384
+"""Message IDs that one ISAKMP SA may use up: probes of both sides every ten seconds take eleven hours for that."""
+
 Owner = tuple[str, bytes, str]
 """A peer: its section, its phase 1 identity and, where XAUTH has proved one, its user. A group shares the first two."""
 
@@ -58,23 +61,31 @@ class Duty(StrEnum):
 
 
 class Answered:
-    """Message IDs already dealt with under one ISAKMP SA, each with the digest of its last message and our answer.
+    """Message IDs used under one ISAKMP SA, and of the last exchanges the digest of their last message and our answer.
 
-    So a repeated last message is answered again, and a replayed one does nothing. The oldest are forgotten first.
+    So a repeated last message is answered again, and a replayed one does nothing. The answers are forgotten, oldest
+    first; the message IDs never: whoever recorded a message could move the SA with it to where he is, an hour later.
     """
 
     def __init__(self) -> None:
+        self._used: set[int] = set()
         self._known: OrderedDict[int, tuple[bytes, Sent | None]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._used)
 
     def __contains__(self, message_id: int) -> bool:
-        return message_id in self._known
+        return message_id in self._used
+
+    def use(self, message_id: int) -> None:
+        """Note that an exchange with `message_id` has begun, or was one message."""
+        self._used.add(message_id)
 
     def remember(self, message_id: int, digest: bytes, answer: Sent | None) -> None:
         """Note that `message_id` ended with the datagram of this digest, and what we sent last."""
+        self._used.add(message_id)
         self._known[message_id] = (digest, answer)
+        self._known.move_to_end(message_id)
         if len(self._known) > _ANSWERS_KEPT:
             self._known.popitem(last=False)
 
@@ -160,6 +171,12 @@ class IsakmpSa:
     def unproved(self) -> bool:
         """Whether XAUTH is owed: until it is done nothing but XAUTH itself is answered."""
         return any(each is not Duty.CONFIGURE for each in self.duties)
+
+    @property
+    def worn(self) -> float:
+        """The part used up of what it may protect: its lifetime in kilobytes, and the message IDs it can remember."""
+        kilobytes = self.lifetime_kilobytes
+        return max(self.octets / (kilobytes * 1024) if kilobytes else 0.0, len(self.answered) / MOST_MESSAGE_IDS)
 
     @property
     def cookies(self) -> bytes:

@@ -21,18 +21,20 @@ class Vendor(Enum):
 _SIGNIFICANT = {Vendor.DPD: 14, Vendor.FRAGMENTATION: 16}
 """How many octets tell a vendor ID; what follows are versions or flags."""
 
+_WHOLE = {each.value: each for each in Vendor if each not in _SIGNIFICANT}
+_PREFIXES = tuple((each.value[:length], each) for each, length in _SIGNIFICANT.items())
+
 NAT_T = (Vendor.NAT_T_RFC3947, Vendor.NAT_T_DRAFT_03, Vendor.NAT_T_DRAFT_02)
 """NAT traversal as we prefer it, best first."""
 
 
 def recognised(bodies: Iterable[bytes]) -> frozenset[Vendor]:
     """The capabilities among the vendor IDs that a peer sent; anything unknown is ignored (RFC 2408 section 3.16)."""
-    found = set()
+    found: set[Vendor] = set()
     for body in bodies:
-        for vendor in Vendor:
-            length = _SIGNIFICANT.get(vendor)
-            if body == vendor.value or (length is not None and body[:length] == vendor.value[:length]):
-                found.add(vendor)
+        if body in _WHOLE:
+            found.add(_WHOLE[body])
+        found.update(each for prefix, each in _PREFIXES if body.startswith(prefix))
     return frozenset(found)
 
 

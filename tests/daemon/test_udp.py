@@ -12,8 +12,9 @@ import pytest
 
 from daemon.ike.errors import LocalError
 from daemon.ike.events import Endpoint, Path
+from daemon.ike.exchange_table import HALF_OPEN_LIMIT
 from daemon.log import Levels, Log, StderrSink
-from daemon.udp import Ports, TransportError, Transports, wildcards
+from daemon.udp import RECEIVE_BUFFER, Ports, TransportError, Transports, wildcards
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
 
@@ -159,6 +160,16 @@ def test_what_cannot_be_sent_is_dropped_and_the_next_goes_out(transports: Transp
 
     asyncio.run(send())
     assert peer.recvfrom(100)[0] == b"good"
+
+
+def test_what_comes_while_we_compute_is_kept_by_the_kernel(transports: Transports) -> None:
+    """As much as it allows anybody who asks: the margin of a flood."""
+    transports.open(["127.0.0.1"], free_ports())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        allowed = other.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    assert {each.raw.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for each in transports._sockets} == {allowed}
+    assert RECEIVE_BUFFER // 768 < HALF_OPEN_LIMIT // 2  # what a short datagram costs the kernel
 
 
 def test_a_port_that_is_taken_is_named_and_never_shared(transports: Transports, peer: socket.socket) -> None:

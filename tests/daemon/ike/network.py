@@ -245,8 +245,10 @@ class Node:
             spi = self._dice.randrange(256, 1 << 32)
             self.spis.add((request.protocol, request.local, spi))
             return SpiAllocated(spi)
-        for sa in request.sas:
-            self.kernel[(sa.protocol, sa.destination, sa.spi)] = sa
+        made = {(sa.protocol, sa.destination, sa.spi): sa for sa in request.sas}
+        if made.keys() & self.kernel.keys():
+            return KernelFailed("there is such an SA")
+        self.kernel |= made
         return Installed()
 
     @property

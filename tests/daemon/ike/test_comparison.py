@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.ike.comparison import compare_ike, compare_ipsec
+from daemon.ike import comparison
 from daemon.ike.registries import (
     AhTransform,
     Authentication,
@@ -20,7 +20,7 @@ from daemon.ike.registries import (
 )
 from daemon.ike.transforms import IkeParameters, IpsecParameters
 from policydb.connections import IkeTransform, Interval, IpsecTransform, Lifetime
-from policydb.negotiation import Difference
+from policydb.negotiation import Comparison, Difference
 
 OFFERED = IkeParameters(
     Encryption.AES_CBC, 256, HashAlgorithm.SHA2_256, AuthenticationMethod.PRE_SHARED, Group.MODP_2048, 3600
@@ -36,11 +36,21 @@ CONFIGURED = IkeTransform(
 )
 
 
+def compare_ike(offered: IkeParameters, configured: IkeTransform) -> Comparison:
+    (only,) = comparison.compare_ike(offered, (configured,))
+    return only
+
+
+def compare_ipsec(offered: IpsecParameters, configured: IpsecTransform) -> Comparison:
+    (only,) = comparison.compare_ipsec(offered, (configured,))
+    return only
+
+
 def test_an_offer_inside_the_ranges_has_no_differences() -> None:
-    comparison = compare_ike(OFFERED, CONFIGURED)
-    assert comparison.differences == ()
-    assert comparison.offered == "AES_CBC-256 SHA2_256 PRE_SHARED MODP_2048 3600s"
-    assert comparison.configured == "AES-SHA2-256-GRP14"
+    found = compare_ike(OFFERED, CONFIGURED)
+    assert found.differences == ()
+    assert found.offered == "AES_CBC-256 SHA2_256 PRE_SHARED MODP_2048 3600s"
+    assert found.configured == "AES-SHA2-256-GRP14"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from daemon.ike.events import (
     TearDown,
 )
 from daemon.ike.events import Path as FlightPath
+from daemon.ike.negotiation import start_quick
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH
 from daemon.ike.registries import Flag
@@ -33,6 +34,7 @@ from policydb.connections import General
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.network import (
     EAST,
+    LATENCY,
     SECRET,
     WEST,
     Pair,
@@ -370,6 +372,31 @@ def test_a_kernel_that_refuses_the_sas_ends_the_negotiation_on_both_sides() -> N
             assert without_timers(node.census()) == {**NOTHING, "phase 1": 1}
             assert not node.kernel
             assert not node.spis
+
+
+@pytest.mark.parametrize(
+    "gives_up", [False, True], ids=["refused by the kernel", "timed out before the kernel answers"]
+)
+def test_a_peer_that_names_the_spi_of_a_standing_sa_does_not_take_that_from_the_kernel(gives_up: bool) -> None:
+    """Two peers behind one NAT have one address, so it may be the other's SA that one of them names."""
+    pair = connected()
+    standing = dict(pair.west.kernel)
+    (again,) = (sa.spi for sa in pair.east.kernel.values() if sa.inbound)
+    pair.east.unanswered = []
+    core, (sa,) = pair.east.engine._core, pair.east.engine._core.sas.isakmp
+    start_quick(core, sa, pair.east.oracle.configuration.connections["net"])
+    pair.do(pair.east, core.take_outputs())
+    (asked,) = pair.east.unanswered
+    pair.east.unanswered = None
+    pair.east.kernel.clear()
+    pair.do(pair.east, pair.east.engine.result(asked.token, SpiAllocated(again), pair.now))
+    if gives_up:
+        pair.run(pair.now + 1.5 * LATENCY)
+        pair.west.unanswered = []
+    pair.run(pair.now + 130.0)
+    assert pair.west.records[-1].outcome is Outcome.FAILED
+    assert pair.west.kernel == standing
+    assert pair.west.census()["exchanges"] == 0
 
 
 def test_a_silent_kernel_leaves_no_token_behind() -> None:

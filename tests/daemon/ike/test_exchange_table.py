@@ -6,7 +6,12 @@ from dataclasses import replace
 
 from daemon.ike.events import Endpoint, Path
 from daemon.ike.exchange import AnyExchange, Exchange, Role
-from daemon.ike.exchange_table import HALF_OPEN_LIMIT_PER_ADDRESS, ExchangeTable
+from daemon.ike.exchange_table import (
+    ANSWERED_AT_ONCE,
+    HALF_OPEN_LIMIT_PER_ADDRESS,
+    UNPROVED_LIMIT_PER_ADDRESS,
+    ExchangeTable,
+)
 from daemon.ike.main_mode import MAIN_MODE
 from daemon.ike.payloads import ZERO_COOKIE
 from daemon.ike.phase1 import Phase1
@@ -88,3 +93,55 @@ def test_when_all_is_full_strangers_go_before_configured_peers() -> None:
         gone.append(evicted)
     assert gone == [2, 3, 1]
     assert table.half_open == 3
+
+
+def test_who_has_got_to_message_3_counts_apart_until_the_exchange_ends() -> None:
+    """So a flood from forged addresses pushes out nobody who has shown that his is true."""
+    table = ExchangeTable(half_open_limit=1)
+    table.admit(exchange(1), configured=False)
+    assert table.put(exchange(1, step=3)) is None
+    assert table.admit(exchange(2, "203.0.113.1"), configured=False) is None
+    assert table.admit(exchange(3, "203.0.113.2"), configured=False) == 2
+    for number in range(10, 10 + UNPROVED_LIMIT_PER_ADDRESS - 1):
+        assert not table.exhausted(EAST)
+        table.admit(exchange(number), configured=False)
+        assert table.put(exchange(number, step=4)) is None
+        assert table.put(exchange(number, step=5)) is None
+    assert table.exhausted(EAST)
+    assert not table.exhausted("203.0.113.1")
+    table.remove(1)
+    assert not table.exhausted(EAST)
+
+
+def test_of_too_many_who_prove_nothing_strangers_go_before_configured_peers() -> None:
+    table = ExchangeTable(unproved_limit=2)
+    gone = []
+    for number, known in ((1, True), (2, False), (3, True), (4, True)):
+        table.admit(exchange(number, f"192.0.2.{number}"), configured=known)
+        evicted = table.put(exchange(number, f"192.0.2.{number}", step=4))
+        if evicted is not None:
+            table.remove(evicted)
+            gone.append(evicted)
+    assert gone == [2, 1]
+
+
+def test_one_peer_has_so_many_exchanges_under_way_and_no_more() -> None:
+    """Ours do not count: else two gateways that come up together would refuse each other."""
+    table = ExchangeTable()
+    ours = replace(exchange(1, role=Role.INITIATOR), initiator_cookie=b"i" * 8)
+    for number in range(1, ANSWERED_AT_ONCE + 10):
+        table.put(replace(ours, number=number, message_id=number))
+    cookies = b"i" * 8 + b"r" * 8
+    assert not table.busy(cookies)
+    for number in range(1000, 1000 + ANSWERED_AT_ONCE):
+        assert not table.busy(cookies)
+        answered = replace(ours, number=number, message_id=number, role=Role.RESPONDER)
+        table.put(answered)
+        table.put(replace(answered, step=3))
+    assert table.busy(cookies)
+    assert not table.busy(b"another SA" + bytes(6))
+    table.remove(1000)
+    assert not table.busy(cookies)
+    for each in table:
+        table.remove(each.number)
+    assert not table._answering

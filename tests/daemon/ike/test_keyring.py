@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.ike.assertions import MOST_CREDENTIALS, principal
-from daemon.ike.certificates import X509Certificate, read_certificate, read_crl
+from daemon.ike.certificates import CertificateError, X509Certificate, read_certificate, read_crl
 from daemon.ike.credentials import PeerKeys, Signer
 from daemon.ike.holdings import Holdings, KeynoteIdentity
-from daemon.ike.judgement import MOST_CERTIFICATES
+from daemon.ike.judgement import MOST_CERTIFICATES, MOST_NAMED
 from daemon.ike.keyring import MOST_REQUESTS, Keyring
 from daemon.ike.payloads import Certificate, CertificateRequest, Identification
 from daemon.ike.registries import AuthenticationMethod, CertificateEncoding, IdType
@@ -186,6 +186,19 @@ def test_only_so_many_certificates_are_looked_at() -> None:
     assert len(found.refused) == MOST_CERTIFICATES
 
 
+def test_chains_are_looked_for_from_two_certificates_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may cost many signatures, for somebody who has proved nothing."""
+    looked: list[object] = []
+
+    def nothing_found(*arguments: object) -> None:
+        looked.append(arguments[0])
+        raise CertificateError("none")
+
+    monkeypatch.setattr("daemon.ike.judgement.find_chain", nothing_found)
+    judged(Holdings(authorities=read(CA)), ME, *sent(HOST) * 8)
+    assert len(looked) == MOST_NAMED
+
+
 def test_other_encodings_are_passed_over() -> None:
     others = [Certificate(each, HOST.der) for each in CertificateEncoding if each not in {X509, KEYNOTE}]
     assert judged(Holdings(authorities=read(CA)), ME, *others) == PeerKeys()
@@ -302,6 +315,28 @@ def test_credentials_beside_a_certificate_join_its_session() -> None:
 def test_floods_of_credentials_are_refused_unread() -> None:
     assert "more than" in credited("\n\n".join([FIRST] * (MOST_CREDENTIALS + 1))).refused[0]
     assert "octets" in credited("# x\n" * 10_000).refused[0]
+
+
+@pytest.mark.parametrize("unit", ["true;", '@a+1-2*3/4%5>6||a~="b";', '"x">"y";', "9^9^9>1;"])
+def test_credentials_of_many_words_are_refused_before_the_grammar_sees_them(
+    unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may send them before he has proved anything, and 16 kB of conditions took half a second to read."""
+    monkeypatch.setattr("policydb.assemble.parse_policy", lambda *_: pytest.fail("it was read"))
+    text = f'Authorizer: "{public_text(ISSUER, "hex")}"\nLicensees: "a"\nConditions: {unit * (12_000 // len(unit))}\n'
+    assert "words and signs" in credited(text).refused[0]
+
+
+def test_a_chain_of_ordinary_credentials_is_no_flood() -> None:
+    clause = 'app_domain == "IPsec policy" && esp_present == "yes" && esp_enc_alg != "null" && @esp_group_desc >= 14'
+    text = (
+        f'Authorizer: "{public_text(ISSUER, "hex")}"\nLicensees: "{public_text(MEMBER, "hex")}"\n'
+        f'Conditions: {clause} && {clause} -> "true";\n'
+    )
+    label = find("sig-rsa-sha256-hex")
+    assert label is not None
+    link = with_signature(text, sign(text, label, ISSUER))
+    assert len(credited("\n".join([link] * 8)).keys) == 1
 
 
 # --- ourselves ----------------------------------------------------------------------------------------------------

@@ -115,6 +115,26 @@ def test_a_phase_1_wears_out_by_the_octets_it_protects() -> None:
     assert pair.established
 
 
+def test_a_phase_1_wears_out_by_the_message_ids_it_has_to_remember(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.ike.sa.MOST_MESSAGE_IDS", 40)
+    pair = connected(quiet(EAST, WEST, initiates=True), quiet(WEST, EAST))
+    (first,) = isakmp_of(pair.east)
+    core = pair.east.engine._core
+    for _ in range(36):
+        tell(core, first, Notify(Notification.REPLAY_STATUS))
+        pair.do(pair.east, core.take_outputs())
+        pair.run(pair.now + 0.1)
+    pair.run(pair.now + 1.0)
+    assert isakmp_of(pair.east)[-1].cookies == isakmp_of(pair.west)[-1].cookies != first.cookies
+    for _ in range(4):
+        tell(core, first, Notify(Notification.REPLAY_STATUS))
+        pair.do(pair.east, core.take_outputs())
+        pair.run(pair.now + 0.1)
+    assert first not in core.sas.isakmp
+    assert len(isakmp_of(pair.west)) == 1
+    assert pair.established
+
+
 # --- renewal ------------------------------------------------------------------------------------------------------
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.ike.events import LogLine, Send
+from daemon.ike.events import Endpoint, LogLine, Send
+from daemon.ike.informational import tell
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH, ZERO_COOKIE, Notify
-from daemon.ike.registries import ExchangeType, Flag, Notification
+from daemon.ike.registries import ExchangeType, Flag, Notification, Protocol
 from tests.daemon.ike.forgery import Held, held_at, state_of
 from tests.daemon.ike.network import Pair, connected
 
@@ -138,6 +139,37 @@ def test_a_finished_quick_mode_cannot_be_begun_again() -> None:
     pair.inject(pair.west, first.data, path)
     assert state_of(pair.west) == before
     assert len(pair.west.sent) == sent
+
+
+def test_a_message_replayed_from_elsewhere_moves_nothing_however_long_ago_it_was() -> None:
+    """Where an authenticated message comes from is where the peer is, so it must be its first time."""
+    pair = connected()
+    core = pair.east.engine._core
+    (ours,), (theirs,) = core.sas.isakmp, pair.west.engine._core.sas.isakmp
+    recorded: list[bytes] = []
+    for _ in range(400):
+        tell(core, ours, Notify(Notification.CONNECTED, Protocol.ISAKMP, ours.cookies))
+        recorded += (each.data for each in core.take_outputs() if isinstance(each, Send))
+        pair.inject(pair.west, recorded[-1], theirs.path)
+    before = theirs.path
+    elsewhere = replace(before, remote=Endpoint("203.0.113.66", 31337))
+    for data in recorded:
+        pair.inject(pair.west, data, elsewhere)
+    assert theirs.path == before
+
+
+def test_a_quick_mode_that_came_to_nothing_cannot_be_begun_again_either() -> None:
+    held = held_at(9)
+    west, first = (
+        held.receiver,
+        next(out for _, out in held.pair.east.sent if isinstance(out, Send) and read_header(out.data).message_id),
+    )
+    held.pair.run(held.pair.now + 130.0)
+    assert west.census()["exchanges"] == 0
+    before = state_of(west)
+    held.pair.inject(west, first.data, replace(held.path, remote=Endpoint("203.0.113.66", 31337)))
+    assert state_of(west) == before
+    assert west.census()["exchanges"] == 0
 
 
 def test_every_dropped_datagram_gets_one_line_at_most() -> None:

@@ -27,13 +27,15 @@ def test_only_the_very_last_datagram_is_answered_again() -> None:
     assert 8 not in answered
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_answers_are_kept_for_a_while_and_message_ids_for_ever() -> None:
     answered = Answered()
-    for number in range(10_000):
-        answered.remember(number, b"", None)
-    assert len(answered) <= 256
-    assert 9_999 in answered
-    assert 0 not in answered
+    for number in range(1000):
+        answered.remember(number, b"digest", sent())
+    assert [number for number in range(1000) if answered.answer(number, b"digest")] == list(range(744, 1000))
+    assert all(number in answered for number in range(1000))
+    answered.use(5000)
+    assert 5000 in answered
+    assert not answered.repeats(5000, b"")
 
 
 def test_an_sa_is_found_by_all_that_identifies_it_until_it_is_removed() -> None:
