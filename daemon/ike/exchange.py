@@ -67,6 +67,11 @@ class Role(StrEnum):
     INITIATOR = "initiator"
     RESPONDER = "responder"
 
+    @property
+    def other(self) -> Role:
+        """The side at the other end."""
+        return Role.RESPONDER if self is Role.INITIATOR else Role.INITIATOR
+
 
 class Retransmission(StrEnum):
     """What makes us send a message again."""
