@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from policydb.negotiation import NegotiationRecord, Outcome, Question
 from policydb.request import Request, RequestError
 from policydb.snapshot import Snapshot, open_snapshot
 from policydb.storefile import StoreError
+
+if TYPE_CHECKING:
+    from policydb.session import Session
 
 _HINT = "the daemon writes decisions.db into its state directory; name it with --log FILE"
 
@@ -54,7 +58,8 @@ def explain(number: int, path: str, store: str, form: str) -> int:
         except StoreError as problem:
             hint = f"name the daemon's store with --store FILE; `policydb log {number}` shows the record as it was kept"
             raise Unusable(str(problem), hint) from None
-        questions = tuple(_asked_again(each, snapshot) for each in record.questions)
+        oracle = _session(record, snapshot)
+        questions = tuple(_asked_again(each, oracle) for each in record.questions)
         for before, now in zip(record.questions, questions, strict=True):
             if before.decision.value != now.decision.value:
                 click.echo(
@@ -67,12 +72,31 @@ def explain(number: int, path: str, store: str, form: str) -> int:
     return YES if record.outcome is Outcome.ACCEPTED else NO
 
 
-def _asked_again(question: Question, snapshot: Snapshot) -> Question:
+def _session(record: NegotiationRecord, snapshot: Snapshot) -> Snapshot | Session:
+    """The generation with what the peer brought along. It was verified then, and the log is the daemon's alone."""
+    if not record.credentials:
+        return snapshot
+    # Imported here: most records need no parser.
+    from grammar.errors import GrammarError
+    from grammar.keynote import parse_assertion
+    from policydb.conditions import compile_assertion
+
+    learnt = []
+    for each in record.credentials:
+        try:
+            compiled = compile_assertion(parse_assertion(each.text, each.source), each.source)
+        except GrammarError as problem:
+            raise Unusable(f"the record's {shown(each.source)} cannot be read: {problem}") from None
+        learnt.append(replace(compiled, place=replace(compiled.place, line=each.line)))
+    return snapshot.session(learnt)
+
+
+def _asked_again(question: Question, oracle: Snapshot | Session) -> Question:
     try:
         request = Request(question.authorizers, question.attributes)
     except RequestError as problem:
         raise Unusable(f"the record's question cannot be asked: {problem}") from None
-    return replace(question, decision=snapshot.explain(request))
+    return replace(question, decision=oracle.explain(request))
 
 
 def _record(number: int, path: str) -> NegotiationRecord:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from policydb import record_json
 from policydb.negotiation import NegotiationRecord, Outcome
 from policydb.secrecy import scrubbed
+from policydb.storefile import StoreError, readable
 
 KEEP = 10_000
 """How many records the log holds."""
@@ -67,15 +68,7 @@ class DecisionLog:
         if read_only and not self._path.is_file():
             raise LogError(f"{path}: no decision log there")
         with self._reported():
-            if not read_only:
-                self._path.touch(mode=0o600)
-            mode = "ro" if read_only else "rw"
-            uri = f"file:{quote(str(self._path.absolute()))}?mode={mode}"
-            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-            if not read_only:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                self._connection.execute(_SCHEMA)
+            self._connection = readable(self._path) if read_only else _writable(self._path)
             self._connection.execute("SELECT number, record FROM negotiation LIMIT 0")
 
     def __enter__(self) -> Self:
@@ -138,5 +131,17 @@ class DecisionLog:
     def _reported(self) -> Iterator[None]:
         try:
             yield
+        except StoreError as problem:
+            raise LogError(str(problem)) from problem
         except (sqlite3.Error, OSError, OverflowError) as problem:
             raise LogError(f"{self._path}: cannot be used as a decision log: {problem}") from problem
+
+
+def _writable(path: Path) -> sqlite3.Connection:
+    """The file, made where there is none."""
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(_SCHEMA)
+    return connection

@@ -64,12 +64,24 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """An assertion that a peer's certificates and credentials have brought into its session; they were verified then.
+
+    `text` stood in `source` at `line`; a passphrase in it is a digest.
+    """
+
+    source: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class NegotiationRecord:
     """One phase 1 or quick mode, from the point of view of this daemon.
 
     `time` is UTC, ISO 8601; addresses are `host:port`; identities as isakmpd prints them. `authorizers` in `questions`
-    hold no secret: a passphrase appears as its digests only. `user` is whom XAUTH has proved at the other end. `number`
-    is 0 until the log has given it one.
+    hold no secret: a passphrase appears as its digests only. `credentials` counted beside the policy for those
+    questions. `user` is whom XAUTH has proved at the other end. `number` is 0 until the log has given it one.
     """
 
     time: str
@@ -90,4 +102,5 @@ class NegotiationRecord:
     questions: tuple[Question, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     user: str = ""
+    credentials: tuple[Credential, ...] = ()
     number: int = 0

@@ -8,7 +8,8 @@ from policydb.sections import Section
 
 def doubt_peer(section: Section, peer: Peer, *, users: bool) -> None:
     """Warn about what is legal for a peer and seldom meant. `users`: there is a section [XAUTH-users]."""
-    if section.get("Remote-ID") is None:
+    admits_users_alone = not peer.user and all(each.authentication.startswith("HYBRID_") for each in peer.transforms)
+    if section.get("Remote-ID") is None and not admits_users_alone:
         message = "without Remote-ID whoever has the key may call himself anything"
         section.warn("CF106", message, None, "add Remote-ID= and a section with the peer's ID-type and name")
     # In aggressive mode a responder may find the key in the section that the initiator's identity names.
@@ -22,7 +23,7 @@ def doubt_peer(section: Section, peer: Peer, *, users: bool) -> None:
 
 def _doubt_xauth(section: Section, peer: Peer, users: bool) -> None:
     """XAUTH needs somebody who proves a user, or somebody who knows it."""
-    asks = any(each.authentication.startswith("XAUTH_") for each in peer.transforms)
+    asks = any(each.authentication.startswith(("XAUTH_", "HYBRID_")) for each in peer.transforms)
     if asks and not (peer.user or users):
         message = "a transform asks for XAUTH, and there is neither XAUTH-User here nor a section [XAUTH-users]"
         section.warn("CF108", message, None, "a client needs XAUTH-User and XAUTH-Password, a gateway [XAUTH-users]")

@@ -20,7 +20,7 @@ from policydb.decision import (
     Step,
 )
 from policydb.decision import to_json as decision_to_json
-from policydb.negotiation import Comparison, Difference, NegotiationRecord, Outcome, Question, Reason
+from policydb.negotiation import Comparison, Credential, Difference, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import DEFAULT_VALUES
 
 _LATER = ("user",)
@@ -53,6 +53,7 @@ def to_json(record: NegotiationRecord) -> dict[str, Any]:
             }
             for each in record.questions
         ],
+        "credentials": [{"source": each.source, "line": each.line, "text": each.text} for each in record.credentials],
         "comparisons": [
             {
                 "offered": each.offered,
@@ -78,6 +79,7 @@ def from_json(value: Any) -> NegotiationRecord:  # noqa: ANN401 - whatever a JSO
             **{name: str(value[name]) for name in _TEXTS},
             **{name: str(value.get(name, "")) for name in _LATER},
             questions=tuple(_question(each) for each in value["questions"]),
+            credentials=tuple(_credential(each) for each in value.get("credentials", ())),
             comparisons=tuple(_comparison(each) for each in value["comparisons"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
@@ -142,6 +144,10 @@ def _question(value: dict[str, Any]) -> Question:
     attributes = {str(name): str(text) for name, text in value["attributes"].items()}
     decision = decision_from_json(value["decision"])
     return Question(value["proposal"], tuple(value["authorizers"]), attributes, decision)
+
+
+def _credential(value: dict[str, Any]) -> Credential:
+    return Credential(str(value["source"]), int(value["line"]), str(value["text"]))
 
 
 def _comparison(value: dict[str, Any]) -> Comparison:

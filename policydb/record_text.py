@@ -69,6 +69,7 @@ def _facts(record: NegotiationRecord) -> list[str]:
         ("role", _ROLES.get(record.role, record.role)),
         ("connection", record.connection),
         ("traffic", _traffic(record)),
+        ("credentials", _credentials(record)),
         ("generation", f"{record.generation} of policy and configuration" if record.generation else ""),
     ]
     return [f"  {label:<{_LABEL_WIDTH}}{value}" for label, value in facts if value]
@@ -82,6 +83,11 @@ def _traffic(record: NegotiationRecord) -> str:
     if not (record.local_filter or record.remote_filter):
         return ""
     return f"{record.local_filter or 'any'} here <-> {record.remote_filter or 'any'} there"
+
+
+def _credentials(record: NegotiationRecord) -> str:
+    """Where what the peer brought along came from."""
+    return ", ".join(dict.fromkeys(each.source for each in record.credentials))
 
 
 def _question(question: Question) -> str:

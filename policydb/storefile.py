@@ -108,14 +108,34 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         raise no_access(path, cause) from cause
     if stat.S_ISDIR(found.st_mode):
         raise StoreError(f"{path} is a directory", _IN_IT)
+    connection = readable(path)
     try:
-        return _checked(open_reader(path), path)
+        _require_tables(connection, path)
+        require_current(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def readable(path: Path) -> sqlite3.Connection:
+    """Any database of ours, for reading, also by who may only read its directory. Raises StoreError, sqlite3.Error.
+
+    He cannot make the index of the write-ahead log there. If there is nothing in such a log either, nobody writes: a
+    copy in memory is as good, and stays good when somebody starts to.
+    """
+    connection = open_reader(path)
+    try:
+        has_tables(connection)
     except sqlite3.OperationalError as cause:
+        connection.close()
         if _primary_code(cause) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
-    # Who may not write the directory cannot make the index of the write-ahead log there. If there is nothing in such a
-    # log either, nobody writes: a copy in memory is as good, and stays good when somebody starts to.
-    return _checked(_copy(path), path)
+        return _copy(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def fold_log(path: Path) -> None:
@@ -160,16 +180,6 @@ def _copy(path: Path) -> sqlite3.Connection:
     octets[18:20] = b"\x01\x01"
     connection = _open(":memory:")
     connection.deserialize(bytes(octets))
-    return connection
-
-
-def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
-    try:
-        _require_tables(connection, path)
-        require_current(connection, path)
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 

@@ -14,10 +14,12 @@ from daemon.ike.core import Core
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.informational import delete_of, tell
+from daemon.ike.payloads import Identification
 from daemon.ike.phase1 import Phase1Exchange
+from daemon.ike.policy import user_authorizer
 from daemon.ike.rebinding import heard_from
 from daemon.ike.records import make_record, printed
-from daemon.ike.registries import ConfigurationType
+from daemon.ike.registries import ConfigurationType, IdType
 from daemon.ike.removal import remove
 from daemon.ike.sa import Duty, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
@@ -116,11 +118,22 @@ def _asked(core: Core, exchange: TransactionExchange) -> None:
         return
     try:
         users = core.oracle.configuration.users
-        isakmp.user = xauth.judge(known(exchange.state.answer).attributes, users, core.tools.secrets)
+        _accept_user(isakmp, xauth.judge(known(exchange.state.answer).attributes, users, core.tools.secrets))
     except AuthenticationFailed as error:
         core.log(f"{error} (from {isakmp.path.remote})")
         _record(core, exchange, Outcome.REFUSED, str(error), Reason.AUTHENTICATION_FAILED)
     isakmp.duties = Duty.TELL, *isakmp.duties[1:]
+
+
+def _accept_user(isakmp: IsakmpSa, user: str) -> None:
+    """Somebody is proved: policy is asked for the user besides whatever phase 1 has proved.
+
+    Where that was nobody (hybrid mode), the identity was claimed and no more; the user takes its place.
+    """
+    isakmp.user = user
+    if not isakmp.authorizers:
+        isakmp.remote_id = Identification(IdType.KEY_ID, 0, 0, user.encode("latin-1"))
+    isakmp.authorizers += (user_authorizer(user),)
 
 
 def _answered(core: Core, exchange: TransactionExchange) -> None:
@@ -143,8 +156,8 @@ def _proved(core: Core, exchange: TransactionExchange, what: str) -> None:
     isakmp = exchange.state.isakmp
     core.log(f"isakmpd: XAUTH done: {what}, with {isakmp.path.remote}", verbose=True)
     _record(core, exchange, Outcome.ACCEPTED, f"XAUTH: {what}")
-    supersede(core, isakmp)
     _discharge(core, isakmp)
+    supersede(core, isakmp)
 
 
 def _expel(core: Core, isakmp: IsakmpSa) -> None:

@@ -36,7 +36,7 @@ def send_opening(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange
         _check_allowed(ready, method)
     keyed, key = parts.make_key(replace(ready, state=replace(ready.state, offer=offer)), group, tools)
     named, ours = parts.name_ourselves(keyed, tools)
-    return named, (offer, *key, ours, *vendors, *parts.make_requests(offered_methods(offer), tools))
+    return named, (offer, *key, ours, *vendors, *parts.make_requests(offered_methods(offer), exchange.role, tools))
 
 
 def receive_opening(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
@@ -75,7 +75,7 @@ def send_answer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange,
         ours,
         *proof,
         *vendors,
-        *parts.make_requests((named.state.method,), tools),
+        *parts.make_requests((named.state.method,), named.role, tools),
         *parts.make_nat_discovery(named),
     )
 

@@ -1,7 +1,9 @@
 """How the sides of phase 1 prove themselves: a row for each authentication method (RFC 2409 section 5).
 
-A row says what a side must have before it can negotiate the method at all, how SKEYID is made, which payload carries
-the proof, how it is made and how it is verified. Main mode and aggressive mode know no method by name.
+A row says how SKEYID is made, and of each side what it must have before it can negotiate the method at all, which
+payload carries its proof, how that is made and how it is verified. Main mode and aggressive mode know no method by
+name. In hybrid mode (draft-ietf-ipsec-isakmp-hybrid-auth-05) one side signs and the other proves nothing but its user,
+after phase 1.
 """
 
 from __future__ import annotations
@@ -26,28 +28,42 @@ from policydb.sealing import secret_reference
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """One way to authenticate. `carrier` is the payload that holds the proof: HASH or SIG.
+class Proving:
+    """How one side proves itself. `carrier` is the payload that holds the proof: HASH or SIG.
 
-    `guessable`: who has a proof can try keys against it without asking us again; `doubt`: what is probably wrong where
-    no proof can be read or verified.
+    `doubt`: what is probably wrong where no proof of this side can be read or verified, "" where nobody can guess.
 
-    `equip(exchange, tools)` puts what the method needs into the state; raises NegotiationFailed where it is missing.
-    `skeyid(state, shared)`: SKEYID, both nonces known; `shared` is g^xy.
+    `equip(exchange, tools)` puts what this side needs into the state; raises NegotiationFailed where it is missing.
     `prove(exchange, identity, value, tools)`: the carrier and what goes with it; `value` is our HASH_I or HASH_R.
     `verify(exchange, identity, message, value, tools)`: what the peer proved; `value` is what its HASH must be.
     Raises InvalidHashInformation, InvalidSignature or AuthenticationFailed; until it returns everything is in doubt.
-    `asked` is the side that has to prove a user besides, by XAUTH under the new ISAKMP SA.
     """
 
     carrier: PayloadType
-    guessable: bool
     doubt: str
     equip: Callable[[Phase1Exchange, Tools], Phase1Exchange]
-    skeyid: Callable[[Phase1, bytes], bytes]
     prove: Callable[[Phase1Exchange, Identification, bytes, Tools], tuple[Payload, ...]]
     verify: Callable[[Phase1Exchange, Identification, Message, bytes, Tools], Proof]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to authenticate: how either side does.
+
+    `skeyid(state, shared)`: SKEYID, both nonces known; `shared` is g^xy.
+    `guessable`: who has a proof can try keys against it without asking us again.
+    `asked` is the side that has to prove a user besides, by XAUTH under the new ISAKMP SA.
+    """
+
+    initiator: Proving
+    responder: Proving
+    skeyid: Callable[[Phase1, bytes], bytes]
+    guessable: bool = False
     asked: Role | None = None
+
+    def of(self, side: Role) -> Proving:
+        """How this side proves itself."""
+        return self.initiator if side is Role.INITIATOR else self.responder
 
 
 # --- pre-shared keys (RFC 2409 section 5.4) -----------------------------------------------------------------------
@@ -89,9 +105,13 @@ def _preshared_verify(
     exchange: Phase1Exchange, identity: Identification, message: Message, value: bytes, tools: Tools
 ) -> Proof:
     del identity, tools
-    if not hmac.compare_digest(value, message.all(Hash)[0].data):
-        raise InvalidHashInformation(f"message_validate_hash: HASH does not verify: {_KEYS_DIFFER}")
+    _check_hash(message, value, f": {_KEYS_DIFFER}")
     return Proof(psk_authorizers(exchange.state.secret), "pre-shared key")
+
+
+def _check_hash(message: Message, value: bytes, doubt: str = "") -> None:
+    if not hmac.compare_digest(value, message.all(Hash)[0].data):
+        raise InvalidHashInformation(f"message_validate_hash: HASH does not verify{doubt}")
 
 
 # --- signatures (RFC 2409 section 5.1, RFC 4754) ------------------------------------------------------------------
@@ -165,30 +185,54 @@ def _delegated(exchange: Phase1Exchange, key: PeerKey) -> bool:
     return exchange.oracle.session(key.proof.credentials).delegates_to(name)
 
 
-def _signed(method: AuthenticationMethod) -> Method:
-    return Method(
+def _signing(method: AuthenticationMethod) -> Proving:
+    return Proving(
         carrier=PayloadType.SIG,
-        guessable=False,
         doubt=_NOT_ITS_KEY,
         equip=partial(_signature_equip, method=method),
-        skeyid=_signature_skeyid,
         prove=partial(_signature_prove, method=method),
         verify=partial(_signature_verify, method=method),
     )
 
 
+def _signed(method: AuthenticationMethod) -> Method:
+    return Method(initiator=_signing(method), responder=_signing(method), skeyid=_signature_skeyid)
+
+
+# --- nothing but the exchange itself (hybrid mode, section 3.2) ---------------------------------------------------
+
+
+def _nobody_equip(exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
+    del tools
+    return exchange
+
+
+def _nobody_verify(
+    exchange: Phase1Exchange, identity: Identification, message: Message, value: bytes, tools: Tools
+) -> Proof:
+    """HASH shows that one and the same peer has spoken all along, and not who it is: no authorizer."""
+    del exchange, identity, tools
+    _check_hash(message, value)
+    return Proof((), "nothing so far: its user has to be")
+
+
+_NOBODY = Proving(
+    carrier=PayloadType.HASH, doubt="", equip=_nobody_equip, prove=_preshared_prove, verify=_nobody_verify
+)
+
+
 # --- the table ----------------------------------------------------------------------------------------------------
 
+_PRESHARED = Proving(
+    carrier=PayloadType.HASH,
+    doubt=_KEYS_DIFFER,
+    equip=_preshared_equip,
+    prove=_preshared_prove,
+    verify=_preshared_verify,
+)
+
 _PLAIN: Mapping[AuthenticationMethod, Method] = {
-    AuthenticationMethod.PRE_SHARED: Method(
-        carrier=PayloadType.HASH,
-        guessable=True,
-        doubt=_KEYS_DIFFER,
-        equip=_preshared_equip,
-        skeyid=_preshared_skeyid,
-        prove=_preshared_prove,
-        verify=_preshared_verify,
-    ),
+    AuthenticationMethod.PRE_SHARED: Method(_PRESHARED, _PRESHARED, skeyid=_preshared_skeyid, guessable=True),
     **{each: _signed(each) for each in (AuthenticationMethod.RSA_SIG, *signatures.ECDSA)},
 }
 
@@ -200,8 +244,16 @@ _WITH_XAUTH: Mapping[AuthenticationMethod, tuple[AuthenticationMethod, Role]] = 
 }
 """In phase 1 itself they are what they are made of (draft-beaulieu-ike-xauth-02 section 7)."""
 
+_RSA = _signing(AuthenticationMethod.RSA_SIG)
+_HYBRID: Mapping[AuthenticationMethod, Method] = {
+    AuthenticationMethod.HYBRID_INIT_RSA: Method(_NOBODY, _RSA, skeyid=_signature_skeyid, asked=Role.INITIATOR),
+    AuthenticationMethod.HYBRID_RESP_RSA: Method(_RSA, _NOBODY, skeyid=_signature_skeyid, asked=Role.RESPONDER),
+}
+"""Whom they name is asked for a user, and the other side signs."""
+
 METHODS: Mapping[AuthenticationMethod, Method] = {
     **_PLAIN,
+    **_HYBRID,
     **{method: replace(_PLAIN[plain], asked=asked) for method, (plain, asked) in _WITH_XAUTH.items()},
 }
 

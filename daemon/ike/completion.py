@@ -134,6 +134,8 @@ def _replace_others(core: Core, isakmp: IsakmpSa) -> None:
     if isakmp.role is Role.INITIATOR or any(each.flags & SaFlag.STAYALIVE for each in older):
         isakmp.flags |= SaFlag.STAYALIVE
     for each in older:
+        if not each.flags & SaFlag.REPLACED and each.path.remote != isakmp.path.remote:
+            dpd.ask_after(core, each)
         each.flags |= SaFlag.REPLACED
 
 

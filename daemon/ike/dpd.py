@@ -4,6 +4,9 @@ Each DPD-check-interval the kernel is asked first: traffic from the peer is an a
 R_U_THERE, five times with one sequence number and five seconds apart; 25 seconds after the first it counts as dead, and
 its SAs are deleted without a word to it. The numbers begin at random below 2^15, so that they differ from those of an
 older life, and grow by one a round (isakmpd).
+
+A peer that makes a new phase 1 from elsewhere is asked once whether it is still where the old one was, whatever the
+interval: it may have moved or started anew, or two hosts may share an identity, and only silence there tells.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from dataclasses import replace
 
 from daemon.ike.core import Awaited, Core
 from daemon.ike.events import LastUse, LastUsed, Outcome
-from daemon.ike.informational import tell
+from daemon.ike.informational import delete_of, tell
 from daemon.ike.payloads import Notify
 from daemon.ike.registries import Notification, Protocol
 from daemon.ike.removal import remove
@@ -51,7 +54,10 @@ def tick(core: Core, isakmp: IsakmpSa) -> None:
     A replaced SA is not asked about: it may end at the peer before it does here, and its successor tells as much.
     """
     if isakmp.dpd.probes >= PROBES:
-        _bury(core, isakmp)
+        if isakmp.flags & SaFlag.REPLACED:
+            _clear(core, isakmp)
+        else:
+            _bury(core, isakmp)
     elif isakmp.dpd.probes:
         _probe(core, isakmp)
     elif not isakmp.flags & SaFlag.REPLACED:
@@ -81,6 +87,29 @@ def _probe(core: Core, isakmp: IsakmpSa) -> None:
     core.timers.arm(TimerKey(TimerKind.DPD, isakmp.number), core.now + PROBE_SECONDS)
     data = isakmp.dpd.sequence.to_bytes(_SEQUENCE_LENGTH)
     tell(core, isakmp, Notify(Notification.R_U_THERE, Protocol.ISAKMP, isakmp.cookies, data))
+
+
+def ask_after(core: Core, isakmp: IsakmpSa) -> None:
+    """A phase 1 from elsewhere has taken the place of this one: is the peer still here as well?"""
+    if isakmp.flags & SaFlag.DPD and not isakmp.dpd.probes:
+        _probe(core, isakmp)
+
+
+def _clear(core: Core, isakmp: IsakmpSa) -> None:
+    """No answer where the peer was before: what was negotiated with it there ends.
+
+    It is told by way of a phase 1 that stands, for behind a new mapping of its NAT it may still have those SAs.
+    """
+    place = isakmp.owner, isakmp.path.remote
+    there = [each for each in core.sas.ipsec if (each.owner, each.path.remote) == place]
+    heirs = (each for each in reversed(core.sas.isakmp) if each.owner == isakmp.owner)
+    heir = next((each for each in heirs if not each.flags & SaFlag.REPLACED), None)
+    core.log(f"dpd_check_event: peer has left {isakmp.path.remote}: {len(there)} phase 2 SAs end with phase 1")
+    for sa in there:
+        if heir is not None:
+            tell(core, heir, *delete_of(sa))
+        remove(core, sa)
+    remove(core, isakmp)
 
 
 def _bury(core: Core, isakmp: IsakmpSa) -> None:

@@ -26,12 +26,16 @@ from daemon.ike.parser import parse_payloads
 from daemon.ike.payloads import HEADER_LENGTH, Header, Message, Payload, encode_payloads
 from daemon.ike.registries import ExchangeType, Flag, PayloadType
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
+from policydb.graph import CompiledAssertion
 from policydb.negotiation import Comparison, Question, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom and what a negotiation is about, in print, as far as it is known."""
+    """Whom and what a negotiation is about, in print, as far as it is known.
+
+    `credentials` are what the peer's certificates and credentials say beside policy.
+    """
 
     peer_name: str = ""
     connection: str = ""
@@ -40,6 +44,7 @@ class Subject:
     local_filter: str = ""
     remote_filter: str = ""
     user: str = ""
+    credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
 
 
 class State(Protocol):
@@ -66,6 +71,11 @@ class Role(StrEnum):
 
     INITIATOR = "initiator"
     RESPONDER = "responder"
+
+    @property
+    def other(self) -> Role:
+        """The side at the other end."""
+        return Role.RESPONDER if self is Role.INITIATOR else Role.INITIATOR
 
 
 class Retransmission(StrEnum):

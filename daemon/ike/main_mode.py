@@ -56,7 +56,10 @@ def send_key(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tu
     payloads += parts.make_nat_discovery(exchange)
     if exchange.role is Role.INITIATOR:
         return following, payloads
-    return parts.derive_keys(following), (*payloads, *parts.make_requests((exchange.state.method,), tools))
+    return parts.derive_keys(following), (
+        *payloads,
+        *parts.make_requests((exchange.state.method,), exchange.role, tools),
+    )
 
 
 def receive_key(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
@@ -75,7 +78,7 @@ def send_identity(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchang
     following, ours = parts.name_ourselves(exchange, tools)
     payloads = (ours, *parts.prove(following, tools))
     if exchange.role is Role.INITIATOR:
-        payloads += parts.make_requests((exchange.state.method,), tools)
+        payloads += parts.make_requests((exchange.state.method,), exchange.role, tools)
     if exchange.state.first_contact:
         payloads += (Notify(Notification.INITIAL_CONTACT, Protocol.ISAKMP, cookies(exchange)),)
     return parts.floated(following, tools), payloads

@@ -43,8 +43,10 @@ _UNPROVED = frozenset(
 
 
 def act(core: Core, isakmp: IsakmpSa, news: tuple[Payload, ...]) -> None:
-    """Do what an authenticated peer tells us, in its order."""
+    """Do what an authenticated peer tells us, in its order; only so much while it owes us its user."""
     for each in news:
+        if isakmp.unproved and not core.may_complain():
+            return
         if isinstance(each, Delete):
             _delete(core, isakmp, each)
         elif isinstance(each, Notify):
@@ -77,7 +79,9 @@ def _delete(core: Core, isakmp: IsakmpSa, payload: Delete) -> None:
 
 def _notified(core: Core, isakmp: IsakmpSa, notify: Notify) -> None:
     if notify.type is Notification.INITIAL_CONTACT:
-        drop_others(core, isakmp)
+        isakmp.told_first_contact = True  # while XAUTH is owed, it counts when the user is known
+        if not isakmp.unproved:
+            drop_others(core, isakmp)
     elif notify.type in (Notification.R_U_THERE, Notification.R_U_THERE_ACK):
         dpd.heard(core, isakmp, notify)
     elif notify.type is Notification.RESPONDER_LIFETIME:
@@ -143,5 +147,5 @@ def _doubt(exchange: AnyExchange, notify: Notify) -> str:
     """What is probably wrong where the peer cannot read or verify our proof."""
     if exchange.cipher is None or notify.type not in _UNPROVED:
         return ""
-    doubt = METHODS[exchange.state.method].doubt
+    doubt = METHODS[exchange.state.method].of(exchange.role).doubt
     return f": {doubt}" if doubt else ""

@@ -67,7 +67,7 @@ def make_offer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, 
     ready = replace(found, state=replace(found.state, offer=offer))
     methods = [METHODS[each] for each in offered_methods(offer)]
     for method in methods:
-        ready = method.equip(ready, tools)
+        ready = method.of(exchange.role).equip(ready, tools)
     asked = any(each.asked is not None for each in methods)
     vendors = vendor.announced(tools.settings.nat_traversal, _takes_fragments(exchange), asked)
     return ready, (offer, *_vendor_payloads(vendors))
@@ -83,7 +83,7 @@ def read_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phas
             error, Reason.NO_TRANSFORM_MATCHED, exchange=exchange, comparisons=error.comparisons
         ) from None
     state = replace(exchange.state, offer=offer, reply=chosen.sa, parameters=chosen.parameters)
-    ready = METHODS[state.method].equip(replace(exchange, state=state), tools)
+    ready = METHODS[state.method].of(exchange.role).equip(replace(exchange, state=state), tools)
     return read_vendors(ready, message, tools)
 
 
@@ -198,9 +198,9 @@ def derive_keys(exchange: Phase1Exchange) -> Phase1Exchange:
 # --- CERT_REQ -----------------------------------------------------------------------------------------------------
 
 
-def make_requests(methods: Iterable[AuthenticationMethod], tools: Tools) -> tuple[Payload, ...]:
-    """Which certificates we ask for, where one of the methods that it may come to uses any (RFC 2408 section 3.10)."""
-    signed = any(METHODS[each].carrier == PayloadType.SIG for each in methods)
+def make_requests(methods: Iterable[AuthenticationMethod], role: Role, tools: Tools) -> tuple[Payload, ...]:
+    """Which certificates we ask for, where the peer may come to sign (RFC 2408 section 3.10)."""
+    signed = any(METHODS[each].of(role.other).carrier == PayloadType.SIG for each in methods)
     return tools.credentials.requests() if signed else ()
 
 
@@ -223,7 +223,7 @@ def prove(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
     """The proof that we are who we said, by the method agreed on."""
     ours = known(exchange.state.local_id)
     value = proof_value(exchange, exchange.role, ours)
-    return METHODS[exchange.state.method].prove(exchange, ours, value, tools)
+    return METHODS[exchange.state.method].of(exchange.role).prove(exchange, ours, value, tools)
 
 
 def verify(exchange: Phase1Exchange, theirs: Identification, message: Message, tools: Tools) -> Phase1Exchange:
@@ -232,11 +232,11 @@ def verify(exchange: Phase1Exchange, theirs: Identification, message: Message, t
     Raises what the method raises, everything in doubt still; then NegotiationFailed where the peer is somebody else
     than the one expected.
     """
-    method = METHODS[exchange.state.method]
-    if any(each.payload_type in CARRIERS - {method.carrier} for each in message.payloads):
-        raise InvalidPayloadType(f"message_parse_payloads: {exchange.state.method} is proved by {method.carrier}")
-    sender = Role.RESPONDER if exchange.role is Role.INITIATOR else Role.INITIATOR
-    proof = method.verify(exchange, theirs, message, proof_value(exchange, sender, theirs), tools)
+    sender = exchange.role.other
+    proving = METHODS[exchange.state.method].of(sender)
+    if any(each.payload_type in CARRIERS - {proving.carrier} for each in message.payloads):
+        raise InvalidPayloadType(f"message_parse_payloads: {exchange.state.method} is proved by {proving.carrier}")
+    proof = proving.verify(exchange, theirs, message, proof_value(exchange, sender, theirs), tools)
     proved = replace(exchange, state=replace(exchange.state, remote_id=theirs, proof=proof))
     check_identity(proved, theirs)
     return proved

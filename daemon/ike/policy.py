@@ -161,3 +161,8 @@ def psk_authorizers(key: bytes) -> tuple[str, str, str]:
     md5 = hashlib.md5(key, usedforsecurity=False).hexdigest()
     sha1 = hashlib.sha1(key, usedforsecurity=False).hexdigest()
     return f"passphrase:{key.decode('latin-1')}", f"passphrase-md5-hex:{md5}", f"passphrase-sha1-hex:{sha1}"
+
+
+def user_authorizer(user: str) -> str:
+    """The principal of a user whom XAUTH has proved."""
+    return f"user:{user}"

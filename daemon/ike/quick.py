@@ -85,6 +85,7 @@ class QuickMode:
             local_filter=str(self.filters.local) if self.filters else "",
             remote_filter=str(self.filters.remote) if self.filters else "",
             user=self.isakmp.user,
+            credentials=self.isakmp.credentials,
         )
 
 

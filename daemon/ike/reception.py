@@ -301,7 +301,7 @@ def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
 def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
     """A proof is rubbish or does not verify: said once; the exchange goes on, for it may be forged."""
     if not exchange.grievance and core.may_complain():
-        doubt = "" if isinstance(error, _UNPROVED) else METHODS[exchange.state.method].doubt
+        doubt = "" if isinstance(error, _UNPROVED) else METHODS[exchange.state.method].of(exchange.role.other).doubt
         text = f"{error}: {doubt}" if doubt else str(error)
         complain(core, exchange, Reason.AUTHENTICATION_FAILED, text)
         core.exchanges.put(replace(exchange, grievance=text))

@@ -13,8 +13,10 @@ from daemon.ike.errors import ProtocolError
 from daemon.ike.exchange import AnyExchange
 from daemon.ike.payloads import Identification
 from policydb.decision import Decision
-from policydb.negotiation import Comparison, NegotiationRecord, Outcome, Question, Reason
+from policydb.graph import CompiledAssertion
+from policydb.negotiation import Comparison, Credential, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import Request
+from policydb.sealing import seal_policy
 
 _SECRET = "passphrase:"  # noqa: S105 - the prefix of a principal that contains a key, not a key
 
@@ -49,8 +51,14 @@ def make_record(
         remote_filter=subject.remote_filter,
         user=subject.user,
         questions=questions,
+        credentials=tuple(map(_kept, subject.credentials)) if questions else (),
         comparisons=comparisons,
     )
+
+
+def _kept(assertion: CompiledAssertion) -> Credential:
+    """An assertion so that it can be asked again; no passphrase is in it."""
+    return Credential(assertion.place.source, assertion.place.line, seal_policy(assertion.text))
 
 
 def printed(identity: Identification | None) -> str:

@@ -248,9 +248,10 @@ class HashAlgorithm(Registry):
 
 
 class AuthenticationMethod(Registry):
-    """Phase 1 authentication methods; 9 to 11 are of RFC 4754, those from 65001 on of draft-beaulieu-ike-xauth-02.
+    """Phase 1 authentication methods; 9 to 11 are of RFC 4754.
 
-    After the latter a user is asked for, at the end that they name.
+    Those from 65001 on are of draft-beaulieu-ike-xauth-02, 64221 and 64222 of draft-ietf-ipsec-isakmp-hybrid-auth-05:
+    after them a user is asked for, at the end that they name.
     """
 
     PRE_SHARED = 1
@@ -264,6 +265,8 @@ class AuthenticationMethod(Registry):
     ECDSA_256 = 9
     ECDSA_384 = 10
     ECDSA_521 = 11
+    HYBRID_INIT_RSA = 64221
+    HYBRID_RESP_RSA = 64222
     XAUTH_INIT_PRE_SHARED = 65001
     XAUTH_RESP_PRE_SHARED = 65002
     XAUTH_INIT_RSA = 65005

@@ -185,7 +185,9 @@ class IsakmpSa:
 
     @property
     def owner(self) -> Owner:
-        """Who is at the other end, as proved."""
+        """Who is at the other end, as proved; while XAUTH is owed nobody that anything else belongs to."""
+        if self.unproved:
+            return self.name, b"", str(self.number)  # no identity is empty
         return self.name, self.remote_id.body, self.user
 
 

@@ -45,6 +45,8 @@ AUTHENTICATION_METHODS = frozenset(
         AuthenticationMethod.XAUTH_RESP_PRE_SHARED,
         AuthenticationMethod.XAUTH_INIT_RSA,
         AuthenticationMethod.XAUTH_RESP_RSA,
+        AuthenticationMethod.HYBRID_INIT_RSA,
+        AuthenticationMethod.HYBRID_RESP_RSA,
     }
 )
 """The ways of authentication that phase 1 can do."""

@@ -73,7 +73,9 @@ def status(passed: bool) -> tuple[DataAttribute, ...]:
 
 
 def judge(reply: Iterable[DataAttribute], users: Mapping[str, str], secrets: Secrets) -> str:
-    """The user whom a REPLY proves. Raises AuthenticationFailed; which of the two was wrong only our log learns.
+    """The user whom a REPLY proves, in lower case. Raises AuthenticationFailed.
+
+    Which of the two was wrong only our log learns.
 
     `users`: by name in lower case, where the password is kept; as all names of isakmpd.conf they know no case.
     """
@@ -90,7 +92,7 @@ def judge(reply: Iterable[DataAttribute], users: Mapping[str, str], secrets: Sec
         raise AuthenticationFailed(f"XAUTH: there is no user {shown(name)}")
     if not same:
         raise AuthenticationFailed(f"XAUTH: wrong password for user {shown(name)}")
-    return user
+    return user.lower()
 
 
 # --- as client ----------------------------------------------------------------------------------------------------

@@ -52,16 +52,23 @@ class Stopped:
 
 
 def stopped(method: str) -> Stopped:
-    caught: list[tuple[Path, bytes]] = []
-    pair = Pair(
-        written(EAST, method=method),
-        written(WEST, method=method),
-        credentials=(Keyring(holding(host(EAST, method))), Keyring(holding(host(WEST, method)))),
+    """One in which both sides sign."""
+    return caught(
+        Pair(
+            written(EAST, method=method),
+            written(WEST, method=method),
+            credentials=(Keyring(holding(host(EAST, method))), Keyring(holding(host(WEST, method)))),
+        )
     )
+
+
+def caught(pair: Pair) -> Stopped:
+    """Starts a pair whose east begins main mode, and holds message 5."""
+    messages: list[tuple[Path, bytes]] = []
 
     def catch(source: str, path: Path, data: bytes) -> list[bytes]:
         if source == EAST and data[19] & ENCRYPTED:
-            caught.append((path, data))
+            messages.append((path, data))
             return []
         return [data]
 
@@ -69,7 +76,7 @@ def stopped(method: str) -> Stopped:
     pair.start().run(0.5)
     clear = [each.data for each in pair.east.outputs if isinstance(each, Captured) and each.outbound][-1]
     [exchange] = list(pair.west.engine._core.exchanges)
-    return Stopped(pair, *caught[0], clear, known(exchange.cipher))
+    return Stopped(pair, *messages[0], clear, known(exchange.cipher))
 
 
 @pytest.mark.parametrize("method", ["RSA_SIG", "ECDSA_256"])

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from grammar.keynote import parse_assertion
+from policydb.conditions import compile_assertion
 from policydb.decisionlog import DecisionLog
-from policydb.negotiation import NegotiationRecord
+from policydb.negotiation import Credential, NegotiationRecord, Question
 from policydb.record_json import to_json
 from policydb.record_text import text
 from policydb.request import Request
@@ -105,6 +107,52 @@ def test_a_record_is_asked_again_in_its_own_generation(policydb: Run) -> None:
     told, kept = json.loads(out), json.loads(policydb("log", str(number), "--format", "json")[1])
     assert code == 1
     assert told == kept
+
+
+CREDENTIAL = """\
+Comment: kept with its place
+Authorizer: "CA"
+Licensees: "bob" || "passphrase:hush-hush"
+Conditions: colour == "green" || colour == "red";
+"""
+
+
+def test_what_the_peer_brought_along_is_asked_again_too(policydb: Run) -> None:
+    """Without it the answer would be another, and so would the reasons."""
+    Path("p.policy").write_text('Authorizer: "POLICY"\nLicensees: "CA"\nConditions: colour == "red";\n')
+    policydb("compile", "p.policy")
+    credential = Credential("credential 1 of the peer", 7, CREDENTIAL)
+    learnt = compile_assertion(parse_assertion(CREDENTIAL, credential.source), credential.source)
+    learnt = replace(learnt, place=replace(learnt.place, line=credential.line))
+    questions = []
+    with open_snapshot("policy.db") as snapshot:
+        for colour in ("red", "green", "blue"):
+            request = Request(("bob",), {"colour": colour})
+            decision = snapshot.session((learnt,)).explain(request)
+            questions.append(Question(colour, request.authorizers, request.attributes, decision))
+    assert [each.decision.value for each in questions] == ["true", "false", "false"]
+    with DecisionLog("decisions.db") as log:
+        kept = replace(REFUSED, generation=1, questions=tuple(questions), credentials=(credential,))
+        number = log.append(kept)
+    code, out, err = policydb("explain", "--record", str(number), "--format", "json")
+    assert (code, err) == (1, "")
+    told, before = json.loads(out), json.loads(policydb("log", str(number), "--format", "json")[1])
+    for each in (*told["questions"], *before["questions"]):
+        each["decision"]["elapsed_us"] = 0
+    assert told == before
+    assert "credential 1 of the peer:7" in policydb("explain", "--record", str(number))[1]
+    with DecisionLog("decisions.db") as log:
+        number = log.append(replace(kept, credentials=()))
+    assert 'the daemon was answered "true" for red' in policydb("explain", "--record", str(number))[2]
+
+
+def test_credentials_that_cannot_be_read_are_said(policydb: Run) -> None:
+    decided(policydb)
+    with DecisionLog("decisions.db") as log:
+        number = log.append(replace(REFUSED, generation=1, credentials=(Credential("odd", 1, "Authorizer"),)))
+    code, _, err = policydb("explain", "--record", str(number))
+    assert code == 2
+    assert "the record's odd cannot be read" in err
 
 
 def test_a_different_answer_is_said(policydb: Run) -> None:

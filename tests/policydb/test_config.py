@@ -269,6 +269,30 @@ def test_a_peer_whose_identity_nobody_checks_is_warned_about() -> None:
     assert shown(text, warning) == ("CF106", "east")
 
 
+HYBRID = "[AES-SHA2-256-GRP14]\nAUTHENTICATION_METHOD=HYBRID_INIT_RSA\n"
+NAMELESS = (
+    ("Remote-ID=you\n", ""),
+    ("Authentication=mekmitasdigoat\n", ""),
+    ("[you]\nID-type=IPV4_ADDR\nAddress=192.0.2.1\n", ""),
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [("[XAUTH-users]\nbob=b\n", []), ("", ["CF108"])],
+    ids=["a gateway with users", "a gateway without"],
+)
+def test_in_hybrid_mode_a_gateway_needs_users_and_no_remote_id(lines: str, expected: list[str]) -> None:
+    text = altered(*NAMELESS) + HYBRID + lines
+    assert findings(text) == []
+    assert [each.code for each in findings(text, Severity.WARNING)] == expected
+
+
+def test_in_hybrid_mode_a_client_is_warned_that_it_does_not_check_its_gateway() -> None:
+    text = altered(*NAMELESS, ("[east]\n", "[east]\nXAUTH-User=bob\nXAUTH-Password=b\n")) + HYBRID
+    assert [each.code for each in findings(text, Severity.WARNING)] == ["CF106"]
+
+
 # --- what is wrong ------------------------------------------------------------------------------------------------
 
 

@@ -178,6 +178,7 @@ def in_child(work: Callable[[], None]) -> tuple[int, str]:
     """Run `work` in a process of its own; its exit code, and what it printed on standard error."""
     for each in pkgutil.iter_modules(package.__path__, "policydb."):
         importlib.import_module(each.name)  # a child without rights or room may not be able to
+    importlib.import_module("tabulate")  # what they load only when they need it
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -247,15 +248,27 @@ def test_in_a_folder_that_cannot_be_written_no_store_is_made(public: Path) -> No
     assert (code, said(told)[0]) == (2, "new.db: Permission denied")
 
 
-@pytest.mark.parametrize("verb", [each for each in READING if "record" not in each])
+@pytest.mark.parametrize("verb", READING)
 def test_in_a_folder_that_cannot_be_written_the_store_is_read(public: Path, verb: str) -> None:
     code, told = in_child(as_nobody(public, *READING[verb]))
     assert code in {0, 1}, told
     assert not re.search("error|Traceback", told)
 
 
+def test_a_log_is_read_there_while_the_daemon_writes_it(public: Path) -> None:
+    public.chmod(0o755)
+    with DecisionLog(public / "running.db") as log:
+        log.append(REFUSED)
+        for each in public.glob("running.db*"):
+            each.chmod(0o444)
+        public.chmod(0o555)
+        code, told = in_child(as_nobody(public, "log", "--log", "running.db"))
+    assert code == 0, told
+    assert "quick mode" in told
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a file that another user may not read")
-@pytest.mark.parametrize("verb", [each for each in EVERY if "record" not in each])
+@pytest.mark.parametrize("verb", EVERY)
 def test_a_store_that_may_not_be_read_is_said(public: Path, verb: str) -> None:
     (public / STORE).chmod(0o600)
     code, told = in_child(as_nobody(public, *EVERY[verb]))

@@ -329,6 +329,7 @@ class Pair:
         self.nats = dict(nats or {})
         self.filter: Callable[[str, Path, bytes], list[bytes]] = lambda _source, _path, data: [data]
         self._dice = random.Random(seed)
+        self.others: list[Node] = []
         self._flying: list[tuple[float, int, Datagram]] = []
         self._count = 0
         east = east or configuration(EAST, WEST)
@@ -349,8 +350,8 @@ class Pair:
         )
 
     @property
-    def nodes(self) -> tuple[Node, Node]:
-        return self.east, self.west
+    def nodes(self) -> tuple[Node, ...]:
+        return self.east, self.west, *self.others
 
     def start(self) -> Pair:
         """Both daemons start."""

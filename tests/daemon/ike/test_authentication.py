@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from daemon.ike.authentication import CARRIERS, METHODS
+from daemon.ike.exchange import Role
 from daemon.ike.payloads import Hash, Signature
 from daemon.ike.policy import psk_authorizers
 from daemon.ike.transforms import AUTHENTICATION_METHODS
@@ -17,7 +18,7 @@ from tests.daemon.ike.network import SECRET, connected
 
 def test_every_method_that_can_be_negotiated_has_a_row() -> None:
     assert METHODS.keys() == AUTHENTICATION_METHODS
-    assert {each.carrier for each in METHODS.values()} <= CARRIERS
+    assert {each.of(side).carrier for each in METHODS.values() for side in Role} <= CARRIERS
 
 
 def test_a_pre_shared_key_gives_its_three_principals() -> None:

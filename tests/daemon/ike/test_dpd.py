@@ -8,13 +8,15 @@ import pytest
 
 from daemon.ike.events import DeleteSas, KernelFailed, LastUse, LastUsed, Outcome, Send
 from daemon.ike.informational import tell
+from daemon.ike.negotiation import start_phase1
 from daemon.ike.payloads import Notify
 from daemon.ike.registries import Notification, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
-from policydb.connections import General
-from tests.daemon.ike.network import EAST, WEST, Node, Pair, configuration
+from daemon.ike.vendor import Vendor
+from policydb.connections import Configuration, General, Identity
+from tests.daemon.ike.network import EAST, SECRET, WEST, FakeOracle, Nat, Node, Pair, configuration
 
 INTERVAL = 30
 LONG = 100_000
@@ -212,6 +214,109 @@ def test_a_replaced_sa_is_not_asked_about() -> None:
     pair.run(1.0 + 3 * INTERVAL)
     assert sends(pair.east, 1.0) == []
     assert pair.established
+
+
+# --- a peer that comes back from elsewhere ----------------------------------------------------------------------------
+
+SECOND = "192.0.2.77"
+QUIET = General(check_interval=LONG)
+
+
+def elsewhere(*, gone: bool, dpd: bool = True, key: bytes = SECRET, name: str = "east", at: str = SECOND) -> Pair:
+    """East has a tunnel with west; then whoever calls himself `name` begins anew at another address.
+
+    `gone`: nobody is left at the first address. West knows its peer by identity, not by address.
+    """
+
+    def begins(called: str) -> Configuration:
+        peer = {"identity": Identity("FQDN", name=called)}
+        return configuration(EAST, WEST, initiates=True, peer=peer, general=QUIET)
+
+    west = configuration(WEST, EAST, peer={"address": None}, general=QUIET)
+    pair = Pair(begins("east"), replace(west, peers_by_address={}, default_peer="gateway"))
+    if not dpd:
+        pair.filter = lambda _source, _path, data: [data.replace(Vendor.DPD.value, bytes(len(Vendor.DPD.value)))]
+    pair.start().run(1.0)
+    assert pair.established
+    before, oracle = pair.east, FakeOracle(begins(name))
+    pair.east = Node(at, oracle, lambda: pair.now, seed=99, secret=key, settings=None)
+    pair.others = [] if gone else [before]
+    pair.do(pair.east, pair.east.engine.reconfigure(oracle, pair.east.secrets, pair.now))
+    return pair.run(pair.now + 1.0)
+
+
+def places(pair: Pair) -> list[tuple[str, bool]]:
+    """Where west believes its phase 1 SAs to be, and whether they are replaced."""
+    return [
+        (each.path.remote.address, bool(each.flags & SaFlag.REPLACED)) for each in pair.west.engine._core.sas.isakmp
+    ]
+
+
+def test_what_does_not_answer_at_the_old_place_ends_after_25_seconds() -> None:
+    pair = elsewhere(gone=True)
+    assert places(pair) == [(EAST, True), (SECOND, False)]
+    assert len(pair.west.kernel) == 4
+    pair.run(pair.now + 23.0)
+    assert len(pair.west.kernel) == 4
+    pair.run(pair.now + 3.0)
+    assert places(pair) == [(SECOND, False)]
+    assert pair.established
+    assert any("peer has left 192.0.2.1:500: 1 phase 2 SAs end" in each for each in pair.west.log)
+
+
+def test_a_second_host_of_the_same_identity_answers_and_both_keep_what_they_have() -> None:
+    pair = elsewhere(gone=False)
+    pair.run(pair.now + 60.0)
+    assert places(pair) == [(EAST, True), (SECOND, False)]
+    assert len(pair.west.kernel) == 4
+    assert {each.dpd.probes for each in pair.west.engine._core.sas.isakmp} == {0}
+
+
+def test_a_peer_without_dpd_keeps_its_old_sas() -> None:
+    pair = elsewhere(gone=True, dpd=False)
+    pair.run(pair.now + 60.0)
+    assert places(pair) == [(EAST, True), (SECOND, False)]
+    assert len(pair.west.kernel) == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [(b"not the key", "east"), (SECRET, "somebody else")], ids=["proves nothing", "is another"]
+)
+def test_nobody_else_makes_us_doubt_a_peer(key: bytes, name: str) -> None:
+    pair = elsewhere(gone=True, key=key, name=name)
+    pair.run(pair.now + 60.0)
+    assert [at for at, out in pair.west.sent if out.path.remote.address == EAST and at > 1.0] == []
+    assert (EAST, False) in places(pair)
+    assert len([each for each in pair.west.kernel.values() if EAST in (each.source, each.destination)]) == 2
+
+
+def test_a_renewal_from_the_same_place_asks_nothing() -> None:
+    pair = elsewhere(gone=True, at=EAST)
+    sent = len(pair.west.sent)
+    pair.run(pair.now + 60.0)
+    assert len(pair.west.sent) == sent
+
+
+def test_a_peer_that_is_alive_behind_a_new_port_is_told_what_ended() -> None:
+    """Its NAT has forgotten it, and phase 1 was renewed through the new mapping: nobody may use an SA that is gone."""
+    nat = Nat("198.51.100.1")
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, general=QUIET),
+        configuration(WEST, nat.public, general=QUIET),
+        nats={EAST: nat},
+    )
+    pair.start().run(1.0)
+    assert len(pair.east.kernel) == len(pair.west.kernel) == 2
+    nat.forget()
+    core = pair.east.engine._core
+    start_phase1(core, core.oracle.configuration.peers["gateway"], ())
+    pair.do(pair.east, core.take_outputs())
+    pair.run(pair.now + 2.0)
+    assert [flags for _, flags in places(pair)] == [True, False]
+    pair.run(pair.now + 30.0)
+    assert [flags for _, flags in places(pair)] == [False]
+    assert not pair.west.kernel
+    assert not pair.east.kernel
 
 
 # --- answering ----------------------------------------------------------------------------------------------------

@@ -137,6 +137,18 @@ def test_certificates_of_one_ca_let_both_sides_in(mode: str, method: str, policy
     assert not [each for each in pair.west.log if "dropped" in each]
 
 
+def test_a_record_keeps_what_the_certificates_said() -> None:
+    """So that `explain --record` gives the same reasons when nobody has the certificates any more."""
+    pair = meet(holding(host(EAST)), holding(host(WEST)))
+    (record,) = [each for each in pair.west.records if each.exchange == "quick mode"]
+    assert {each.source for each in record.credentials} == {"certificate of /CN=east.example.org"}
+    (question,) = record.questions
+    again = assemble(files=[Text("p", BY_NAME), *(Text(e.source, e.text) for e in record.credentials)]).assertions
+    assert Checker(MemoryGraph(again)).decide(Request(question.authorizers, question.attributes)) == "true"
+    (phase_1,) = [each for each in pair.west.records if each.exchange == "main mode"]
+    assert phase_1.credentials == ()
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_policy_that_names_the_root_lets_in_what_a_sub_ca_has_certified(mode: str) -> None:
     sub = CA.sub_ca("/CN=Sub", **SPAN)

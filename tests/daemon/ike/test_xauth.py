@@ -232,7 +232,7 @@ def test_a_user_whose_password_is_not_to_be_had_is_not_let_in() -> None:
 
 def test_names_of_users_know_no_case() -> None:
     pair = pair_of(client(xauth=True, user="BOB"), gateway(xauth=True)).start().run(1.0)
-    assert isakmp_of(pair.west).user == "BOB"
+    assert isakmp_of(pair.west).user == "bob"
 
 
 def test_a_client_without_a_user_gives_up_and_says_so() -> None:
