@@ -395,7 +395,8 @@ def said(compiled: CompiledIpsec) -> dict[tuple[str, str], list[str]]:
 def test_where_only_the_pieces_of_a_list_would_be_wrong_it_is_compiled_as_a_whole() -> None:
     members = ", ".join(["2001:db8::/32", *(f"10.{number}.0.0/16" for number in range(9))])
     text = f"ike esp from 172.16.0.0/12 to {{ {members} }} peer 192.0.2.1\n"
-    assert not compile_ipsec(text, "ipsec.conf", Path("no other file").read_text, "here").diagnostics[1:]
+    findings = compile_ipsec(text, "ipsec.conf", Path("no other file").read_text, "here").diagnostics
+    assert all(each.severity is Severity.WARNING for each in findings)
 
 
 @pytest.mark.parametrize(
