@@ -54,20 +54,19 @@ class _Agreement:
 
     def _check_section(self, section: str) -> None:
         rules = self._revision.rules
-        for line, settings in self._shelf.stored(section, self._file):
+        for number, settings in self._shelf.stored(section, self._file):
             for tag, value in settings:
                 key = section, tag.lower()
                 if key not in self._values or (rules is not None and is_list(*key)):
                     continue
                 if rules is None:
                     raise UnusualError
-                known = self._secret(line, section) if key[1] == AUTHENTICATION else value
+                known = self._secret(number, section) if key[1] == AUTHENTICATION else value
                 if known != self._values[key][1]:
                     raise UnusualError
 
-    def _secret(self, line: int, section: str) -> str | None:
+    def _secret(self, number: int, section: str) -> str | None:
         """A key is not in the store: the part that sets it is compiled again."""
         rules = self._revision.rules
-        part = next(each for each in self._revision.parts if each.line == line)
-        contents = rules.compiled(part)[0].bindings if rules else ()
+        contents = rules.compiled(self._revision.parts[number])[0].bindings if rules else ()
         return next((each.value for each in contents if is_key(each) and each.section.lower() == section), None)

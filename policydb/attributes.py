@@ -157,7 +157,7 @@ def zero_padded(address: str | IPv4Address | IPv6Address) -> str:
     IPv4: every octet with three digits (`010.128.001.012`); IPv6: eight groups of four lower-case digits, a zone is
     left out. Raises ValueError for a text that is no address.
     """
-    parsed = ip_address(address)
+    parsed = ip_address(address) if isinstance(address, str) else address
     if isinstance(parsed, IPv4Address):
         return ".".join(f"{octet:03d}" for octet in parsed.packed)
     digits = f"{int(parsed):032x}"

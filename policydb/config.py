@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 
 from grammar.errors import Diagnostic, Severity
@@ -39,7 +40,7 @@ from policydb.sealing import (
     secret_octets,
     secret_reference,
 )
-from policydb.sections import Book, Section, Value, instead
+from policydb.sections import Book, Mark, Section, Value, instead
 from policydb.ties import Doubt, doubts
 from policydb.transforms import ike_transform, suite
 from policydb.vocabulary import (
@@ -63,6 +64,9 @@ DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 
 LEAST_FRAGMENT = 576
 """The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
+
+_OPEN_KINDS = frozenset({Kind.PHASE_1, Kind.XAUTH_USERS})
+"""Their tags are names."""
 
 _LOG_LEVEL = re.compile(r"(?:A|10|[0-9])=[0-9]{1,2}")  # isakmpd(8), -D
 
@@ -232,9 +236,9 @@ class _Resolver:
                 if peer:
                     by_address.setdefault(ip_address(tag), peer.name)
             elif written:
-                _, mark = written.tags[tag]
+                source, binding = written.tags[tag]
                 hint = "its tags are IP addresses, and Default"
-                section.error("CF204", f"{tag} is no IP address", Value(tag, mark), hint)
+                section.error("CF204", f"{tag} is no IP address", Value(tag, source, binding.span), hint)
         return by_address, default
 
     def _phase_2(self, section: Section) -> None:
@@ -262,7 +266,7 @@ class _Resolver:
         address, local = section.address("Address"), section.address("Local-address")
         if address and local and address.version != local.version:
             section.error("CF204", "Address and Local-address are of two families", section.get("Local-address"))
-        name = section.get("Configuration") or Value("Default-phase-1-configuration", None)
+        name = section.get("Configuration") or Value("Default-phase-1-configuration")
         inner = section.follow("Configuration", name, Kind.IKE_CONFIGURATION)
         exchange, transforms = self._main_mode(inner) if inner else (None, ())
         peer = Peer(
@@ -298,7 +302,7 @@ class _Resolver:
             lower = member.text.lower()
             inner = section.follow("Transforms", member, Kind.IKE_TRANSFORM, main_mode_names())
             if inner and lower not in self._ike_transforms:
-                self._ike_transforms[lower] = ike_transform(inner)
+                self._ike_transforms[lower] = self._book.alike(inner, ike_transform)
             transform = self._ike_transforms.get(lower)
             if transform:
                 found.append(transform)
@@ -448,7 +452,7 @@ def _unread(book: Book) -> None:
     """Warn about sections that nothing refers to, and about tags that their section's kind does not know."""
     for lower, written in book.written.items():
         kinds = book.kinds.get(lower) or _kinds_by_look(lower, written.values)
-        if kinds & {Kind.PHASE_1, Kind.XAUTH_USERS}:
+        if not _OPEN_KINDS.isdisjoint(kinds):
             continue
         if not kinds:
             near = instead(written.name, ("General", "Phase 1", "Phase 2", "KeyNote", "X509-certificates"))
@@ -456,12 +460,18 @@ def _unread(book: Book) -> None:
             book.report("CF109", f"nothing refers to [{written.name}]", written.header, hint, Severity.WARNING)
             if near == hint:
                 continue
-        known = EVERY_TAG if not kinds else {tag: name for kind in kinds for tag, name in TAGS[kind].items()}
-        for tag, (name, mark) in written.tags.items():
+        known = _known_tags(frozenset(kinds))
+        for tag, (source, binding) in written.tags.items():
             if tag not in known:
-                message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {name}"
-                hint = "did you mean Authentication?" if means_key(tag) else instead(name, known.values())
-                book.report("CF105", message, mark, hint, Severity.WARNING)
+                message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {binding.tag}"
+                hint = "did you mean Authentication?" if means_key(tag) else instead(binding.tag, known.values())
+                book.report("CF105", message, Mark(source, binding.span), hint, Severity.WARNING)
+
+
+@cache
+def _known_tags(kinds: frozenset[Kind]) -> Mapping[str, str]:
+    """The tags that sections of any of these kinds know, in lower case, as they are written; of no kind, every tag."""
+    return EVERY_TAG if not kinds else {tag: name for kind in kinds for tag, name in TAGS[kind].items()}
 
 
 def _kinds_by_look(lower: str, values: Mapping[str, Value]) -> set[Kind]:

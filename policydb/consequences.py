@@ -129,11 +129,12 @@ def rivals(shelf: Shelf, configuration: Configuration, names: set[str]) -> set[s
     for each in configuration.connections.values():
         if not each.answers:
             continue
-        same = shelf.mentioning(each.peer.lower())
-        if each.remote_identity is not None:
+        if each.remote_identity is None:
+            found |= shelf.mentioning(each.peer.lower())
+        else:
             identities = shelf.mentioning(identity_key(_value(each)))
-            same &= {section for identity in identities for section in shelf.mentioning(identity)}
-        found |= same
+            same = {section for identity in identities for section in shelf.mentioning(identity)} - names
+            found |= same & shelf.mentioning(each.peer.lower()) if same else same
         if len(found) > _MOST_SECTIONS:
             raise UnusualError
     return found - names - {PHASE_1, PHASE_2}

@@ -175,7 +175,10 @@ def _changes(
 def _text(connection: sqlite3.Connection, path: Path, source: _Source, name: str, generation: int) -> str:
     query = "SELECT text FROM source_block JOIN block ON block.id = block WHERE source = ? ORDER BY position"
     blocks = [text for (text,) in connection.execute(query, (source.row,))]
-    compiled = "SELECT 1 FROM binding WHERE source = :row UNION ALL SELECT 1 FROM source_stretch WHERE source = :row"
+    compiled = (
+        "SELECT 1 FROM binding WHERE source = :row UNION ALL SELECT 1 FROM source_stretch WHERE source = :row"
+        " UNION ALL SELECT 1 FROM source_part WHERE source = :row"
+    )
     if not blocks and connection.execute(compiled, {"row": source.row}).fetchone():
         message = f"{path}: {name} of generation {generation} was published by an older program, which kept no texts"
         raise StoreError(message, "compare generations that were published since")

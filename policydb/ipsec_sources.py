@@ -6,7 +6,7 @@ Names are not looked up here: what a file means must not depend on the machine a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -65,7 +65,7 @@ def compile_ipsec(text: str, name: str, read: Reader, host_name: str) -> Compile
     texts = _without_secrets(parsed)
     surroundings = Surroundings(NoResolver(), host_name)
     lines = parts_of_rules(text, macros_of, host_name) if list(texts) == [name] else None
-    found = _in_parts(parsed, lines.parts, surroundings) if lines else None
+    found = _in_parts(parsed, lines, surroundings) if lines else None
     if found is None:
         return _as_a_whole(parsed, texts, surroundings)
     compiled, bindings, diagnostics = found
@@ -103,18 +103,29 @@ def _as_a_whole(parsed: ParsedIpsec, texts: Mapping[str, str], surroundings: Sur
 _Compiled: TypeAlias = "tuple[list[tuple[Part, Contents]], tuple[Binding, ...], tuple[Diagnostic, ...]]"
 
 
-def _in_parts(parsed: ParsedIpsec, parts: Sequence[Part], surroundings: Surroundings) -> _Compiled | None:
-    """The rules part by part; None where rules of two parts say otherwise about one section, or just the same."""
+def _in_parts(parsed: ParsedIpsec, lines: RuleLines, surroundings: Surroundings) -> _Compiled | None:
+    """The rules part by part; None where rules of two parts say otherwise about one section, or just the same.
+
+    Where a rule has an error its pieces do not, nor the other way round, so that all is looked at together again.
+    """
     default_peer = DefaultPeer()
     found: list[tuple[Part, Contents]] = []
     findings = list(parsed.diagnostics)
     rules = iter(parsed.rules)
     node = next(rules, None)
-    for part in parts:
+    for part in lines.parts:
         compiler = _Compiler(surroundings, default_peer)
+        listed = lines.lists.get(part.start)
         while node is not None and node.span.start < part.end:
-            compiler.take(node)
+            if listed is not None and isinstance(node, IkeNode):
+                compiler.take(listed.piece_of(node, part.start, part.end))
+                if part.end < listed.end:
+                    break
+            else:
+                compiler.take(node)
             node = next(rules, None)
+        if listed is not None and any(each.severity is Severity.ERROR for each in compiler.findings):
+            return None
         findings += compiler.findings
         found.append((part, compiler.contents()))
     bindings = _joined([each for _, each in found])
@@ -157,6 +168,7 @@ class RuleParts:
     def __init__(self, text: str, name: str, host_name: str, lines: RuleLines) -> None:
         self.lines = lines
         self._text = text
+        self._name = name
         self._reader = RuleReader(text, name)
         self._surroundings = Surroundings(NoResolver(), host_name)
 
@@ -164,13 +176,20 @@ class RuleParts:
         """What came of a part, and what is to be said about it."""
         compiler = _Compiler(self._surroundings, DefaultPeer())
         findings = []
-        for each in self._reader.items(part.start, part.end, self.lines.macros.get(part.start, {})):
+        for each in self._items(part):
             if isinstance(each, Diagnostic):
                 findings.append(each)
             else:
                 compiler.take(each)
         text = _hidden(self._text[part.start : part.end])
         return replace(compiler.contents(), text=text), (*findings, *compiler.findings)
+
+    def _items(self, part: Part) -> Iterator[RuleNode | Diagnostic]:
+        macros, listed = self.lines.macros.get(part.start, {}), self.lines.lists.get(part.start)
+        if listed is None:
+            return self._reader.items(part.start, part.end, macros)
+        rule = listed.only(self._text, part.start, part.end)
+        return RuleReader(rule, self._name).items(listed.start, listed.end, macros)
 
 
 def rule_parts(text: str, name: str, host_name: str) -> RuleParts | None:

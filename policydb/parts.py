@@ -1,7 +1,8 @@
 """Configuration texts cut into parts: the pieces of a file that its versions share in the store.
 
-A part is some sections of an isakmpd.conf, or some lines of an ipsec.conf. Where it ends is decided by the text there,
-so a change makes one or two new parts, wherever it is. A text in which the cut could be wrong is one part.
+A part is some sections of an isakmpd.conf, some lines of an ipsec.conf, or a piece of a long list there. Where it
+ends is decided by the text there, so a change makes one or two new parts, wherever it is. A text in which the cut
+could be wrong is one part.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from grammar.nodes import Binding
+from policydb.lists import LongList, long_list
 
 _MOST_SECTIONS = 512
 _MOST_RULES = 512
@@ -49,7 +51,10 @@ _MACRO = re.compile(r"\$([A-Za-z0-9_]*)")
 
 
 class Part(NamedTuple):
-    """A piece of a text: its offsets, the 1-based line of its start, and SHA-256 over what it means."""
+    """A piece of a text: its 1-based line, its offsets, and SHA-256 over what it means.
+
+    The line is that of its start; of a piece of a list (policydb.lists) it is that of the rule.
+    """
 
     line: int
     start: int
@@ -68,10 +73,11 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class RuleLines:
-    """An ipsec.conf cut into parts. By their starts: the macros that a part uses, and which parts define one."""
+    """An ipsec.conf cut into parts. By their starts: the macros and the long list of a part, and which define one."""
 
     parts: tuple[Part, ...]
     macros: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    lists: Mapping[int, LongList] = field(default_factory=dict)
     definitions: frozenset[int] = frozenset()
 
 
@@ -117,39 +123,52 @@ def parts_of_rules(text: str, definitions: Definitions, surroundings: str) -> Ru
         return None
     starts, position, count = [0], 0, 0
     defined: list[tuple[int, str, str]] = []
+    lists: dict[int, LongList] = {}
     found = iter(values)
     for line in lines:
         defines = "=" in line and _DEFINES.match(line) is not None
+        listed = None if defines else long_list(line, position, _RULES // 4, _RULES + 1)
+        alone = defines or listed is not None
+        if alone and position > starts[-1]:
+            starts.append(position)  # a definition is a part of its own, a piece of a list another one
         if defines:
             defined.append((position, *next(found)))
-            if position > starts[-1]:
-                starts.append(position)  # a definition is a part of its own
+        if listed is not None:
+            starts += listed[1][1:]
+            lists |= dict.fromkeys(listed[1], listed[0])
         position += len(line)
         count += 1
-        if defines or zlib.crc32(line.encode("latin-1", "replace")) & _RULES == 0 or count == _MOST_RULES:
+        if alone or zlib.crc32(line.encode("latin-1", "replace")) & _RULES == 0 or count == _MOST_RULES:
             count = 0
             starts.append(position)
     if len(starts) > 1 and starts[-1] == len(text):
         starts.pop()
-    return _with_macros(text, starts, defined, surroundings)
+    return _with_macros(text, starts, defined, lists, surroundings)
 
 
 def _with_macros(
-    text: str, starts: Sequence[int], defined: Sequence[tuple[int, str, str]], surroundings: str
+    text: str,
+    starts: Sequence[int],
+    defined: Sequence[tuple[int, str, str]],
+    lists: Mapping[int, LongList],
+    surroundings: str,
 ) -> RuleLines:
     """Parts whose digests cover the macros that they use."""
     parts, macros = [], dict[int, Mapping[str, str]]()
     known: dict[str, str] = {}
     pending = list(reversed(defined))
     for line, start, end in _placed(text, starts):
-        piece = text[start:end]
-        if "$" in piece:
-            macros[start] = {name: known[name] for name in sorted(set(_MACRO.findall(piece))) if name in known}
-        parts.append(Part(line, start, end, _digest("rules", surroundings, repr(macros.get(start, {})), piece)))
+        listed = lists.get(start)
+        piece = (text[start:end],) if listed is None else listed.words(text, start, end)
+        if any("$" in each for each in piece):
+            used = sorted({name for each in piece for name in _MACRO.findall(each)})
+            macros[start] = {name: known[name] for name in used if name in known}
+        first = line if listed is None else line - text.count("\n", listed.start, start)
+        parts.append(Part(first, start, end, _digest("rules", surroundings, repr(macros.get(start, {})), *piece)))
         while pending and pending[-1][0] < end:
             _, name, value = pending.pop()
             known[name] = value
-    return RuleLines(tuple(parts), macros, frozenset(start for start, _, _ in defined))
+    return RuleLines(tuple(parts), macros, lists, frozenset(start for start, _, _ in defined))
 
 
 def _placed(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int, int]]:

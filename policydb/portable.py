@@ -35,7 +35,10 @@ _SQLITE = b"SQLite format 3\0"  # how every database begins
 # The rows of a generation, each list found by the one before it.
 _WITH = """
     WITH sources AS (SELECT source FROM generation_source WHERE generation = :generation),
-    stretches AS (SELECT stretch FROM source_stretch WHERE source IN sources),
+    stretches AS (
+        SELECT stretch FROM source_stretch WHERE source IN sources
+        UNION SELECT stretch FROM source_part WHERE source IN sources
+    ),
     assertions AS (SELECT assertion FROM appearance WHERE stretch IN stretches),
     principals AS (
         SELECT authorizer FROM assertion WHERE id IN assertions
@@ -48,6 +51,7 @@ ROWS = {
     "generation_source": "SELECT * FROM generation_source WHERE generation = :generation",
     "source": "SELECT * FROM source WHERE id IN sources",
     "source_stretch": "SELECT * FROM source_stretch WHERE source IN sources",
+    "source_part": "SELECT * FROM source_part WHERE source IN sources",
     "stretch": "SELECT * FROM stretch WHERE id IN stretches",
     "appearance": "SELECT * FROM appearance WHERE stretch IN stretches",
     "assertion": "SELECT * FROM assertion WHERE id IN assertions",

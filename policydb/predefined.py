@@ -94,9 +94,14 @@ _QUICK_NAME = re.compile(
 )
 
 
+_BEGINNINGS = ("QM-", *_MAIN_CIPHERS)
+
+
 def predefined_section(name: str) -> _Bindings:
     """The bindings of a predefined transform, suite or protocol section; () where the name is none. Case is ignored."""
     upper = name.upper()
+    if not upper.startswith(_BEGINNINGS):  # as nearly all names that somebody made up
+        return ()
     main = _MAIN_NAME.fullmatch(upper)
     if main:
         return _main_mode(main)

@@ -90,11 +90,11 @@ def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> She
     known, fresh = [], []
     for file, revision in enumerate(revisions):
         ids = {each.digest: each.stretch for each in revision.old}
-        for part, contents in revision.contents():
+        for number, (part, contents) in enumerate(revision.contents()):
             if contents is None:
-                known.append(Placed(ids[part.digest], file, part.line))
+                known.append(Placed(ids[part.digest], file, number, part.line))
             else:
-                fresh.append(Fresh(file, part.line, contents.bindings, revision.rules is not None))
+                fresh.append(Fresh(file, number, contents.bindings, revision.rules is not None))
     return Shelf(connection, [each.name for each in revisions], known, fresh)
 
 
@@ -117,7 +117,7 @@ def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> l
     return [
         in_words_of_rules(each) if each.source in ruled else each
         for each in found.diagnostics
-        if (each.source, each.span.line) in places
+        if (each.source, each.span.line) in places and each.span.end  # the store knows lines only
     ]
 
 

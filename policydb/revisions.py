@@ -31,8 +31,8 @@ _SOURCES = (
     " AND NOT EXISTS (SELECT 1 FROM binding WHERE binding.source = source.id) ORDER BY position"
 )
 _STRETCHES = (
-    "SELECT source_stretch.line, stretch.digest, stretch.id FROM source_stretch"
-    " JOIN stretch ON stretch.id = source_stretch.stretch WHERE source_stretch.source = ? ORDER BY line"
+    "SELECT stretch.digest, stretch.id FROM source_part"
+    " JOIN stretch ON stretch.id = source_part.stretch WHERE source_part.source = ? ORDER BY position"
 )
 
 
@@ -41,9 +41,8 @@ class UnusualError(Exception):
 
 
 class OldPart(NamedTuple):
-    """A part in the generation in force: where it starts, its digest, and the number of its stretch in the store."""
+    """A part in the generation in force: its digest, and the number of its stretch in the store."""
 
-    line: int
     digest: str
     stretch: int
 

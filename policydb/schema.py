@@ -204,7 +204,26 @@ _PARTS = (
     """,
 )
 
-STEPS = (Step("first", _FIRST), Step("history", _HISTORY), Step("parts", _PARTS))
+_LISTS = (
+    # The parts of a configuration in order; `line` is where the lines of a part count from. Several may start in one:
+    # the pieces of a long list. Configurations that have their parts in source_stretch, as policies do, get them here.
+    """
+    CREATE TABLE source_part (
+        source INTEGER NOT NULL REFERENCES source (id),
+        position INTEGER NOT NULL,
+        line INTEGER NOT NULL,
+        stretch INTEGER NOT NULL REFERENCES stretch (id),
+        PRIMARY KEY (source, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO source_part (source, position, line, stretch)
+    SELECT source, row_number() OVER (PARTITION BY source ORDER BY line) - 1, line, stretch
+    FROM source_stretch JOIN source ON source.id = source WHERE kind = 'configuration'
+    """,
+)
+
+STEPS = (Step("first", _FIRST), Step("history", _HISTORY), Step("parts", _PARTS), Step("lists", _LISTS))
 """Every migration in order. A store of N of them has `PRAGMA user_version` N; the writer brings it up to date."""
 
 VERSION = len(STEPS)

@@ -7,15 +7,18 @@ predefined or missing, at the nearest place that somebody wrote; its message nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any, NamedTuple, TypeVar, cast
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding, Span
-from policydb.connections import ANY, Address, Interval
+from policydb.connections import ANY, Address, IkeTransform, Interval, IpsecTransform
 from policydb.predefined import built_in_sections, predefined_section
 from policydb.vocabulary import FIXED, Kind, Word, Words
+
+Record = TypeVar("Record", IkeTransform, IpsecTransform)
 
 _INTEGER = re.compile(r"-?\d+")
 _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
@@ -48,30 +51,37 @@ _ORIGINS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a source."""
 
     source: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What a tag is set to; `mark` None: it is predefined, nobody wrote it."""
+class Value(NamedTuple):
+    """What a tag is set to, and where; `span` None: it is predefined, nobody wrote it."""
 
     text: str
-    mark: Mark | None
+    source: str = ""
+    span: Span | None = None
+
+    @property
+    def mark(self) -> Mark | None:
+        """Its place, if it has one."""
+        return None if self.span is None else Mark(self.source, self.span)
 
 
 @dataclass(slots=True)
 class _Written:
-    """A section as the files have it, all its parts together: its name as first written, its tags in lower case."""
+    """A section as the files have it, all its parts together: its name as first written, its tags in lower case.
+
+    `tags` are the bindings, each with its source's name.
+    """
 
     name: str
     header: Mark
     values: dict[str, Value] = field(default_factory=dict)
-    tags: dict[str, tuple[str, Mark]] = field(default_factory=dict)
+    tags: dict[str, tuple[str, Binding]] = field(default_factory=dict)
 
 
 class Book:
@@ -82,23 +92,26 @@ class Book:
         self.findings: dict[Diagnostic, None] = {}
         self._hints: dict[tuple[str, Kind], str] = {}
         self.kinds: dict[str, set[Kind]] = {}
-        for source, binding in bindings:
-            self._add(source, binding)
+        self._complaints = 0
+        self._alike: dict[tuple[object, ...], Any] = {}
+        for each in bindings:
+            self._add(each)
         general = self.written.get("general")
         self._general = general.values if general else {}
         self._built_in = built_in_sections({tag: value.text for tag, value in self._general.items()})
         self._fallback = next((each.header for each in self.written.values()), Mark("", Span(0, 0, 1, 1)))
 
-    def _add(self, source: str, binding: Binding) -> None:
+    def _add(self, given: tuple[str, Binding]) -> None:
         """The first value of a tag counts (isakmpd.conf(5)), also across files."""
+        source, binding = given
         lower = binding.section.lower()
         section = self.written.get(lower)
         if section is None:
             section = self.written[lower] = _Written(binding.section, Mark(source, binding.section_span))
         tag = binding.tag.lower()
         if tag not in section.values:
-            section.values[tag] = Value(binding.value, Mark(source, binding.value_span))
-            section.tags[tag] = binding.tag, Mark(source, binding.span)
+            section.values[tag] = Value(binding.value, source, binding.value_span)
+            section.tags[tag] = given
 
     def exists(self, name: str) -> bool:
         """Whether a section of that name is written, built in or predefined."""
@@ -111,7 +124,10 @@ class Book:
         `via` is the section that refers to it and the tag that does, `mark` where that stands.
         """
         lower = name.lower()
-        self.kinds.setdefault(lower, set()).add(kind)
+        if lower in self.kinds:
+            self.kinds[lower].add(kind)
+        else:
+            self.kinds[lower] = {kind}
         written = self.written.get(lower)
         values = written.values if written else {}
         given = (*self._built_in.get(lower, {}).items(), *predefined_section(name))
@@ -119,18 +135,29 @@ class Book:
             values = dict(values)
         for tag, text in given:
             general = self._general.get(_ORIGINS.get((lower, tag), ""))
-            values.setdefault(tag.lower(), Value(text, general.mark if general else None))
-        header = written.header if written else mark
-        # What a predefined section refers to is predefined too: the first such name says it all.
-        way = f"[{name}]"
-        if via is not None:
-            parent, tag = via
-            is_inner = written is None and parent.name.lower() not in self.written
-            way = parent.way if is_inner else f"{parent.way}:{tag} -> {way}"
-        return Section(self, written.name if written else name, kind, values, way, header)
+            values.setdefault(tag.lower(), Value(text) if general is None else general._replace(text=text))
+        return Section(
+            self, written.name if written else name, kind, values, name, via, written.header if written else mark
+        )
+
+    def alike(self, section: Section, read: Callable[[Section], Record | None]) -> Record | None:
+        """What is read in a section; the same but for the name where another one has the same values.
+
+        Of sections about which something is to be said each is read.
+        """
+        key = read, section.header is None, *[(tag, value.text) for tag, value in section.values.items()]
+        known = self._alike.get(key)
+        if known is not None:
+            return cast("Record", replace(known, name=section.name))
+        before = self._complaints
+        found = read(section)
+        if self._complaints == before:
+            self._alike[key] = found
+        return found
 
     def report(self, code: str, message: str, mark: Mark | None, hint: str, severity: Severity) -> None:
         """Add a finding; a warning about what nobody wrote is dropped."""
+        self._complaints += 1
         if mark is None and severity is Severity.WARNING:
             return
         place = mark or self._fallback
@@ -150,19 +177,31 @@ class Book:
         return self._hints[name, kind]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Section:
     """One section, read as one kind. `header` is where it, or else the reference to it, stands.
 
-    `way` is the chain of references that leads to it, as in `[Phase 2]:Connections -> [offices]`.
+    `called` is its name in that reference, `via` the section that has it and the tag.
     """
 
     book: Book
     name: str
     kind: Kind
     values: Mapping[str, Value]
-    way: str
+    called: str
+    via: tuple[Section, str] | None
     header: Mark | None
+
+    @property
+    def way(self) -> str:
+        """The chain of references that leads to it, as in `[Phase 2]:Connections -> [offices]`."""
+        if self.via is None:
+            return f"[{self.called}]"
+        parent, tag = self.via
+        # What a predefined section refers to is predefined too: the first such name says it all.
+        written = self.book.written
+        is_inner = self.called.lower() not in written and parent.name.lower() not in written
+        return parent.way if is_inner else f"{parent.way}:{tag} -> [{self.called}]"
 
     # --- findings -------------------------------------------------------------------------------------------------
 
@@ -319,9 +358,8 @@ class Section:
 
     def follow(self, tag: str, value: Value, kind: Kind, predefined: Iterable[str] = ()) -> Section | None:
         """The section that a value names; None, and an error, where there is none. `predefined` are for the hint."""
-        mark = value.mark or self.header
         if self.book.exists(value.text):
-            return self.book.open(value.text, kind, (self, tag), mark)
+            return self.book.open(value.text, kind, (self, tag), value.mark or self.header)
         hint = self.book.similar(value.text, kind, predefined)
         self.error("CF201", f"{tag} names [{value.text}], and there is no such section", value, hint)
         return None
@@ -362,13 +400,12 @@ def _members(value: Value) -> Iterator[Value]:
     for piece in value.text.split(",") if value.text else ():
         text = piece.strip()
         start = offset + len(piece) - len(piece.lstrip())
-        yield Value(text, _part(value.mark, len(value.text), start, len(text)))
+        yield Value(text, value.source, _part(value.span, len(value.text), start, len(text)))
         offset += len(piece) + 1
 
 
-def _part(mark: Mark | None, length: int, start: int, width: int) -> Mark | None:
+def _part(span: Span | None, length: int, start: int, width: int) -> Span | None:
     """The place of a part of a value; the whole value where that is not one piece of a line."""
-    if mark is None or mark.span.end - mark.span.start != length:
-        return mark
-    span = mark.span
-    return Mark(mark.source, Span(span.start + start, span.start + start + width, span.line, span.column + start))
+    if span is None or span.end - span.start != length or width == length:
+        return span
+    return Span(span.start + start, span.start + start + width, span.line, span.column + start)

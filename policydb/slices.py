@@ -34,12 +34,12 @@ FIXED_ROOTS = ("general", "keynote", "x509-certificates", "xauth-users")
 """Sections that everything depends on, but for the two lists of names."""
 
 _SECTION = (
-    "SELECT shelf.file, shelf.line, section.position,"
+    "SELECT shelf.file, shelf.number, section.position, shelf.line,"
     " section.line, section.name, section.joined, section.lines, section.body"
     " FROM section CROSS JOIN shelf ON shelf.stretch = section.stretch WHERE section.key = ?"
 )
 _SETTINGS = (
-    "SELECT shelf.line, section.body FROM section CROSS JOIN shelf ON shelf.stretch = section.stretch"
+    "SELECT shelf.number, section.body FROM section CROSS JOIN shelf ON shelf.stretch = section.stretch"
     " WHERE section.key = ? AND shelf.file = ? GROUP BY section.body"
 )
 _SOURCES = (
@@ -47,7 +47,7 @@ _SOURCES = (
     " FROM generation_source JOIN source ON source.id = generation_source.source"
     " WHERE generation = ? AND source.kind = 'configuration' ORDER BY position"
 )
-_STRETCHES = "SELECT stretch, line FROM source_stretch WHERE source = ?"
+_STRETCHES = "SELECT stretch, position, line FROM source_part WHERE source = ?"
 _MENTIONING = (
     "SELECT DISTINCT mention.section FROM mention CROSS JOIN shelf ON shelf.stretch = mention.stretch"
     " WHERE mention.key = ?"
@@ -62,10 +62,11 @@ Choice: TypeAlias = "tuple[Iterable[str], Iterable[str]]"
 
 
 class Placed(NamedTuple):
-    """A stretch of the store in its place: the number of its file among the sources, and the line it starts in."""
+    """A stretch of the store in its place: the number of its file among the sources, its own in the file, its line."""
 
     stretch: int
     file: int
+    number: int
     line: int
 
 
@@ -73,16 +74,16 @@ class Fresh(NamedTuple):
     """A part that is not in the store: its place as in Placed, and its bindings."""
 
     file: int
-    line: int
+    number: int
     bindings: Sequence[Binding]
     joined: bool
 
 
 class Entry(NamedTuple):
-    """A section as far as one part has it; entries sort in the order of the files."""
+    """A section as far as one part has it: numbers of file, part and section; entries sort in their order."""
 
     file: int
-    line: int
+    number: int
     position: int
     pieces: tuple[Piece, ...]
 
@@ -102,10 +103,10 @@ class Shelf:
         self._mentions: dict[str, dict[str, None]] = {}
         connection.execute("DROP TABLE IF EXISTS temp.shelf")
         connection.execute(
-            "CREATE TEMP TABLE shelf (stretch INTEGER, file INTEGER, line INTEGER,"
-            " PRIMARY KEY (stretch, file, line)) WITHOUT ROWID"
+            "CREATE TEMP TABLE shelf (stretch INTEGER, file INTEGER, number INTEGER, line INTEGER,"
+            " PRIMARY KEY (stretch, file, number)) WITHOUT ROWID"
         )
-        connection.executemany("INSERT INTO temp.shelf VALUES (?, ?, ?)", known)
+        connection.executemany("INSERT INTO temp.shelf VALUES (?, ?, ?, ?)", known)
         for part in fresh:
             self._add(part)
 
@@ -116,7 +117,7 @@ class Shelf:
             piece = Piece(self._names[part.file], binding, part.joined and key == PHASE_2)
             found.setdefault(key, []).append(piece)
         for position, (key, pieces) in enumerate(found.items()):
-            self._fresh.setdefault(key, []).append(Entry(part.file, part.line, position, tuple(pieces)))
+            self._fresh.setdefault(key, []).append(Entry(part.file, part.number, position, tuple(pieces)))
             settings = [(each.binding.tag, each.binding.value) for each in pieces]
             for name in mentions(key, settings):
                 self._mentions.setdefault(name, {})[key] = None
@@ -124,8 +125,8 @@ class Shelf:
     def section(self, key: str, wanted: Wanted | None = None) -> list[Entry]:
         """A section, by its name in lower case, from all parts that have some of it; in the order of the files."""
         found = [
-            Entry(file, line, position, tuple(pieces_of(self._names[file], line, tuple(row), wanted)))
-            for file, line, position, *row in self._connection.execute(_SECTION, (key,))
+            Entry(file, number, position, tuple(pieces_of(self._names[file], line, tuple(row), wanted)))
+            for file, number, position, line, *row in self._connection.execute(_SECTION, (key,))
         ]
         for each in self._fresh.get(key, ()):
             pieces = tuple(one for one in each.pieces if wanted is None or wanted(one.binding.tag, one.binding.value))
@@ -133,9 +134,9 @@ class Shelf:
         return sorted(found, key=lambda each: each[:3])
 
     def stored(self, key: str, file: int) -> list[tuple[int, list[Setting]]]:
-        """What parts of a file that are in the store say in a section, once each, and where one starts that does."""
+        """What parts of a file that are in the store say in a section, once each, and the number of one that does."""
         rows = self._connection.execute(_SETTINGS, (key, file))
-        return [(line, decode_section(body)) for line, body in rows]
+        return [(number, decode_section(body)) for number, body in rows]
 
     def mentioning(self, key: str) -> set[str]:
         """The sections that refer to a name, or have an identity (policydb.section_rows.identity_key)."""
@@ -150,9 +151,9 @@ def shelf_of(connection: sqlite3.Connection, generation: int) -> Shelf | None:
         return None
     names = [name for _, name, _ in sources]
     rows = [
-        Placed(stretch, file, line)
+        Placed(stretch, file, position, line)
         for file, (number, _, _) in enumerate(sources)
-        for stretch, line in connection.execute(_STRETCHES, (number,))
+        for stretch, position, line in connection.execute(_STRETCHES, (number,))
     ]
     return Shelf(connection, names, rows)
 

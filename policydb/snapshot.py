@@ -75,12 +75,12 @@ ASSERTION = (
     " WHERE assertion.id = :assertion"
 )
 SECTIONS = (
-    "SELECT source.name, source_stretch.line, section.line, section.name, section.joined, section.lines, section.body"
+    "SELECT source.name, source_part.line, section.line, section.name, section.joined, section.lines, section.body"
     " FROM generation_source CROSS JOIN source ON source.id = generation_source.source"
-    " CROSS JOIN source_stretch ON source_stretch.source = generation_source.source"
-    " CROSS JOIN section ON section.stretch = source_stretch.stretch"
+    " CROSS JOIN source_part ON source_part.source = generation_source.source"
+    " CROSS JOIN section ON section.stretch = source_part.stretch"
     " WHERE generation_source.generation = :generation"
-    " ORDER BY generation_source.position, source_stretch.line, section.position"
+    " ORDER BY generation_source.position, source_part.position, section.position"
 )
 # What was published before configurations were kept in parts.
 BINDINGS = (

@@ -266,10 +266,16 @@ def _source_id(connection: sqlite3.Connection, source: Source, watch: Watch) -> 
     )
     number = cursor.lastrowid or 0
     _write_assertions(connection, watch("storing", tuple(source.compiled.values())))
-    connection.executemany(
-        "INSERT INTO source_stretch (source, line, stretch) VALUES (?, ?, ?)",
-        [(number, each.line, _stretch_id(connection, each, source.parts)) for each in source.stretches],
-    )
+    rows = [(each.line, _stretch_id(connection, each, source.parts)) for each in source.stretches]
+    if source.kind == POLICY:
+        connection.executemany(
+            "INSERT INTO source_stretch (source, line, stretch) VALUES (?, ?, ?)", [(number, *row) for row in rows]
+        )
+    else:
+        connection.executemany(
+            "INSERT INTO source_part (source, position, line, stretch) VALUES (?, ?, ?, ?)",
+            [(number, position, *row) for position, row in enumerate(rows)],
+        )
     _write_text(connection, number, source)
     return number
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from policydb.connections import (
     ANY,
     IkeTransform,
@@ -99,7 +102,7 @@ def _protocol(section: Section) -> IpsecProtocol | None:
     transforms = []
     for member in members:
         inner = section.follow("Transforms", member, Kind.IPSEC_TRANSFORM)
-        found = _ipsec_transform(inner, protocol_id) if inner and protocol_id else None
+        found = section.book.alike(inner, _READERS[protocol_id]) if inner and protocol_id else None
         if found:
             transforms.append(found)
     return IpsecProtocol(section.name, protocol_id, tuple(transforms), window) if protocol_id and transforms else None
@@ -121,6 +124,12 @@ def _ipsec_transform(section: Section, protocol_id: str) -> IpsecTransform | Non
     return IpsecTransform(
         section.name, transform_id, encapsulation, hashed.text if hashed else None, group, key_length, lifetimes
     )
+
+
+_READERS: Mapping[str, Callable[[Section], IpsecTransform | None]] = {
+    protocol: partial(_ipsec_transform, protocol_id=protocol) for protocol in TRANSFORM_IDS
+}
+"""By the protocol that a transform is for."""
 
 
 def _protects_integrity(section: Section, protocol_id: str, transform_id: str, hashed: Value | None) -> bool:

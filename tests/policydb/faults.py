@@ -159,12 +159,16 @@ def _is_known(connection: sqlite3.Connection, row: int, kind: str) -> bool:
     return bool(blocks) or older != (1,)
 
 
+_STRETCHES = (
+    "SELECT source_stretch.line, digest FROM source_stretch JOIN stretch ON id = stretch"
+    " WHERE source = ? ORDER BY source_stretch.line"
+)
+_PARTS = "SELECT line, digest FROM source_part JOIN stretch ON id = stretch WHERE source = ? ORDER BY position"
+
+
 def _digests_of_source(connection: sqlite3.Connection, row: int, kind: str) -> set[str]:
     """As the compiler makes it: of its text, or of the lines and digests of its parts, or, once, of its bindings."""
-    query = (
-        "SELECT source_stretch.line, digest FROM source_stretch JOIN stretch ON id = stretch"
-        " WHERE source = ? ORDER BY source_stretch.line"
-    )
+    query = _STRETCHES if kind == "policy" else _PARTS
     of_parts = _hash("\0".join(f"{line} {digest}" for line, digest in connection.execute(query, (row,))))
     if kind == "policy":
         query = "SELECT text FROM source_block JOIN block ON block.id = block WHERE source = ? ORDER BY position"

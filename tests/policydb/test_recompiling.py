@@ -16,14 +16,17 @@ from grammar.errors import Diagnostic, Severity
 from policydb import parts, recompiling
 from policydb.compilation import Compilation
 from policydb.compiler import compile_paths
+from policydb.ipsec_sources import CompiledIpsec, compile_ipsec
+from policydb.lists import long_list
 from policydb.snapshot import open_snapshot
 from policydb.sources import read_sources
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EDITS = int(os.environ.get("EDITS", "30"))
 SLOW = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    max_examples=int(os.environ.get("EDITS", "30")),
+    max_examples=EDITS,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
 
@@ -49,16 +52,19 @@ def compiled(folder: Path, store: str, files: dict[str, str]) -> Compilation:
 HERE = """
     WITH here AS (
         SELECT placed.position, source.id AS source, source.name, source.kind, source.digest AS version,
-               source_stretch.line AS start, stretch.id AS stretch, stretch.digest
+               held.number, held.line AS start, stretch.id AS stretch, stretch.digest
         FROM generation_source AS placed
         JOIN source ON source.id = placed.source
-        JOIN source_stretch ON source_stretch.source = source.id
-        JOIN stretch ON stretch.id = source_stretch.stretch
+        JOIN (
+            SELECT source, line AS number, line, stretch FROM source_stretch
+            UNION ALL SELECT source, position, line, stretch FROM source_part
+        ) AS held ON held.source = source.id
+        JOIN stretch ON stretch.id = held.stretch
         WHERE placed.generation = :generation
     )
 """
 CONTENTS = (
-    "SELECT position, name, kind, version, start, digest FROM here ORDER BY position, start",
+    "SELECT position, name, kind, version, number, start, digest FROM here ORDER BY position, number",
     """
     SELECT here.digest, section.position, section.line, key, section.name, phase, joined, lines, body
     FROM here JOIN section USING (stretch) ORDER BY 1, 2
@@ -87,13 +93,17 @@ def found(compilation: Compilation, severity: Severity) -> set[Diagnostic]:
     return {each for each in compilation.diagnostics if each.severity is severity}
 
 
-def check_change(first: dict[str, str], then: dict[str, str]) -> None:
-    """Compiled on top of the first files, the second ones come to what they come to alone."""
+def check_change(first: dict[str, str], then: dict[str, str], *, alone_at_least: bool = False) -> None:
+    """Compiled on top of the first files, the second ones come to what they come to alone.
+
+    `alone_at_least`: and only what has changed is looked at.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         begun = compiled(folder, "one.db", first)
         texts = read_sources(write(folder, then))[0]
         alone = recompiling.changes_of(texts, folder / "one.db", platform.node()) is not None
+        assert alone or not alone_at_least
         changed = compiled(folder, "one.db", then)
         fresh = compiled(folder, "other.db", then)
         assert found(changed, Severity.ERROR) == found(fresh, Severity.ERROR)
@@ -242,6 +252,16 @@ def test_an_edited_isakmpd_conf_comes_to_what_it_comes_to_alone(texts: tuple[str
 # --- ipsec.conf ---------------------------------------------------------------------------------------------------
 
 
+MEMBERS = st.integers(0, 40).map("10.{}.0.0/16".format)
+PLAIN_LISTS = st.lists(MEMBERS, min_size=3, max_size=12, unique=True).map(lambda found: "{ " + ", ".join(found) + " }")
+LISTS = st.tuples(
+    st.lists(st.one_of(MEMBERS, st.sampled_from(["10.3.3.3", "2001:db8::/32", "any"])), min_size=1, max_size=9),
+    st.sampled_from([", ", " ", ",\\\n  ", " \\\n", "  ,"] * 4 + [",, ", "\n"]),
+    st.sampled_from(["", " "] * 9 + [",", "$net1"]),
+).map(lambda found: "{" + found[1].join(found[0]) + found[2] + "}")
+"""Lists of addresses, which are cut, and of other things, which are not."""
+
+
 @st.composite
 def rules(draw: st.DrawFn, *, wild: bool) -> str:
     """One line of an ipsec.conf."""
@@ -255,9 +275,11 @@ def rules(draw: st.DrawFn, *, wild: bool) -> str:
         case "odd":
             return draw(ODD)
     source = draw(st.sampled_from(["10.9.0.0/16", "10.8.0.0/16", f"{{ 10.7.{number}.0/24, 10.6.{number}.0/24 }}"]))
+    if draw(st.integers(0, 3)) == 0:
+        source = draw(LISTS if wild else PLAIN_LISTS)
     target = draw(st.sampled_from([f"10.{number}.0.0/16", "10.1.0.0/16", f"10.5.{draw(few)}.1"]))
-    peer = draw(st.sampled_from([f"192.0.2.{number}", "192.0.2.1", "192.0.2.2"]))
-    key = draw(st.sampled_from([f'psk "{peer}"'] * 6 + ["", f'psk "{number}"']))
+    peer = draw(st.sampled_from([f"192.0.2.{number}", "192.0.2.1", "192.0.2.2"] * 4 + ["any", "any local 192.0.2.9"]))
+    key = draw(st.sampled_from([f'psk "{peer[:9]}"'] * 6 + ["", f'psk "{number}"']))
     mode = draw(st.sampled_from(["", "", "passive "]))
     return f"ike {mode}esp from {source} to {target} peer {peer} {key}\n"
 
@@ -299,3 +321,95 @@ def test_both_languages_and_a_policy_beside_each_other(ipsec: tuple[str, str], c
         {"isakmpd.conf": conf[0], "a.policy": policy % "a", "ipsec.conf": ipsec[0]},
         {"isakmpd.conf": conf[1], "a.policy": policy % "b", "ipsec.conf": ipsec[1]},
     )
+
+
+# --- long lists ---------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def listings(draw: st.DrawFn) -> tuple[list[list[int]], str, str]:
+    """The members of some rules with lists, how they are written between them, and the rest of each rule."""
+    members = st.lists(st.integers(0, 99), min_size=4, max_size=14, unique=True)
+    between = draw(st.sampled_from([", ", " ", ",", " ,\\\n  "]))
+    rest = draw(st.sampled_from(["peer 192.0.2.1", "peer 192.0.2.1 local 192.0.2.9", 'peer 192.0.2.1 dstid "b.net"']))
+    return draw(st.lists(members, min_size=1, max_size=3)), between, f'{rest} psk "k"  # {{ 1, 2, 3 }}'
+
+
+def written(lists: list[list[int]], between: str, rest: str, others: str) -> str:
+    """One rule for each list, from networks of its own to the list or the other way round, and a rule between them."""
+    lines = []
+    for number, members in enumerate(lists):
+        listed = f"{{ {between.join(f'10.{number}.{each}.0/24' for each in members)} }}"
+        ends = (listed, others) if number == 1 else (others, listed)
+        lines.append(f"ike esp from {ends[0]} to {ends[1]} {rest}\n")
+        lines.append(f'ike esp from 172.31.{number}.0/24 to 10.9.0.0/16 peer 192.0.2.{number + 2} psk "o"\n')
+    return "".join(lines)
+
+
+OTHERS_OF_LISTS = st.sampled_from(["172.16.0.0/12", "{ 172.16.0.0/16 172.17.0.0/16 }"])
+
+
+@settings(SLOW, max_examples=EDITS // 3)
+@given(listings(), OTHERS_OF_LISTS, st.data())
+def test_a_long_list_in_which_one_member_has_changed_is_compiled_alone(
+    listing: tuple[list[list[int]], str, str], others: str, data: st.DataObject
+) -> None:
+    lists, between, rest = listing
+    before = written(lists, between, rest, others)
+    members = data.draw(st.sampled_from(lists))
+    place = data.draw(st.integers(1, len(members) - 1))
+    match data.draw(st.sampled_from(["insert", "remove", "change"])):
+        case "insert":
+            members.insert(place, 100)
+        case "remove":
+            del members[place]
+        case "change":
+            members[place] = 100
+    after = written(lists, between, rest, others)
+    check_change({"ipsec.conf": before}, {"ipsec.conf": after}, alone_at_least=True)
+
+
+@settings(SLOW, max_examples=EDITS // 3)
+@given(listings(), OTHERS_OF_LISTS)
+def test_a_list_in_pieces_comes_to_what_the_rule_comes_to_as_a_whole(
+    listing: tuple[list[list[int]], str, str], others: str
+) -> None:
+    text = written(*listing, others)
+    read = Path("no other file").read_text
+    cut = compile_ipsec(text, "ipsec.conf", read, "here")
+    with pytest.MonkeyPatch.context() as uncut:
+        uncut.setattr(parts, "long_list", lambda *_: None)
+        whole = compile_ipsec(text, "ipsec.conf", read, "here")
+    assert len(cut.parts["ipsec.conf"]) > len(whole.parts["ipsec.conf"])
+    assert said(cut) == said(whole)
+    assert sorted(cut.policy.split("\n\n")) == sorted(whole.policy.split("\n\n"))
+    assert set(cut.diagnostics) == set(whole.diagnostics)
+    assert cut.texts == whole.texts
+
+
+def said(compiled: CompiledIpsec) -> dict[tuple[str, str], list[str]]:
+    """Values by section and tag; of several lists the pieces come in an order of their own."""
+    return {(each.section, each.tag): sorted(each.value.split(",")) for each in compiled.bindings["ipsec.conf"]}
+
+
+def test_where_only_the_pieces_of_a_list_would_be_wrong_it_is_compiled_as_a_whole() -> None:
+    members = ", ".join(["2001:db8::/32", *(f"10.{number}.0.0/16" for number in range(9))])
+    text = f"ike esp from 172.16.0.0/12 to {{ {members} }} peer 192.0.2.1\n"
+    findings = compile_ipsec(text, "ipsec.conf", Path("no other file").read_text, "here").diagnostics
+    assert all(each.severity is Severity.WARNING for each in findings)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ike esp from 10.0.0.0/8 to { 10.1.0.0/16, any, 10.2.0.0/16, 10.3.0.0/16, 10.4.0.0/16 }",
+        "ike esp from 10.0.0.0/8 to { 10.1.0.0/16,, 10.2.0.0/16, 10.3.0.0/16, 10.4.0.0/16 }",
+        "ike esp from 10.0.0.0/8 to { 10.1.0.0/16, 10.2.0.0/16, 10.3.0.0/16, 10.4.0.0/16, }",
+        "ike esp from 10.0.0.0/8 to { 10.1.0.0 /16, 10.2.0.0 / 16, 10.3.0.0/16, 10.4.0.0/16 }",
+        "ike esp from 10.0.0.0/8 to 10.1.0.0/16 # { 10.1.0.0/16, 10.2.0.0/16, 10.3.0.0/16, 10.4.0.0/16 }",
+        'ike esp from 10.0.0.0/8 to 10.1.0.0/16 psk "{ 10.1.0.0/16, 10.2.0.0/16, 10.3.0.0/16, 10.4.0.0/16 }"',
+        "flow esp from 10.0.0.0/8 to { 10.1.0.0/16, 10.2.0.0/16, 10.3.0.0/16, 10.4.0.0/16 }",
+    ],
+)
+def test_what_may_be_no_list_of_addresses_is_not_cut(line: str) -> None:
+    assert long_list(f"{line}\n", 0, 1, 1) is None
