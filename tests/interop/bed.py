@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -26,7 +26,7 @@ from tests.interop.namespaces import inside
 T = TypeVar("T")
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.interop.with_table"])
+_SERVER.set_forkserver_preload(["tests.interop.with_table", "tests.interop.warm"])
 
 
 class BedError(Exception):
@@ -35,21 +35,28 @@ class BedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One namespace: its outer address on the veth, and the network behind it."""
+    """One namespace: its address for the other side, the network behind it, and its own address behind a NAT."""
 
     letter: str
     address: str
-    network: str
-    inside: str
+    network: str = ""
+    inside: str = ""
+    private: str = ""
+    gateway: str = ""
+
+    @property
+    def outer(self) -> Side:
+        """The outer face of the NAT before it."""
+        return Side(f"{self.letter}o", self.address)
+
+    @property
+    def inner(self) -> Side:
+        """The inner one."""
+        return Side(f"{self.letter}i", self.gateway)
 
 
-LEFT = Side("l", "10.77.0.1", "10.77.1.0/24", "10.77.1.1")
-RIGHT = Side("r", "10.77.0.2", "10.77.2.0/24", "10.77.2.1")
-
-BEHIND_NAT, NAT_GATEWAY = "10.78.0.2", "10.78.0.1"
-INNER = Side("i", NAT_GATEWAY, "", "")
-OUTER = Side("o", RIGHT.address, "", "")
-"""The two faces of a NAT before the right side."""
+LEFT = Side("l", "10.77.0.1", "10.77.1.0/24", "10.77.1.1", "10.79.0.2", "10.79.0.1")
+RIGHT = Side("r", "10.77.0.2", "10.77.2.0/24", "10.77.2.1", "10.78.0.2", "10.78.0.1")
 
 _UP = ("link set lo up", "link set e0 up")
 
@@ -84,11 +91,11 @@ def eventually(what: str, ask: Callable[[], T | None], seconds: float = 10, step
 
 
 class Bed(ExitStack):
-    """The two namespaces and a work folder. Use as a context manager. `with_nat`: the right side is behind one."""
+    """The two namespaces and a work folder. Use as a context manager. `natted`: the sides that are behind a NAT."""
 
-    def __init__(self, *, with_nat: bool = False) -> None:
+    def __init__(self, natted: Collection[Side] = ()) -> None:
         super().__init__()
-        self._with_nat = with_nat
+        self._natted = natted
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -103,53 +110,64 @@ class Bed(ExitStack):
         self.folder = Path(tempfile.mkdtemp(prefix="isakmpd-bed-"))
         self.callback(shutil.rmtree, self.folder, ignore_errors=True)
         stem = f"isa{os.getpid()}-{secrets.token_hex(3)}"
-        sides = (LEFT, RIGHT, INNER, OUTER) if self._with_nat else (LEFT, RIGHT)
-        self.names = {side: stem + side.letter for side in sides}
-        for name in self.names.values():
-            run(["ip", "netns", "add", name])
-            self.callback(run, ["ip", "netns", "del", name], check=False)
-        self._join_by_nat() if self._with_nat else self._join()
-
-    def _join(self) -> None:
-        """One wire between both sides."""
-        left, right = self.names[LEFT], self.names[RIGHT]
-        run(["ip", "link", "add", "e0", "netns", left, "type", "veth", "peer", "name", "e0", "netns", right])
+        faces = [face for side in self._natted for face in (side.inner, side.outer)]
+        self.names = {side: stem + side.letter for side in (LEFT, RIGHT, *faces)}
+        namespaces = self.names.values()
+        self.callback(self._root_ip, [f"netns del {name}" for name in namespaces], check=False)
+        left, right = (side.outer if side in self._natted else side for side in (LEFT, RIGHT))
+        wires = ((left, right), *((side, side.inner) for side in self._natted))
+        self._root_ip([f"netns add {name}" for name in namespaces] + [self._wire(*ends) for ends in wires])
         for side, other in ((LEFT, RIGHT), (RIGHT, LEFT)):
-            self.ip(
-                side,
-                *_UP,
-                f"addr add {side.address}/24 dev e0",
-                f"addr add {side.inside}/24 dev lo",
-                f"route add {other.network} via {other.address} src {side.inside}",
-            )
+            self._address_natted(side, other) if side in self._natted else self._address(side, other)
 
-    def _join_by_nat(self) -> None:
-        """A NAT with the right side's address before the right side, which has another one (nat.py)."""
-        for outer, side in ((INNER, RIGHT), (OUTER, LEFT)):
-            pair = ["ip", "link", "add", "e0", "netns", self.names[side], "type", "veth"]
-            run([*pair, "peer", "name", "e0", "netns", self.names[outer]])
-        self.ip(LEFT, *_UP, f"addr add {LEFT.address}/24 dev e0", f"addr add {LEFT.inside}/24 dev lo")
-        self.ip(OUTER, *_UP, f"addr add {RIGHT.address}/24 dev e0")
-        self.ip(INNER, *_UP, f"addr add {NAT_GATEWAY}/24 dev e0", f"addr add {LEFT.address}/32 dev lo")
+    def _wire(self, one: Side, other: Side) -> str:
+        return f"link add e0 netns {self.names[one]} type veth peer name e0 netns {self.names[other]}"
+
+    def _address(self, side: Side, other: Side) -> None:
         self.ip(
-            RIGHT,
+            side,
             *_UP,
-            f"addr add {BEHIND_NAT}/24 dev e0",
-            f"addr add {RIGHT.inside}/24 dev lo",
-            f"route add default via {NAT_GATEWAY}",
+            f"addr add {side.address}/24 dev e0",
+            f"addr add {side.inside}/24 dev lo",
+            f"route add {other.network} via {other.address} src {side.inside}",
         )
-        faces = (self.names[INNER], self.names[OUTER])
-        self.nat = self.fork(OUTER, nat.serve, *faces, LEFT.address, RIGHT.address, LEFT.address)
-        eventually("the NAT is there", lambda: self._nat_listens() or None)
 
-    def _nat_listens(self) -> bool:
-        return "4500" in run(["ip", "netns", "exec", self.names[INNER], "ss", "-Hlun"])
+    def _address_natted(self, side: Side, other: Side) -> None:
+        """A NAT with the side's address before the side, which has another one (nat.py)."""
+        self.ip(side.outer, *_UP, f"addr add {side.address}/24 dev e0")
+        self.ip(side.inner, *_UP, f"addr add {side.gateway}/24 dev e0", f"addr add {other.address}/32 dev lo")
+        self.ip(
+            side,
+            *_UP,
+            f"addr add {side.private}/24 dev e0",
+            f"addr add {side.inside}/24 dev lo",
+            f"route add default via {side.gateway}",
+        )
+        faces = (self.names[side.inner], self.names[side.outer])
+        self.fork(side.outer, nat.serve, *faces, other.address, side.address, side.private)
+        eventually("the NAT is there", lambda: self._forwards(side) or None)
+
+    def _forwards(self, side: Side) -> bool:
+        """Whether the NAT has its last socket."""
+        found = run(["ip", "netns", "exec", self.names[side.outer], "ss", "-Hlun"])
+        return f"{side.address}:{nat.PORTS[-1]}" in found
+
+    def address(self, side: Side) -> str:
+        """The side's own address, as it sees it."""
+        return side.private if side in self._natted else side.address
 
     def ip(self, side: Side, *lines: str) -> None:
         """Commands of ip(8) in a side's namespace, all in one process."""
-        batch = self.folder / f"ip.{side.letter}"
+        self._batch(lines, "-n", self.names[side])
+
+    def _root_ip(self, lines: Sequence[str], *, check: bool = True) -> None:
+        """Commands of ip(8) outside of all sides; without `check` each is tried, whatever became of the others."""
+        self._batch(lines, *(() if check else ("-force",)), check=check)
+
+    def _batch(self, lines: Sequence[str], *options: str, check: bool = True) -> None:
+        batch = self.folder / "ip.batch"
         batch.write_text("".join(f"{line}\n" for line in lines))
-        run(["ip", "-n", self.names[side], "-batch", str(batch)])
+        run(["ip", *options, "-batch", str(batch)], check=check)
 
     def fork(self, side: Side, function: Callable[..., None], *arguments: object) -> BaseProcess:
         """Start a process of our own code in a side's namespace, fast: a server that has it loaded forks."""

@@ -80,7 +80,7 @@ class Isakmpd:
         """Start it, at first or again after it has been killed."""
         folder = str(self.folder)
         argv = ["-d", "-v", "-L", "--kernel", "memory", "--keylog", str(self.keylog), *self._options]
-        argv += ["--confdir", folder, "--rundir", folder, "--statedir", folder, "--listen", LEFT.address]
+        argv += ["--confdir", folder, "--rundir", folder, "--statedir", folder, "--listen", self.bed.address(LEFT)]
         self.process = self.bed.fork(LEFT, serve, str(self._table), str(self.log_file), argv)
         eventually("isakmpd opens its FIFO", self._ready, 30)
 

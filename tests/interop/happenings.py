@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tests.interop.bed import RIGHT, eventually
+import re
+
+from tests.interop import nat
+from tests.interop.bed import LEFT, RIGHT, eventually
 from tests.interop.negotiating import SECONDS, agree, pairs_of, prove
-from tests.interop.scenario import Stage, Tunnel
+from tests.interop.scenario import Begins, Stage, Tunnel
 
 MOVED = "10.77.0.3"
 """Where the peer goes."""
@@ -43,6 +46,7 @@ def we_vanish(stage: Stage) -> None:
     """We die without a word: the peer's DPD finds out."""
     stage.ours.kill()
     eventually("the peer's SAs go", lambda: not stage.theirs.spis() or None, SECONDS, 0.2)
+    stage.theirs.terminate()  # it would begin anew
     stage.ours.start()
 
 
@@ -99,6 +103,17 @@ def peer_reauthenticates(stage: Stage) -> None:
 
 def _cookies(text: str) -> str:
     return text.partition("icookie")[2]
+
+
+def passes_nat(stage: Stage) -> None:
+    """What begins comes from ports that a NAT chose, and each side behind one is known to be there."""
+    (ports,) = {sa.udp_ports for sa in stage.ours.installed() if not sa.inbound}
+    assert ports, "not in UDP"
+    heard = {int(port) for port in re.findall(rf"received packet: from {LEFT.address}\[(\d+)\]", stage.theirs.log())}
+    chosen = heard if stage.begins is Begins.OURS else {ports[1]}
+    assert chosen.isdisjoint(nat.PORTS), f"no NAT rewrote {chosen}"
+    known = "remote host is behind NAT" in stage.theirs.log()
+    assert known == (LEFT in stage.row.natted(stage.begins))
 
 
 def peer_moves(stage: Stage) -> None:

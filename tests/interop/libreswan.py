@@ -86,8 +86,7 @@ class Libreswan:
         return [*argv, "--secretsfile", f"{folder}/secrets", "--rundir", f"{folder}/run/pluto"]
 
     def _tool(self, name: str, *arguments: str, check: bool = True, timeout: float = 60) -> str:
-        argv = [str(PROGRAMS / name), *arguments]
-        return run(self._bed.inside(RIGHT, argv), check=check, env=LIBRARIES, timeout=timeout)
+        return run([str(PROGRAMS / name), *arguments], check=check, env=LIBRARIES, timeout=timeout)
 
     def whack(self, *arguments: str, timeout: float = 60) -> str:
         """Run whack; what it prints. Its exit status says little and is not looked at."""

@@ -1,7 +1,8 @@
-"""A NAT before the peer, as far as UDP goes: a process that passes datagrams on under an address and ports of its own.
+"""A NAT before one side, as far as UDP goes: a process that passes datagrams on under an address and ports of its own.
 
-Behind it the peer sees our address, before it we see the NAT's. The two faces are namespaces of their own, so that the
-same address can be ours and, on the peer's side, the NAT's.
+From outside, the side behind it has the NAT's address: what that side begins comes from ports that the NAT chose, and
+what comes to the NAT's own ports 500 and 4500 is forwarded to that side. The NAT's two faces are namespaces of their
+own, so that an address of the outside can stand on the inner face too.
 """
 
 from __future__ import annotations
@@ -16,35 +17,46 @@ from tests.interop.namespaces import inside
 PORTS = (500, 4500)
 LARGEST = 65535
 
+Endpoint = tuple[str, int]
 
-class Relay:
-    """`listen` is the address that the peer believes to be ours, `public` the NAT's own, `target` really ours."""
 
-    def __init__(self, inner: str, outer: str, listen: str, public: str, target: str) -> None:
-        self._outer, self._public, self._target = outer, public, target
+def _bound(namespace: str, endpoint: Endpoint) -> socket.socket:
+    with inside(namespace):
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.bind(endpoint)
+    return made
+
+
+class Router:
+    """`remote` is the other side's address, `public` the NAT's own, `private` that of the side behind the NAT."""
+
+    def __init__(self, inner: str, outer: str, remote: str, public: str, private: str) -> None:
         self._selector = selectors.DefaultSelector()
-        self._mapped: dict[tuple[tuple[str, int], int], socket.socket] = {}
         for port in PORTS:
-            with inside(inner):
-                ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                ear.bind((listen, port))
-            self._on(ear, partial(self._outward, ear, port))
+            self._listen(_bound(inner, (remote, port)), (remote, port), lambda _: _bound(outer, (public, 0)))
+            self._listen(_bound(outer, (public, port)), (private, port), partial(_bound, inner))
+
+    def _listen(self, ear: socket.socket, target: Endpoint, mouth_for: Callable[[Endpoint], socket.socket]) -> None:
+        """Pass on to `target` what `ear` hears, and back what is answered: each source gets a mouth of its own."""
+        self._on(ear, partial(self._pass, ear, target, mouth_for, {}))
 
     def _on(self, ear: socket.socket, act: Callable[[], None]) -> None:
         self._selector.register(ear, selectors.EVENT_READ, act)
 
-    def _outward(self, ear: socket.socket, port: int) -> None:
+    def _pass(
+        self,
+        ear: socket.socket,
+        target: Endpoint,
+        mouth_for: Callable[[Endpoint], socket.socket],
+        mouths: dict[Endpoint, socket.socket],
+    ) -> None:
         data, source = ear.recvfrom(LARGEST)
-        mouth = self._mapped.get((source, port))
-        if mouth is None:
-            with inside(self._outer):
-                mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                mouth.bind((self._public, 0))
-            self._mapped[source, port] = mouth
-            self._on(mouth, partial(self._inward, mouth, ear, source))
-        mouth.sendto(data, (self._target, port))
+        if source not in mouths:
+            mouths[source] = mouth = mouth_for(source)
+            self._on(mouth, partial(self._back, mouth, ear, source))
+        mouths[source].sendto(data, target)
 
-    def _inward(self, mouth: socket.socket, ear: socket.socket, source: tuple[str, int]) -> None:
+    def _back(self, mouth: socket.socket, ear: socket.socket, source: Endpoint) -> None:
         ear.sendto(mouth.recv(LARGEST), source)
 
     def run(self) -> None:
@@ -54,6 +66,6 @@ class Relay:
                 key.data()
 
 
-def serve(inner: str, outer: str, listen: str, public: str, target: str) -> None:
+def serve(inner: str, outer: str, remote: str, public: str, private: str) -> None:
     """Be the NAT."""
-    Relay(inner, outer, listen, public, target).run()
+    Router(inner, outer, remote, public, private).run()

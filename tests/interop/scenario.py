@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from tests.interop.bed import Bed
+from tests.interop.bed import LEFT, RIGHT, Bed, Side
 from tests.interop.gateway import Isakmpd
 from tests.interop.settings import SECRET, Settings, psk_licensee
 
@@ -17,6 +17,14 @@ class Begins(StrEnum):
 
     OURS = "initiator"
     THEIRS = "responder"
+
+
+class Nat(StrEnum):
+    """Who is behind a NAT."""
+
+    NOBODY = "nobody"
+    INITIATOR = "initiator"
+    BOTH = "both"
 
 
 class Peer(Protocol):
@@ -89,7 +97,7 @@ Check = Callable[[Stage], None]
 class Scenario:
     """One row. `when` lays over `settings` what only one role needs. `after` holds once the tunnels are proven.
 
-    `kernel`: the peer's kernel must have ESP, so that the row runs in the guest. `nat`: the peer is behind one.
+    `kernel`: the peer's kernel must have ESP, so that the row runs in the guest.
     `credentials`: the kind of certificates that both sides have. `licensees` and `condition` make our policy.
     """
 
@@ -102,7 +110,7 @@ class Scenario:
     holds: tuple[Tunnel, ...] | Refusal = (Tunnel(),)
     after: tuple[Check, ...] = ()
     kernel: bool = False
-    nat: bool = False
+    nat: Nat = Nat.NOBODY
     credentials: str = ""
     licensees: tuple[str, ...] = (psk_licensee(SECRET),)
     condition: str = 'esp_present == "yes"'
@@ -110,3 +118,8 @@ class Scenario:
     def told(self, begins: Begins) -> Settings:
         """What both sides are configured to in this role."""
         return self.settings | self.when.get(begins, Settings())
+
+    def natted(self, begins: Begins) -> tuple[Side, ...]:
+        """The sides that are behind a NAT in this role."""
+        initiator = LEFT if begins is Begins.OURS else RIGHT
+        return {Nat.NOBODY: (), Nat.INITIATOR: (initiator,), Nat.BOTH: (LEFT, RIGHT)}[self.nat]

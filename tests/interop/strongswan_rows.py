@@ -6,10 +6,10 @@ Where the original has many hosts, one of them is ours. Where certificates are n
 from __future__ import annotations
 
 from tests.interop import happenings
-from tests.interop.bed import BEHIND_NAT, LEFT, RIGHT
+from tests.interop.bed import LEFT, RIGHT
 from tests.interop.certificates import AUTHORITY
 from tests.interop.pair import algorithms
-from tests.interop.scenario import Begins, Refusal, Scenario, Tunnel
+from tests.interop.scenario import Begins, Nat, Refusal, Scenario, Tunnel
 from tests.interop.settings import Settings, connection, network
 
 PEER = "strongSwan"
@@ -200,6 +200,15 @@ PLAIN = (
         | Settings({"General:Retransmits": "1", "General:Exchange-max-time": "5"}, {"charon.initiator_only": "yes"}),
         begins=(Begins.THEIRS,),
         holds=ONE,
+    ),
+    Scenario(
+        PEER,
+        "net2net-esn",
+        "ESP with and without extended sequence numbers is offered; we have none, and take the latter",
+        AES128 | Settings(theirs={"children.c.esp_proposals": "aes128-sha256-esn,aes128-sha256"}),
+        holds=ONE,
+        begins=(Begins.THEIRS,),
+        kernel=True,
     ),
     Scenario(
         PEER,
@@ -406,19 +415,63 @@ LIVING = (
     ),
 )
 
+ANYWHERE = Settings(theirs={"local_addrs": "%any"})
+
+
+def selectors(left: str, right: str) -> Settings:
+    """What lies behind both sides, in both languages."""
+    return Settings(
+        {**_selector("left-network", left), **_selector("right-network", right)},
+        {"children.c.local_ts": right, "children.c.remote_ts": left},
+    )
+
+
+def _selector(name: str, cidr: str) -> dict[str, str | None]:
+    """A network in place of whatever it was."""
+    tags: dict[str, str | None] = dict.fromkeys((f"{name}:{tag}" for tag in ("Network", "Netmask", "Address")))
+    return tags | network(name, cidr.removesuffix("/32"))
+
+
+HIDDEN = {LEFT: f"{LEFT.private}/32", RIGHT: f"{RIGHT.private}/32"}
+"""The sides themselves, behind their NATs."""
+
 BEHIND = (
     Scenario(
         PEER,
         "nat-rw",
-        "the peer is a road warrior behind a NAT; ESP in UDP",
-        AES128,
+        "a road warrior behind a NAT; ESP in UDP",
+        AES128 | ANYWHERE,
         {
+            Begins.OURS: selectors(HIDDEN[LEFT], RIGHT.network) | Settings(theirs={"remote_addrs": "%any"}),
             Begins.THEIRS: ROAD_WARRIOR[Begins.THEIRS]
-            | Settings(network("right-network", BEHIND_NAT), {"local_addrs": "%any"}),
+            | selectors(LEFT.network, HIDDEN[RIGHT])
+            | Settings(theirs={"children.c.local_ts": "dynamic"}),
         },
-        (Begins.THEIRS,),
         holds=ONE,
-        nat=True,
+        after=(happenings.passes_nat,),
+        nat=Nat.INITIATOR,
+    ),
+    Scenario(
+        PEER,
+        "double-nat",
+        "two hosts, each behind a NAT of its own",
+        AES128 | ANYWHERE | selectors(HIDDEN[LEFT], HIDDEN[RIGHT]),
+        holds=ONE,
+        after=(happenings.passes_nat,),
+        nat=Nat.BOTH,
+    ),
+    Scenario(
+        PEER,
+        "double-nat-net",
+        "a host behind a NAT, and the network of a gateway that is behind another",
+        AES128 | ANYWHERE,
+        {
+            Begins.OURS: selectors(HIDDEN[LEFT], RIGHT.network),
+            Begins.THEIRS: selectors(LEFT.network, HIDDEN[RIGHT]),
+        },
+        holds=ONE,
+        after=(happenings.passes_nat,),
+        nat=Nat.BOTH,
     ),
 )
 

@@ -17,11 +17,9 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.usefixtures("equipped")
 @pytest.mark.parametrize(("row", "begins"), PARAMETERS)
-def test_row(
-    request: pytest.FixtureRequest, row: Scenario, begins: Begins, record_property: Callable[[str, object], None]
-) -> None:
-    bed: Bed = request.getfixturevalue("bed_with_nat" if row.nat else "bed")
-    proof = run_row(bed, row, begins)
+def test_row(row: Scenario, begins: Begins, record_property: Callable[[str, object], None]) -> None:
     record_property("row", name(row, begins))
-    record_property("interop", proof)
+    with Bed(row.natted(begins)) as bed:
+        record_property("interop", run_row(bed, row, begins))

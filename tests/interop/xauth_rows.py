@@ -125,7 +125,7 @@ def configured(stage: Stage) -> None:
 # --- the rows -----------------------------------------------------------------------------------------------------
 
 ONE = (Tunnel(AES128_SAS),)
-[NAT] = BEHIND
+NAT, *_ = BEHIND
 
 ROWS = (
     Scenario(PEER, "xauth-psk", "a pre-shared key and a user", AES128, xauth(), holds=ONE, after=(proved,)),
@@ -163,7 +163,7 @@ ROWS = (
         config(pool="10.77.9.0/28"), holds=ONE, after=(configured,),
     ),
     Scenario(
-        PEER, "nat-virtual-ip", "the peer is behind a NAT and gets an inner address by mode-config", AES128,
-        both(dict(NAT.when), config()), (Begins.THEIRS,), holds=ONE, after=(configured,), nat=True,
+        PEER, "nat-virtual-ip", "the side that begins is behind a NAT and gets an inner address by mode-config",
+        NAT.settings, both(dict(NAT.when), config()), holds=ONE, after=(*NAT.after, configured), nat=NAT.nat,
     ),
 )  # fmt: skip
