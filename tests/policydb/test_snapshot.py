@@ -26,6 +26,7 @@ from policydb.snapshot import Snapshot, open_snapshot
 from policydb.store import Source, open_store
 from policydb.storefile import StoreError, fold_log
 from tests.policydb.stores import NOON, assertion, configuration, publish, source
+from tests.sizes import examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +63,7 @@ _LICENSEES: st.SearchStrategy[Principals] = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(_PRINCIPALS, st.none() | st.just(()) | _LICENSEES), max_size=8))
 def test_a_snapshot_is_the_graph_that_was_stored(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, Principals | None]]
