@@ -316,7 +316,7 @@ def loaded_by(code: str, folder: Path) -> set[str]:
     """The top-level packages in sys.modules after `code` ran in a Python of its own."""
     program = f"import sys\n{code}\nprint('\\n'.join(sorted({{each.split('.')[0] for each in sys.modules}})))"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=200, check=True
     )
     return set(done.stdout.split())
 

@@ -179,7 +179,7 @@ def test_patch_1_takes_one_text_to_the_other(path: Path) -> None:
     file = path.with_name("a")
     file.write_text(texts[0])
     lines = "\n".join(compare(path, 1).changes[0].lines) + "\n"
-    subprocess.run(["patch", "-p0", str(file)], input=lines, text=True, check=True, capture_output=True, timeout=60)
+    subprocess.run(["patch", "-p0", str(file)], input=lines, text=True, check=True, capture_output=True, timeout=200)
     assert file.read_text() == texts[1]
 
 

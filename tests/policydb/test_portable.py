@@ -155,7 +155,7 @@ def test_a_process_that_may_not_open_files_decides_explains_and_configures(tmp_p
         input=octets,
         capture_output=True,
         cwd=ROOT,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert done.stderr == b""

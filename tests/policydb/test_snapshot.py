@@ -108,7 +108,7 @@ def test_a_writer_of_the_same_process_takes_no_lock_of_a_snapshot(path: Path) ->
     with open_snapshot(path) as snapshot:
         publish(path, source("a", assertion("POLICY", "new")))
         other = f"from policydb.store import open_store; open_store({str(path)!r}).close()"
-        subprocess.run([sys.executable, "-c", other], cwd=ROOT, check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", other], cwd=ROOT, check=True, timeout=200)
         assert path.with_name("policy.db-wal").exists()
         assert [each.licensees for each in snapshot.authorized_by("POLICY")] == ["old"]
 

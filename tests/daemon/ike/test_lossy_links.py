@@ -1,7 +1,7 @@
 """Two engines on a network that loses 30 % each way, duplicates 5 % and reorders: docs/decisions/0008-lossy-links.md.
 
-`make test` runs 40 seeds, `make faults` 400, `make lossy` (or LOSSY_SEEDS=10000) as many as the figure is for. Each is
-a whole life up to its budget: phase 1 and quick mode stand on both sides, and nothing else is left.
+`make test` runs 40 seeds, `make faults` 400, `make lossy` (or LOSSY_SEEDS=10000) as many as the figure is for. Each
+is a whole life up to its budget: phase 1 and quick mode stand on both sides, and nothing else is left.
 """
 
 from __future__ import annotations
