@@ -30,7 +30,7 @@ demo: $(STAMP)
 	@$(BIN)/python examples/first-light/demo.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 check: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -61,6 +62,12 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A source, parsed once for all that ask; nobody changes it."""
+    return ast.parse(path.read_text())
+
+
 def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -91,10 +98,11 @@ def imports_of(tree: ast.AST, package: str = "") -> list[Import]:
     return found
 
 
+@cache
 def imports_of_file(path: Path) -> list[Import]:
     name = module_name(path)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    return imports_of(ast.parse(path.read_text()), package)
+    return imports_of(tree_of(path), package)
 
 
 def offences(paths: Iterable[Path], rule: Callable[[Path], Iterable[object]]) -> list[str]:
@@ -172,7 +180,7 @@ def clock_readings(tree: ast.AST) -> list[int]:
 
 def reaches_outside(path: Path) -> list[object]:
     imported = [each for each in imports_of_file(path) if each.module.split(".")[0] in NOT_IN_THE_CORE]
-    return [*imported, *clock_readings(ast.parse(path.read_text()))]
+    return [*imported, *clock_readings(tree_of(path))]
 
 
 def test_the_core_has_no_io_no_clock_and_no_randomness() -> None:
@@ -209,7 +217,7 @@ HANDLES_SECRETS = [path for path in SOURCES if shown(path).startswith("daemon/")
 
 
 def test_secrets_are_compared_in_constant_time() -> None:
-    assert not offences(HANDLES_SECRETS, lambda path: careless_comparisons(ast.parse(path.read_text())))
+    assert not offences(HANDLES_SECRETS, lambda path: careless_comparisons(tree_of(path)))
 
 
 @pytest.mark.parametrize("text", ["received_hash == x", "if self.psk != other:\n    pass", "f(a.hash_i == b)"])
@@ -236,7 +244,7 @@ def forbidden_calls(tree: ast.AST, allowed: set[str]) -> list[str]:
 
 
 def runs_data(path: Path) -> list[object]:
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     imported = [each for each in imports_of(tree) if each.module.split(".")[0] in NEVER]
     return [*imported, *forbidden_calls(tree, EVALUATES_ON_PURPOSE.get(shown(path), set()))]
 
@@ -267,9 +275,9 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
             yield node
 
 
-def too_long(text: str) -> list[str]:
+def too_long(text: str, tree: ast.Module) -> list[str]:
     found = [f"module: {lines} lines"] if (lines := text.count("\n")) > MODULE_LINES else []
-    for node in functions(ast.parse(text)):
+    for node in functions(tree):
         length = (node.end_lineno or node.lineno) - node.lineno + 1
         if length > FUNCTION_LINES:
             found.append(f"{node.name}: {length} lines")
@@ -280,21 +288,21 @@ EVERYTHING = [*SOURCES, *python_files("examples", "tests")]
 
 
 def test_modules_and_functions_stay_short() -> None:
-    assert not offences(EVERYTHING, lambda path: too_long(path.read_text()))
+    assert not offences(EVERYTHING, lambda path: too_long(path.read_text(), tree_of(path)))
 
 
 @pytest.mark.parametrize("text", ["x = 1\n" * 601, "def f():\n" + "    x = 1\n" * 60], ids=["module", "function"])
 def test_what_is_too_long_is_found(text: str) -> None:
-    assert too_long(text)
+    assert too_long(text, ast.parse(text))
 
 
 def test_every_module_says_first_what_it_is_for() -> None:
-    texts = {shown(path): path.read_text() for path in EVERYTHING}
-    assert not [name for name, text in texts.items() if text.strip() and not ast.get_docstring(ast.parse(text))]
+    trees = {shown(path): tree_of(path) for path in EVERYTHING}
+    assert not [name for name, tree in trees.items() if tree.body and not ast.get_docstring(tree)]
 
 
 def globals_rebound(path: Path) -> list[int]:
-    return [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Global)]
+    return [node.lineno for node in ast.walk(tree_of(path)) if isinstance(node, ast.Global)]
 
 
 def test_no_function_rebinds_a_global() -> None:
@@ -308,7 +316,7 @@ def loaded_by(code: str, folder: Path) -> set[str]:
     """The top-level packages in sys.modules after `code` ran in a Python of its own."""
     program = f"import sys\n{code}\nprint('\\n'.join(sorted({{each.split('.')[0] for each in sys.modules}})))"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=200, check=True
     )
     return set(done.stdout.split())
 

@@ -26,7 +26,7 @@ def wheel(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[z
         shutil.copytree(project / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     out = copy / "out"
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(copy)]
-    done = subprocess.run(build, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(build, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     [path] = out.glob("*.whl")
     with zipfile.ZipFile(path) as opened:

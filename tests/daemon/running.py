@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,21 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.loopback import own_port
+
 COMMAND = (sys.executable, "-c", "from daemon.cli import main; main()")
 
-PATIENCE = 20.0
+PATIENCE = 100.0
 """Seconds after which a test gives up waiting; nothing is measured."""
 
 OPEN_POLICY = 'Authorizer: "POLICY"\n'
 """Everybody may do everything."""
-
-
-def free_ports() -> tuple[int, int]:
-    """Two UDP ports on loopback that nobody had a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b:
-        a.bind(("127.0.0.1", 0))
-        b.bind(("127.0.0.1", 0))
-        return a.getsockname()[1], b.getsockname()[1]
 
 
 class Isakmpd:
@@ -41,7 +34,7 @@ class Isakmpd:
         self.fifo = folder / "isakmpd.fifo"
         self.pid_file = folder / "isakmpd.pid"
         self.result = folder / "isakmpd.result"
-        self.port, self.nat_port = free_ports()
+        self.port, self.nat_port = own_port(), own_port()
         self._address = address
         self._options = options
         self._stdin = stdin
@@ -83,11 +76,13 @@ class Isakmpd:
     def until(self, text: str, times: int = 1) -> str:
         """Wait until the log holds `text` so many times; the log."""
         ends = time.monotonic() + PATIENCE
-        while self.log().count(text) < times:
-            if time.monotonic() > ends or self.process.poll() is not None:
+        while True:
+            over = time.monotonic() > ends or self.process.poll() is not None  # and then one last look
+            if self.log().count(text) >= times:
+                return self.log()
+            if over:
                 raise AssertionError(f"{text!r} did not appear in:\n{self.log()}")
             time.sleep(0.01)
-        return self.log()
 
     def started(self) -> Self:
         """Wait until it serves."""

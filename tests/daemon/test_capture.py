@@ -95,7 +95,7 @@ def test_tshark_reads_every_message_with_valid_checksums(tmp_path: FilePath) -> 
     options = ["-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-d", "udp.port==4500,udpencap"]
     fields = ["-T", "fields", "-e", "isakmp.ispi", "-e", "udp.checksum.status", "-e", "udp.dstport"]
     shown = subprocess.run(
-        ["tshark", "-r", str(path), *options, *fields], capture_output=True, text=True, check=True, timeout=60
+        ["tshark", "-r", str(path), *options, *fields], capture_output=True, text=True, check=True, timeout=200
     ).stdout
     assert [line.split("\t") for line in shown.splitlines()] == [
         ["0001020304050607", "1", "500"],

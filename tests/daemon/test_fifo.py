@@ -50,7 +50,7 @@ def serve(path: Path, write: Callable[[], object], count: int) -> tuple[list[str
             await asyncio.sleep(0.005)
         commands.close()
 
-    asyncio.run(asyncio.wait_for(work(), 10))
+    asyncio.run(asyncio.wait_for(work(), 60))
     return lines, complaints
 
 

@@ -17,6 +17,7 @@ from policydb.decisionlog import DecisionLog
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.network import Pair
 from tests.daemon.running import Isakmpd
+from tests.loopback import own_network
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -126,8 +127,8 @@ def test_rules_that_are_taken_away_take_their_connections_with_them(isakmpd: Isa
 
 # --- two daemons --------------------------------------------------------------------------------------------------
 
-_NETWORK = f"127.78.{os.getpid() % 250}"  # of this process alone: port 500 cannot be chosen
-EAST, WEST = f"{_NETWORK}.1", f"{_NETWORK}.2"
+_NETWORK = own_network()  # port 500 cannot be chosen
+EAST, WEST = f"{_NETWORK}1", f"{_NETWORK}2"
 GATEWAYS = {
     "east": (EAST, f"ike passive esp from 10.1.0.0/16 to 10.2.0.0/16 local {EAST} peer {WEST}"),
     "west": (WEST, f"ike esp from 10.2.0.0/16 to 10.1.0.0/16 local {WEST} peer {EAST}"),
@@ -162,7 +163,6 @@ def gateway(folder: Path, name: str, after: Isakmpd | None = None) -> Isakmpd:
     return daemon
 
 
-@pytest.mark.xdist_group("port 500")
 @pytest.mark.skipif(not may_use_port_500(), reason="UDP port 500 is not to be had here")
 def test_two_daemons_with_nothing_but_an_ipsec_conf_have_their_tunnel(tmp_path: Path) -> None:
     with gateway(tmp_path, "east") as east, gateway(tmp_path, "west", after=east) as west:
@@ -173,7 +173,6 @@ def test_two_daemons_with_nothing_but_an_ipsec_conf_have_their_tunnel(tmp_path: 
             assert "of both of them" not in daemon.log()
 
 
-@pytest.mark.xdist_group("port 500")
 @pytest.mark.skipif(not may_use_port_500(), reason="UDP port 500 is not to be had here")
 def test_what_no_rule_says_is_refused_by_the_policy_that_the_rules_give(tmp_path: Path) -> None:
     with gateway(tmp_path, "east") as east, gateway(tmp_path, "greedy", after=east):

@@ -27,7 +27,7 @@ def test_packages_from_two_places_are_told_apart(tmp_path: Path, project: Path) 
         "except MixedInstallationError as error: print(error)\n"
     )
     found = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=200
     ).stdout
     assert f"grammar in {tmp_path}" in found
     assert f"daemon in {project}" in found

@@ -123,7 +123,7 @@ def test_a_tunnel_is_up_on_both_sides_and_gone_after_a_shutdown(pair: Pair) -> N
 def test_a_refusal_by_policy_is_a_record_that_says_why(pair: Pair) -> None:
     pair.east.until_answer("S", "SA name: peer (Phase 1/Responder)")
     pair.east.until("NO_PROPOSAL_CHOSEN")
-    assert spis(pair.east) == []
+    assert spis(pair.east) == []  # and what it asks comes after the turn that writes the record
     with DecisionLog(pair.east.folder / "decisions.db", read_only=True) as log:
         refused = [each for each in log.records() if each.outcome is Outcome.REFUSED]
     assert refused[0].reason is Reason.POLICY
@@ -141,7 +141,7 @@ def test_tshark_finds_every_captured_message_well_formed(pair: Pair) -> None:
         word for port in (pair.west.nat_port, pair.east.nat_port) for word in ("-d", f"udp.port=={port},udpencap")
     ]
     command = ["tshark", "-r", str(pair.west.folder / "isakmpd.pcap"), *ports, "-V"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200).stdout
     assert shown.count("Internet Security Association and Key Management Protocol") >= 9 + 2
     assert "Malformed" not in shown
     assert "Payload: Identification" in shown

@@ -15,6 +15,7 @@ from daemon.ike.events import Endpoint, Path
 from daemon.ike.exchange_table import HALF_OPEN_LIMIT
 from daemon.log import Levels, Log, StderrSink
 from daemon.udp import RECEIVE_BUFFER, Ports, TransportError, Transports, wildcards
+from tests.loopback import own_port
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
 
@@ -30,18 +31,12 @@ def transports() -> Iterator[Transports]:
 def peer() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.bind(("127.0.0.1", 0))
-        made.settimeout(5)
+        made.settimeout(60)
         yield made
 
 
 def free_ports() -> Ports:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
-    ):
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return Ports(one.getsockname()[1], two.getsockname()[1])
+    return Ports(own_port(), own_port())
 
 
 def endpoint(of: socket.socket) -> Endpoint:
@@ -68,7 +63,7 @@ def receive(
         for data, to in datagrams:
             peer.sendto(data, to)
         peer.sendto(b"last", ("127.0.0.1", transports.endpoints()[0].port))
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 60)
         await asyncio.sleep(0.05)
         transports.stop()
 
@@ -123,8 +118,8 @@ def test_ipv6_tells_the_local_address_as_well(transports: Transports) -> None:
                 await asyncio.sleep(0.01)
             transports.send(got[0], b"answer")
 
-        asyncio.run(asyncio.wait_for(serve(), 5))
-        peer.settimeout(5)
+        asyncio.run(asyncio.wait_for(serve(), 60))
+        peer.settimeout(60)
         assert got[0] == Path(Endpoint("::1", ports.ike), endpoint(peer))
         assert peer.recvfrom(100)[0] == b"answer"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+
+from tests.loopback import own_network
 
 _FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "--- end of command ---"
@@ -81,9 +82,9 @@ def outputs(block: Block, project: Path, folder: Path) -> list[str]:
     """Run a block in `folder`, beside a copy of the examples; what each command printed.
 
     A block that starts gateways gets a loopback network of its own for them, so that two runs do not meet. Raises
-    subprocess.TimeoutExpired where it takes more than a minute. Whatever it left running is ended.
+    subprocess.TimeoutExpired where it takes more than 200 seconds. Whatever it left running is ended.
     """
-    network = f"127.{secrets.randbelow(67) + 10}.{secrets.randbelow(10)}."  # as long as the one it replaces
+    network = own_network()  # as long as the one it replaces
     shutil.copytree(project / "examples", folder / "examples", dirs_exist_ok=True)
     steps = "".join(f"{step.command}\n__end=$?; echo; echo '{_MARK}'; (exit $__end)\n" for step in block.steps)
     if _LOOPBACK in steps:
@@ -104,7 +105,7 @@ def outputs(block: Block, project: Path, folder: Path) -> list[str]:
         start_new_session=True,
     )
     try:
-        printed, _ = shell.communicate(timeout=60)
+        printed, _ = shell.communicate(timeout=200)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGTERM)

@@ -15,7 +15,6 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path.read_text(), path.relative_to(ROOT).as_posix())]
 
 
-@pytest.mark.xdist_group("loopback")
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_a_shown_command_prints_what_is_shown(block: Block, project: Path, tmp_path: Path) -> None:
     printed = outputs(block, project, tmp_path)

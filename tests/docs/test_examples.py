@@ -18,7 +18,7 @@ BOTH = sorted({path.parents[1] for path in EXAMPLES.glob("*/*/ipsec.conf")})
 COMMANDS = Path(sys.executable).parent
 
 
-def run(*argv: str | Path, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def run(*argv: str | Path, seconds: float = 200) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(each) for each in argv],
         capture_output=True,
@@ -75,20 +75,18 @@ def test_an_examples_rules_have_no_findings(rules: Path, tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.xdist_group("loopback")
 @pytest.mark.parametrize("demo", sorted(EXAMPLES.glob("*/demo.py")), ids=lambda path: path.parent.name)
 def test_a_demo_succeeds_quickly_and_leaves_nothing(
     demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    done = run(sys.executable, demo, seconds=60)
+    done = run(sys.executable, demo)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     assert done.stderr == ""
     assert "\033" not in done.stdout
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.xdist_group("loopback")
 @pytest.mark.parametrize("demo", sorted(EXAMPLES.glob("*/demo.py")), ids=lambda path: path.parent.name)
 def test_a_demo_whose_policy_does_not_say_so_fails(demo: Path, tmp_path: Path) -> None:
     """The demo's own checks can fail: with the forbidden cipher allowed there is no refusal to show."""
@@ -98,8 +96,6 @@ def test_a_demo_whose_policy_does_not_say_so_fails(demo: Path, tmp_path: Path) -
             target = copy / path.relative_to(demo.parent)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(path.read_text().replace('esp_enc_alg == "aes"', 'esp_enc_alg != "null"'))
-    text = (copy / demo.name).read_text()
-    (copy / demo.name).write_text(text.replace("PATIENCE = 15", "PATIENCE = 8"))
-    done = run(sys.executable, copy / demo.name, seconds=60)
+    done = run(sys.executable, copy / demo.name)
     assert done.returncode == 1
     assert "West refuses the printer" in done.stderr

@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | 
 def run(code: str, folder: Path, project: Path) -> subprocess.CompletedProcess[str]:
     program = f"import sys\nsys.path.insert(0, {str(project)!r})\n{code}"
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=200, check=False
     )
 
 

@@ -16,6 +16,7 @@ from grammar.keynote import parse_policy, split_assertions
 from grammar.render import render_program
 from tests.grammar.policy_texts import licensees, plain, spaced
 from tests.policydb.programs_of_nodes import programs
+from tests.sizes import examples, sized
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "keynote-cases.jsonl.gz"
 HEAD = 'Authorizer: "A"\n'
@@ -43,7 +44,7 @@ def assert_kept(text: str) -> str:
     return result
 
 
-@pytest.mark.slow
+@pytest.mark.full_size
 def test_the_texts_of_the_vectors_keep_their_meaning() -> None:
     seen: set[str] = set()
     with gzip.open(VECTORS, "rt", encoding="utf-8") as lines:
@@ -51,7 +52,7 @@ def test_the_texts_of_the_vectors_keep_their_meaning() -> None:
             if case["category"] == "limits":
                 continue  # below, as properties: comparing their nodes would recurse
             seen.update(text for key in ("policies", "files", "credentials") for text in case.get(key, ()))
-    for text in sorted(seen)[::8]:
+    for text in sorted(seen)[:: sized(24, 1)]:
         assert_kept(text)
 
 
@@ -69,7 +70,7 @@ def assertions(draw: st.DrawFn) -> str:
     return "\n".join(["# in front", *draw(st.permutations(texts)), "# behind", ""])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(st.lists(assertions(), min_size=1, max_size=3), st.sampled_from(("\n", "\n\n\n", "\n# alone\n\n")))
 def test_formatting_keeps_meaning_and_is_done_once(texts: list[str], gap: str) -> None:
     text = gap.join(texts)
@@ -77,7 +78,7 @@ def test_formatting_keeps_meaning_and_is_done_once(texts: list[str], gap: str) -
     assert sorted(comments(assert_kept(text))) == sorted(comments(text))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.text(st.sampled_from('A:"b" #;{}&|()\\\n\n\tConditionsauthorizer\0\r\xa0\x85'))
     | st.text(st.characters(max_codepoint=255))

@@ -13,6 +13,7 @@ from grammar.phrases import Chain, Enclosed, Row, lines
 from grammar.render import WIDTH, nesting, quote, render_program
 from tests.grammar.policy_texts import plain
 from tests.policydb.programs_of_nodes import programs
+from tests.sizes import examples
 
 
 def program(conditions: str) -> nodes.Program:
@@ -25,7 +26,7 @@ def indented(text: str) -> str:
     return text.replace("\n", "\n ")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 @given(programs, st.sampled_from((20, WIDTH)))
 def test_what_is_rendered_parses_to_the_same_nodes(found: nodes.Program, width: int) -> None:
     assert plain(program(indented(render_program(found, width)))) == plain(found)

@@ -428,7 +428,7 @@ def selectors(left: str, right: str) -> Settings:
 
 def _selector(name: str, cidr: str) -> dict[str, str | None]:
     """A network in place of whatever it was."""
-    tags: dict[str, str | None] = dict.fromkeys((f"{name}:{tag}" for tag in ("Network", "Netmask", "Address")))
+    tags: dict[str, str | None] = dict.fromkeys(f"{name}:{tag}" for tag in ("Network", "Netmask", "Address"))
     return tags | network(name, cidr.removesuffix("/32"))
 
 

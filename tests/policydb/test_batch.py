@@ -21,6 +21,7 @@ from policydb.request import Request
 from policydb.snapshot import Snapshot, open_snapshot
 from policydb.storefile import StoreError
 from tests.policydb.signers import RSA, credential, name_of
+from tests.sizes import sized
 
 NOW = datetime(2026, 7, 14, tzinfo=UTC)
 ALICE = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red";\n'
@@ -181,9 +182,10 @@ def test_whatever_stands_in_a_line_is_answered(query: dict[str, Any], octets: by
     assert all(isinstance(each["value"], str) or each["errors"] for each in told)
 
 
+@pytest.mark.full_size
 def test_at_least_95_of_100_vectors_agree(project: Path) -> None:
     with gzip.open(project / "tests" / "vectors" / "keynote-cases.jsonl.gz") as lines:
-        cases = list(lines)
+        cases = list(lines)[:: sized(4, 1)]
     wanted = [json.loads(each) for each in cases]
     told = list(answers(cases, no_store))
     assert [each["id"] for each in told] == [each["id"] for each in wanted]

@@ -25,7 +25,7 @@ def in_process(project: Path, folder: Path, *arguments: str, **variables: str) -
         env={**os.environ, "PYTHONPATH": str(project), **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

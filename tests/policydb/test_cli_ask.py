@@ -251,7 +251,7 @@ def spawn(*arguments: str, folder: Path, given: bytes = b"", **variables: str) -
     environment = {**os.environ, **variables}
     command = [sys.executable, "-m", "policydb.cli", *arguments]
     return subprocess.run(
-        command, cwd=folder, input=given, env=environment, capture_output=True, timeout=60, check=False
+        command, cwd=folder, input=given, env=environment, capture_output=True, timeout=200, check=False
     )
 
 
@@ -285,7 +285,7 @@ def test_a_reader_that_leaves_early_is_no_answer_no(tmp_path: Path, project: Pat
     assert process.stdout is not None
     assert process.stdout.readline()
     process.stdout.close()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert (process.returncode, err) == (-signal.SIGPIPE, b"")
 
 
@@ -299,7 +299,7 @@ def test_a_full_disk_is_said(tmp_path: Path, project: Path) -> None:
             env={**os.environ, "PYTHONPATH": str(project)},
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=200,
             check=False,
         )
     assert done.returncode == 2

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from policydb.cli import run
 from tests.policydb.command_line import Run
+from tests.sizes import examples
 
 GOOD = 'Authorizer: "POLICY"\nLicensees: "alice"\nConditions: colour == "red";\n'
 BROKEN = 'Authorizer: "POLICY\n\nAuthorizer: "POLICY"\nConditions: a = "b";\n'
@@ -181,7 +182,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary() | st.lists(_PIECES | st.binary(max_size=3), max_size=30).map(b"".join))
 def test_whatever_octets_a_file_holds_are_checked_compiled_and_asked(octets: bytes) -> None:
     with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

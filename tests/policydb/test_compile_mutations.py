@@ -1,12 +1,11 @@
 """Mutated files, compiled into a store: findings, never a traceback, and after a failure the old generation in force.
 
-POLICYDB_MUTATIONS is how many; `make faults` compiles 1,000.
+`make test` compiles 48, `make faults` 1,000.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +20,9 @@ from policydb.snapshot import open_snapshot
 from tests.policydb.command_line import Run
 from tests.policydb.faults import assert_whole
 from tests.policydb.mutations import mutated
+from tests.sizes import sized
 
-MUTATIONS = int(os.environ.get("POLICYDB_MUTATIONS", "48"))
+MUTATIONS = sized(48, 1_000)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SIDES = sorted({each.parent for each in EXAMPLES.glob("*/*/*.conf")})
 BATCHES = 8
@@ -47,6 +47,7 @@ def questions_of(side: Path) -> list[Request]:
     return [Request(tuple(each["authorizers"]), dict(each.get("attributes", []))) for each in asked]
 
 
+@pytest.mark.full_size
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_after_every_mutation_a_whole_generation_is_in_force(policydb: Run, batch: int) -> None:

@@ -17,6 +17,7 @@ from policydb.programs import Programs, Question, Scale
 from policydb.rendering import render
 from policydb.shapes import load_shape
 from tests.policydb.programs_of_nodes import AT, assertion, programs
+from tests.sizes import examples
 
 TRUE = nodes.Truth(AT, value=True)
 FALSE = nodes.Truth(AT, value=False)
@@ -83,7 +84,7 @@ def test_a_local_constant_is_lifted_like_a_literal() -> None:
     assert one.local_constants == (("c", "x"),)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(programs)
 def test_nothing_of_a_policy_gets_into_the_source(program: nodes.Program) -> None:
     each = compile_assertion(assertion(program), "t")

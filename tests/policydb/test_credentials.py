@@ -31,6 +31,7 @@ from tests.policydb.signers import (
     sign,
     with_octets,
 )
+from tests.sizes import examples
 
 LABELS = [f"{algorithm}-{encoding}" for algorithm in KEYS for encoding in ("hex", "base64")]
 
@@ -125,7 +126,7 @@ def test_octets_that_are_no_signature_do_not_verify(label: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(position=st.integers(min_value=0), bit=st.integers(0, 7))
 def test_any_flipped_bit_of_a_signature_fails(algorithm: str, position: int, bit: int) -> None:
     label, key = f"{algorithm}-hex", KEYS[algorithm]
@@ -136,7 +137,7 @@ def test_any_flipped_bit_of_a_signature_fails(algorithm: str, position: int, bit
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(position=st.integers(min_value=0), bit=st.integers(0, 7))
 def test_any_flipped_bit_of_the_text_fails(algorithm: str, position: int, bit: int) -> None:
     text = credential(algorithm)
@@ -308,7 +309,7 @@ def test_the_reason_is_said(text: str, said: str) -> None:
 NUMBERS = st.integers(min_value=-3, max_value=2**1030)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.builds(RsaKey, st.integers(1, 2**1030), st.integers(1, 2**70)) | st.builds(DsaKey, *[NUMBERS] * 4),
     st.binary(max_size=140),

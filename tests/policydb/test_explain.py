@@ -18,6 +18,7 @@ from policydb.memory import MemoryGraph
 from policydb.request import Request
 from tests.policydb.policies import explained, graph
 from tests.policydb.programs_of_nodes import AT, LOCAL, VALUES, environments, programs
+from tests.sizes import examples
 
 SITE = [
     'Authorizer: "POLICY"\nLicensees: "site"\nConditions: app == "ipsec" &&\n  enc == "aes" -> "true";\n',
@@ -169,7 +170,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250))
 @given(rows, environments)
 def test_the_explained_value_is_the_decided_one_and_every_nearest_change_holds(
     found: list[tuple[str, str | None, nodes.Program | None]], attributes: dict[str, str]

@@ -22,6 +22,7 @@ from policydb.store import Publication, Source, open_store
 from policydb.storefile import StoreError
 from tests.policydb.old_stores import SCHEMAS, write_old_store
 from tests.policydb.stores import NOON, assertion, configuration, publish, source
+from tests.sizes import examples
 
 
 def said(name: str, text: str, digest: str = "") -> Source:
@@ -121,7 +122,7 @@ def test_a_source_whose_text_is_the_same_may_differ_all_the_same(path: Path) -> 
 LINES = st.lists(st.sampled_from(["", "a", "b", "Authorizer: x", "  -> yes;"]), max_size=30)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(LINES, LINES, st.sampled_from([0, 3_000]))
 def test_a_difference_is_what_patch_understands(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str], more: int
@@ -156,7 +157,7 @@ def applied(text: list[str], lines: list[str]) -> list[str]:
     return text
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(LINES, LINES)
 def test_it_is_laid_out_as_difflib_does(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str]
@@ -178,7 +179,7 @@ def test_patch_1_takes_one_text_to_the_other(path: Path) -> None:
     file = path.with_name("a")
     file.write_text(texts[0])
     lines = "\n".join(compare(path, 1).changes[0].lines) + "\n"
-    subprocess.run(["patch", "-p0", str(file)], input=lines, text=True, check=True, capture_output=True, timeout=60)
+    subprocess.run(["patch", "-p0", str(file)], input=lines, text=True, check=True, capture_output=True, timeout=200)
     assert file.read_text() == texts[1]
 
 

@@ -21,6 +21,7 @@ from policydb.connections import Configuration
 from policydb.import_ledger import Outcome, walk
 from policydb.importing import Imported, Kind, Text, convert
 from tests.policydb.command_line import Run
+from tests.sizes import examples
 
 INPUTS = Path(__file__).parent / "imports"
 FILES = {
@@ -351,7 +352,7 @@ _NOISE = st.sampled_from(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_any_text_is_converted_or_refused(data: st.DataObject) -> None:
     """Lines of a real input, shuffled, doubled, cut and mixed with noise."""

@@ -1,13 +1,12 @@
 """kill -9 at any moment: no damage, and no generation lost that a command had said was published.
 
-POLICYDB_KILLS is how many processes are killed; `make faults` kills 200.
+`make test` kills 16 processes, `make faults` 200.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 import pkgutil
 import random
 import sqlite3
@@ -21,8 +20,9 @@ from policydb.history import list_generations
 from tests.policydb.faults import assert_whole
 from tests.policydb.kills import Ended, run, run_and_kill
 from tests.policydb.old_stores import SCHEMAS, write_old_store
+from tests.sizes import sized
 
-KILLS = int(os.environ.get("POLICYDB_KILLS", "24"))
+KILLS = sized(16, 200)
 OF_ONE = 8
 """Kills of one store, from its making or its migration on."""
 
@@ -88,6 +88,7 @@ class Victim:
         return int(count[0])
 
 
+@pytest.mark.full_size
 @pytest.mark.timeout(600)
 def test_a_killed_command_damages_nothing_and_loses_no_acknowledged_generation(tmp_path: Path) -> None:
     for each in pkgutil.iter_modules(package.__path__, "policydb."):

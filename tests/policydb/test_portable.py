@@ -25,6 +25,7 @@ from policydb.request import Request
 from policydb.snapshot import Snapshot, open_snapshot
 from policydb.storefile import StoreError
 from tests.policydb.stores import NOON, assertion, publish, source
+from tests.sizes import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = sorted({each.parent for each in (ROOT / "examples").glob("*/*/isakmpd.policy")})
@@ -154,7 +155,7 @@ def test_a_process_that_may_not_open_files_decides_explains_and_configures(tmp_p
         input=octets,
         capture_output=True,
         cwd=ROOT,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert done.stderr == b""
@@ -187,7 +188,7 @@ def test_other_bytes_are_no_snapshot(other: bytes) -> None:
 
 
 @given(st.integers(0, len(handed_over()) - 1), st.integers(1, 255))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_whatever_octet_has_changed_is_found(place: int, difference: int) -> None:
     octets = bytearray(handed_over())
     octets[place] ^= difference

@@ -16,6 +16,7 @@ from policydb.trace import trace
 from tests.policydb.interpreter import Interpreter
 from tests.policydb.policies import decided, graph, holds, worth
 from tests.policydb.programs_of_nodes import LOCAL, VALUES, assertion, environments, programs
+from tests.sizes import examples
 
 PROGRAMS = Programs()
 SCALE = Scale(VALUES)
@@ -26,14 +27,14 @@ def ranked(compiled: CompiledAssertion, attributes: dict[str, str]) -> int:
     return PROGRAMS.bind(compiled)(attributes.get, question)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(programs, environments)
 def test_compiled_programs_agree_with_a_plain_interpreter(program: nodes.Program, attributes: dict[str, str]) -> None:
     compiled = compile_assertion(assertion(program), "t")
     assert ranked(compiled, attributes) == Interpreter(attributes, LOCAL, VALUES).program(program)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(programs, environments)
 def test_tracing_changes_no_answer(program: nodes.Program, attributes: dict[str, str]) -> None:
     compiled = compile_assertion(assertion(program), "t")

@@ -1,6 +1,5 @@
 """A change that is compiled alone: what is published is what a compile of everything would have published."""
 
-import os
 import platform
 import sqlite3
 from datetime import UTC, datetime
@@ -20,13 +19,12 @@ from policydb.ipsec_sources import CompiledIpsec, compile_ipsec
 from policydb.lists import long_list
 from policydb.snapshot import open_snapshot
 from policydb.sources import read_sources
+from tests.sizes import sized
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-EDITS = int(os.environ.get("EDITS", "30"))
 SLOW = settings(
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    max_examples=EDITS,
+    max_examples=sized(10, 120),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from policydb.numbers import Fault
 from policydb.regex import Patterns
 from policydb.samples import samples
+from tests.sizes import examples
 
 PATTERNS = Patterns()
 
@@ -29,7 +30,7 @@ def test_for_what_is_too_involved_nothing_is_proposed(pattern: str) -> None:
     assert samples(pattern) == ()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.text("ab.|()*+?{}[]^$\\0123:", max_size=12))
 def test_any_pattern_may_be_asked(pattern: str) -> None:
     for each in samples(pattern):

@@ -92,7 +92,7 @@ needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="the openssl command 
 
 def openssl(*arguments: str | Path) -> str:
     done = subprocess.run(
-        [OPENSSL or "", *map(str, arguments)], capture_output=True, text=True, timeout=30, check=False
+        [OPENSSL or "", *map(str, arguments)], capture_output=True, text=True, timeout=200, check=False
     )
     return done.stdout + done.stderr
 

@@ -26,6 +26,7 @@ from policydb.snapshot import Snapshot, open_snapshot
 from policydb.store import Source, open_store
 from policydb.storefile import StoreError, fold_log
 from tests.policydb.stores import NOON, assertion, configuration, publish, source
+from tests.sizes import examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +63,7 @@ _LICENSEES: st.SearchStrategy[Principals] = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(_PRINCIPALS, st.none() | st.just(()) | _LICENSEES), max_size=8))
 def test_a_snapshot_is_the_graph_that_was_stored(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, Principals | None]]
@@ -107,7 +108,7 @@ def test_a_writer_of_the_same_process_takes_no_lock_of_a_snapshot(path: Path) ->
     with open_snapshot(path) as snapshot:
         publish(path, source("a", assertion("POLICY", "new")))
         other = f"from policydb.store import open_store; open_store({str(path)!r}).close()"
-        subprocess.run([sys.executable, "-c", other], cwd=ROOT, check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", other], cwd=ROOT, check=True, timeout=200)
         assert path.with_name("policy.db-wal").exists()
         assert [each.licensees for each in snapshot.authorized_by("POLICY")] == ["old"]
 

@@ -25,6 +25,7 @@ from tests.daemon.ike.network import (
     subnet,
     suite,
 )
+from tests.sizes import examples
 
 QUIET = General(check_interval=100_000)
 WISH = Acquire(77, "", WEST, subnet(EAST_NET), subnet(WEST_NET))
@@ -317,7 +318,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(STEPS, max_size=12), st.booleans())
 def test_whatever_is_asked_for_the_sections_are_those_of_what_is_there(steps: list[Any], keyed: bool) -> None:
     peers: dict[str, Peer] = on_demand().peers if keyed else {}  # type: ignore[assignment]

@@ -22,6 +22,7 @@ from policydb.memory import MemoryGraph
 from policydb.request import Request
 from tests import pki
 from tests.pki import NOW, YEAR
+from tests.sizes import examples
 
 CA = pki.root("/CN=My CA")
 HOST = CA.issue("/CN=host")
@@ -94,7 +95,7 @@ def test_a_link_is_worth_the_issuers_word_and_no_more() -> None:
     assert not allowed(NOW, policy='Authorizer: "POLICY"\nLicensees: "DN:/CN=my ca"\n')
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.text(min_size=1, max_size=24))
 def test_no_name_breaks_out_of_its_assertion(name: str) -> None:
     """isakmpd wrote names into the text as they were (keynote.md, section 3)."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from daemon.ike.certificates import MOST_OCTETS, CertificateError, read_certificate, read_crl
 from daemon.ike.registries import IdType
 from tests import pki
+from tests.sizes import examples
 
 CA = pki.root("/C=SE/CN=My CA")
 ALTERNATIVES = pki.names("DNS:a.example.org", "IP:192.0.2.1", "IP:2001:db8::1", "email:u@example.org", "dirName:/CN=x")
@@ -200,7 +201,7 @@ SEEDS = [DER, CA.issued.der, CA.sub_ca("/CN=Sub").issued.der, CA.issue("/CN=ec",
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=["host", "ca", "sub", "ec"])
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_a_damaged_certificate_is_read_or_refused(seed: bytes, data: st.DataObject) -> None:
     octets = bytearray(seed)
@@ -230,7 +231,7 @@ def test_garbage_is_refused(data: bytes) -> None:
             read(data)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_a_damaged_crl_is_read_or_refused(data: st.DataObject) -> None:
     octets = bytearray(CRL)

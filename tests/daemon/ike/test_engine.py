@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.ike.acceptance import EXPLAINED
@@ -44,6 +44,7 @@ from tests.daemon.ike.network import (
     ike_transform,
     suite,
 )
+from tests.sizes import examples
 
 NOTHING = {
     "exchanges": 0,
@@ -516,7 +517,7 @@ def check_books(pair: Pair) -> None:
         assert len(core.exchanges._by_key) == len(core.exchanges)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60))
 @given(st.lists(ACTIONS, max_size=25), st.integers(0, 1000))
 def test_whatever_happens_the_books_are_in_order_and_shutdown_clears_them(
     actions: list[tuple[Any, ...]], seed: int

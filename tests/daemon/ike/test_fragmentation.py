@@ -18,6 +18,7 @@ from daemon.ike.vendor import Vendor
 from policydb.connections import Configuration, General
 from tests.daemon.ike.forgery import held_at, state_of
 from tests.daemon.ike.network import EAST, WEST, Nat, Node, Pair, Weather, configuration, suite
+from tests.sizes import examples
 
 SMALL = General(fragment_size=576)
 PUBLIC = "198.51.100.1"
@@ -165,7 +166,7 @@ def test_a_message_of_phase_1_may_come_in_fragments_too() -> None:
     assert exchange.step == 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 255), st.integers(0, 3), st.binary(max_size=40), st.booleans()),

@@ -22,6 +22,7 @@ from policydb.keys import public_text
 from policydb.signing import sign, with_signature
 from tests import pki
 from tests.pki import NOW, YEAR, Ca, Issued
+from tests.sizes import examples
 
 RSA = AuthenticationMethod.RSA_SIG
 CA = pki.root("/CN=My CA")
@@ -421,7 +422,7 @@ FULL = Keyring(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     st.lists(st.tuples(st.sampled_from([X509, KEYNOTE]), st.binary(max_size=200)), max_size=10), st.binary(max_size=40)
 )
@@ -434,7 +435,7 @@ def test_whatever_a_peer_sends_is_judged_and_raises_nothing(
         assert not found.keys
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_a_damaged_certificate_is_no_key_of_its_holder(data: st.DataObject) -> None:
     octets = bytearray(HOST.der)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.ike.events import (
@@ -41,9 +40,10 @@ from tests.daemon.ike.network import (
     subnet,
     suite,
 )
+from tests.sizes import sized
 
 PUBLIC = "198.51.100.1"
-EXAMPLES = int(os.environ.get("LEAK_EXAMPLES", "40"))
+EXAMPLES = sized(10, 600)
 GENERAL = General(check_interval=30, dpd_check_interval=40, fragment_size=576, accept_aggressive_psk=True)
 
 
@@ -150,7 +150,7 @@ def check(node: Node) -> None:
     assert set(core.dynamic.connections) <= names
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES)
 @given(
     st.lists(EVENTS, max_size=20),
     st.integers(0, 1000),

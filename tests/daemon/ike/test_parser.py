@@ -37,6 +37,7 @@ from daemon.ike.payloads import (
 )
 from daemon.ike.registries import Doi, Flag, Notification, PayloadType, Protocol
 from tests.daemon.ike.generators import MESSAGES, payload_lists
+from tests.sizes import examples
 
 messages = pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES.keys())
 
@@ -92,7 +93,7 @@ def test_random_octets_raise_protocol_errors_only(kind: int, data: bytes, padded
 
 
 @messages
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(data=st.data())
 def test_damaged_messages_raise_protocol_errors_only(message: Message, data: st.DataObject) -> None:
     octets = bytearray(message.encode())

@@ -14,6 +14,7 @@ from daemon.ike import signatures
 from daemon.ike.errors import InvalidSignature, LocalError
 from daemon.ike.registries import AuthenticationMethod, HashAlgorithm
 from tests import pki
+from tests.sizes import examples
 
 RSA = AuthenticationMethod.RSA_SIG
 ECDSA = list(signatures.ECDSA)
@@ -143,7 +144,7 @@ def test_keys_that_only_serve_to_make_us_work_are_refused(bits: int, exponent: i
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_no_damaged_signature_verifies(method: AuthenticationMethod, data: st.DataObject) -> None:
     key = private_key(method)

@@ -40,6 +40,7 @@ from tests.daemon.ike.roadwarrior import (
     without,
     xauth_pair,
 )
+from tests.sizes import examples
 
 ASKING = section(f"ipv4/{WEST}", push=False)
 
@@ -352,7 +353,7 @@ _PAYLOADS = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.lists(_PAYLOADS, min_size=1, max_size=4))
 def test_no_attributes_let_a_client_in_that_has_not_proved_its_user(payloads: list[Attributes]) -> None:
     pair, west = unproved()
@@ -365,7 +366,7 @@ def test_no_attributes_let_a_client_in_that_has_not_proved_its_user(payloads: li
     assert not west.kernel
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.lists(_PAYLOADS, min_size=1, max_size=4))
 def test_whatever_the_gateway_says_a_client_is_in_out_or_waits(payloads: list[Attributes]) -> None:
     pair, _ = unproved()
@@ -380,7 +381,7 @@ def test_whatever_the_gateway_says_a_client_is_in_out_or_waits(payloads: list[At
     assert all(not each.unproved for each in pair.east.engine._core.sas.isakmp) or pair.east.phase(1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(_PAYLOADS, st.binary(max_size=40))
 def test_octets_that_are_no_attributes_change_nothing(payload: Attributes, tail: bytes) -> None:
     """The HASH is right; the attributes are cut short or go on with rubbish."""
