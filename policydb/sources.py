@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -66,6 +67,24 @@ def read_sources(paths: Iterable[str | Path]) -> tuple[list[SourceText], list[Di
         except _UnusableError as unusable:
             findings.append(unusable.diagnostic)
     return texts, findings
+
+
+def read_included(name: str) -> str:
+    """The text of a file that another one includes, as latin-1. Raises OSError, also for what is no file to be read.
+
+    A FIFO is not waited for, and a device not read to its end, which it may not have.
+    """
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_OCTETS + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > MAX_OCTETS:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
+    return data.decode("latin-1")
 
 
 def exposure(source: SourceText) -> Diagnostic:

@@ -1,0 +1,26 @@
+"""Files that are read for a compile: what is one, and what is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from policydb.sources import read_included
+
+
+def test_an_included_file_is_read_octet_by_octet(tmp_path: Path) -> None:
+    path = tmp_path / "more.conf"
+    path.write_bytes(b"# caf\xe9\r\n")
+    assert read_included(str(path)) == "# caf\xe9\r\n"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "folder", "fifo", "gone"])
+def test_what_is_no_file_is_not_included(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/dev/zero has no end, and nobody writes to the FIFO."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match=r"not a regular file|No such file"):
+        read_included(name)
