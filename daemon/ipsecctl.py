@@ -27,7 +27,7 @@ from policydb.ipsec_commands import Command, Emission, commands_of, deletion_of
 from policydb.ipsec_program import DefaultPeer, Rule, expand
 from policydb.ipsec_rules import IkeRule, Surroundings
 from policydb.ipsec_sas import Bundles, SaRule
-from policydb.sources import read_included
+from policydb.sources import as_text, read_included
 
 DEFAULT_FIFO = "/var/run/isakmpd.fifo"
 STANDARD_INPUT = "-"
@@ -209,7 +209,7 @@ def _source(name: str) -> tuple[str, str]:
             if wrong:
                 sys.stderr.write(f"ipsecctl: {name}: {wrong}\n")
                 raise CtlError(_NOT_LOADED)
-            return name, file.read().decode("latin-1")
+            return name, as_text(file.read())
     except OSError as error:
         raise CtlError(f"open {name}: {error.strerror}") from error
 

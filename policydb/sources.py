@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -84,7 +85,12 @@ def read_included(name: str) -> str:
         os.close(descriptor)
     if len(data) > MAX_OCTETS:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
-    return data.decode("latin-1")
+    return as_text(data)
+
+
+def as_text(data: bytes) -> str:
+    """The octets of a file as latin-1; a byte order mark of UTF-8, which some editors put in front, says nothing."""
+    return data.removeprefix(codecs.BOM_UTF8).decode("latin-1")
 
 
 def exposure(source: SourceText) -> Diagnostic:
@@ -125,7 +131,10 @@ def _read(name: str) -> SourceText:
         raise _unreadable(name, cause, "r") from cause
     if len(data) > MAX_OCTETS:
         raise _UnusableError(Diagnostic("PD006", f"the file is larger than {MAX_OCTETS} octets", name, _START))
-    text = data.decode("latin-1")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        hint = f"iconv -f UTF-16 -t UTF-8 {name}"
+        raise _UnusableError(Diagnostic("PD002", "the file is UTF-16; what is read is octets", name, _START, hint))
+    text = as_text(data)
     exposed = stat.S_ISREG(mode) and bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
     return SourceText(name, _kind(name, text), text, exposed)
 
