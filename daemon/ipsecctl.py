@@ -27,6 +27,7 @@ from policydb.ipsec_commands import Command, Emission, commands_of, deletion_of
 from policydb.ipsec_program import DefaultPeer, Rule, expand
 from policydb.ipsec_rules import IkeRule, Surroundings
 from policydb.ipsec_sas import Bundles, SaRule
+from policydb.sources import as_text, read_included
 
 DEFAULT_FIFO = "/var/run/isakmpd.fifo"
 STANDARD_INPUT = "-"
@@ -106,7 +107,7 @@ class Loader:
         self.err.write(f"{finding.source}: {line}: {finding.message}\n")
 
     def _rule(self, node: RuleNode, texts: Mapping[str, str]) -> None:
-        expansion = expand(node, self.surroundings, _read)
+        expansion = expand(node, self.surroundings, read_included)
         if expansion.unknown:
             self.err.write(f"ipsecctl: no IP address found for {expansion.unknown}\n")
         for rule in expansion.rules:
@@ -155,7 +156,7 @@ def run(options: Options, surroundings: Surroundings, out: TextIO, err: TextIO) 
     if options.file is None:
         return
     name, text = _source(options.file)
-    parsed = parse_ipsec(text, name, _read, options.macros)
+    parsed = parse_ipsec(text, name, read_included, options.macros)
     loader = Loader(options, surroundings, out, err)
     loader.load(parsed)
     if options.parse_only:
@@ -208,7 +209,7 @@ def _source(name: str) -> tuple[str, str]:
             if wrong:
                 sys.stderr.write(f"ipsecctl: {name}: {wrong}\n")
                 raise CtlError(_NOT_LOADED)
-            return name, file.read().decode("latin-1")
+            return name, as_text(file.read())
     except OSError as error:
         raise CtlError(f"open {name}: {error.strerror}") from error
 
@@ -220,10 +221,6 @@ def insecure(status: os.stat_result, uid: int) -> str:
     if status.st_mode & (_ALL_OF_GROUP | _ALL_OF_OTHERS):
         return "group writable or world read/writable"
     return ""
-
-
-def _read(name: str) -> str:
-    return Path(name).read_text(encoding="latin-1")
 
 
 # --- the command line ---------------------------------------------------------------------------------------------

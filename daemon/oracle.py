@@ -30,6 +30,7 @@ from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
+from policydb.sources import as_text
 
 if TYPE_CHECKING:
     from policydb.snapshot import Snapshot
@@ -292,7 +293,7 @@ def _read(path: Path, uid: int) -> str | None:
     """A secret file's text (latin-1), None where there is none. Raises LoadError where it may not be used."""
     try:
         check_secrecy(path, uid)
-        return path.read_text(encoding="latin-1")
+        return as_text(path.read_bytes())
     except FileNotFoundError:
         return None
     except FileRefusedError as error:
@@ -306,4 +307,5 @@ def _general(bindings: Sequence[Binding], tag: str) -> str | None:
 
 def _uses_keynote(bindings: Sequence[Binding]) -> bool:
     """isakmpd.conf(5): anything that does not start with "yes" switches policy off."""
-    return (_general(bindings, "Use-Keynote") or "yes").lower().startswith("yes")
+    named = _general(bindings, "Use-Keynote")
+    return named is None or named.startswith("yes")

@@ -54,11 +54,13 @@ class Code(StrEnum):
     CONF_NO_EQUALS = "CF003"
     CONF_NO_TAG = "CF004"
     CONF_NUL = "CF005"
+    CONF_STRAY_RETURN = "CF006"
     CONF_LEADING_BLANK = "CF010"
     CONF_NO_FINAL_NEWLINE = "CF011"
     CONF_DUPLICATE_TAG = "CF012"
     CONF_WORDS_BEFORE_EQUALS = "CF013"
     CONF_CARRIAGE_RETURN = "CF014"
+    CONF_TEXT_BEHIND_HEADER = "CF015"
     FOREIGN_SYNTAX = "IM001"
     FOREIGN_UNCLOSED = "IM002"
     FOREIGN_STRING = "IM003"
@@ -108,11 +110,13 @@ MEANINGS: Mapping[Code, str] = {
     Code.CONF_NO_EQUALS: "a line that is no header, no comment and has no =",
     Code.CONF_NO_TAG: "nothing before the =",
     Code.CONF_NUL: "a NUL octet",
+    Code.CONF_STRAY_RETURN: "a carriage return that no newline follows",
     Code.CONF_LEADING_BLANK: "warning: a line starts with blanks; isakmpd(8) reads an empty tag there",
     Code.CONF_NO_FINAL_NEWLINE: "warning: the last line has no newline; isakmpd(8) ignores it",
     Code.CONF_DUPLICATE_TAG: "warning: a tag is set twice in a section; the first value counts",
     Code.CONF_WORDS_BEFORE_EQUALS: "warning: words between the tag and the =; only the first word is the tag",
     Code.CONF_CARRIAGE_RETURN: "warning: a line ends with a carriage return; it is dropped",
+    Code.CONF_TEXT_BEHIND_HEADER: "warning: text behind the ] of a section header, which is ignored",
     Code.FOREIGN_SYNTAX: "a text of another daemon that does not follow its grammar",
     Code.FOREIGN_UNCLOSED: "a block of another daemon's configuration is opened and never closed",
     Code.FOREIGN_STRING: "a quotation mark that begins no string",

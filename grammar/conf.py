@@ -39,7 +39,10 @@ _LINE = re.compile(
     re.VERBOSE,
 )
 _TERMINALS = tuple(_LINE.groupindex)
-_NAME, _CLOSE, _TAG, _WORDS, _VALUE = (_LINE.groupindex[each] for each in ("NAME", "CLOSE", "TAG", "WORDS", "VALUE"))
+_NAME, _CLOSE, _REST, _TAG, _WORDS, _VALUE = (
+    _LINE.groupindex[each] for each in ("NAME", "CLOSE", "REST", "TAG", "WORDS", "VALUE")
+)
+_STRAY_RETURN = re.compile(r"\r(?!\n)")
 
 _Shape: TypeAlias = "tuple[bool, ...]"
 
@@ -148,6 +151,10 @@ class _Reader:
             message, hint = "this file has carriage returns, which are dropped", "convert it to plain newlines"
             place = self.findings.span(carriage_return, carriage_return + 1)
             self.findings.warning(Code.CONF_CARRIAGE_RETURN, message, place, hint)
+        stray = _STRAY_RETURN.search(self._text)
+        if stray is not None:
+            message, hint = "a carriage return within a line", "lines end with a newline"
+            self.findings.error(Code.CONF_STRAY_RETURN, message, self.findings.span(*stray.span()), hint)
         last = self._text[self._text.rfind("\n") + 1 :]
         if last.strip(_BLANKS):
             message, hint = "the last line has no newline; isakmpd(8) would ignore it", "end it with a newline"
@@ -178,6 +185,11 @@ class _Reader:
         name = line[_NAME] or ""
         self._section = name, self._span(end - len(name), end)
         self._ignoring = False
+        rest = (line[_REST] or "").strip(_BLANKS)
+        if rest and rest[0] not in "#;":
+            start = line.start(_REST) + line[_REST].index(rest)
+            message, hint = "text behind the ] of a section header is ignored", "write it in a line of its own"
+            self.findings.warning(Code.CONF_TEXT_BEHIND_HEADER, message, self._span(start, start + len(rest)), hint)
 
     def _unclosed(self, line: re.Match[str]) -> None:
         hint = "write [name]"

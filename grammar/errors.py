@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,8 +46,20 @@ class GrammarError(Exception):
 def headline(diagnostic: Diagnostic) -> str:
     """`file:line:column: severity[code]: message`, the form that editors can jump to."""
     span = diagnostic.span
-    where = f"{diagnostic.source}:{span.line}:{span.column}"
-    return f"{where}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
+    where = f"{visible(diagnostic.source)}:{span.line}:{span.column}"
+    return f"{where}: {diagnostic.severity}[{diagnostic.code}]: {visible(diagnostic.message)}"
+
+
+def visible(text: str) -> str:
+    """A text as a terminal may get it: octets that are UTF-8 as the characters they mean, what does nothing as dots.
+
+    What a source says may be meant to move a cursor; a tab becomes a blank.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    with suppress(UnicodeError):  # it is no UTF-8, or has been read already
+        text = text.encode("latin-1").decode("utf-8")
+    return "".join(each if each.isprintable() else " " if each == "\t" else "." for each in text)
 
 
 def quoted(text: str) -> str:
@@ -60,7 +73,7 @@ def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
 
 
 def excerpt(text: str, span: Span) -> str:
-    """The source line of a span with carets under it; unprintable characters are shown as dots.
+    """The source line of a span with carets under it, made visible.
 
     Of a long line only what is around the start of the span is shown, `...` in the place of the rest.
     """
@@ -70,14 +83,14 @@ def excerpt(text: str, span: Span) -> str:
     first = start if end - start <= _LONGEST_LINE else max(start, span.start - _BEFORE)
     last = min(end, first + _LONGEST_LINE)
     before, after = "..." if first > start else "", "..." if last < end else ""
-    shown = "".join(each if each.isprintable() else " " if each == "\t" else "." for each in text[first:last])
-    width = max(1, min(span.end, last) - span.start)
-    return f"    {before}{shown}{after}\n    {' ' * (len(before) + span.start - first)}{'^' * width}"
+    blanks = len(before) + len(visible(text[first : span.start]))
+    width = max(1, len(visible(text[span.start : min(span.end, last)])))
+    return f"    {before}{visible(text[first:last])}{after}\n    {' ' * blanks}{'^' * width}"
 
 
 def render(diagnostic: Diagnostic, text: str) -> str:
     """A diagnostic as people read it: headline, the line, a caret, and the hint if there is one."""
     lines = [headline(diagnostic), excerpt(text, diagnostic.span)]
     if diagnostic.hint:
-        lines.append(f"    hint: {diagnostic.hint}")
+        lines.append(f"    hint: {visible(diagnostic.hint)}")
     return "\n".join(lines)

@@ -40,6 +40,9 @@ from grammar.trees import Action, fold
 MAX_INCLUDES = 16
 """How deep files may include each other."""
 
+MAX_FILES = 1_000
+"""How many files may be included in all: each of two lines in each of 16 files doubles them."""
+
 Reader: TypeAlias = Callable[[str], str]
 """Reads an included file (latin-1); raises OSError."""
 
@@ -114,6 +117,7 @@ class _Reader:
         self.used: set[str] = set()
         self.texts: dict[str, str] = {}
         self._shapes = _Shapes()
+        self._included = 0
 
     def items(self, text: str, source: str, depth: int) -> Iterator[Item]:
         """The items of one file, and of those that it includes."""
@@ -142,10 +146,13 @@ class _Reader:
             text, reason = "", str(getattr(cause, "strerror", None) or cause)
         if depth >= MAX_INCLUDES:
             reason = f"included more than {MAX_INCLUDES} files deep"
+        elif self._included >= MAX_FILES:
+            reason = f"more than {MAX_FILES} files are included"
         if reason:
             message = f"failed to include file {name}"
             yield Diagnostic(IpsecCode.INCLUDE, message, source, line.span, f"{name}: {reason}")
         else:
+            self._included += 1
             yield from self.items(text, name, depth + 1)
 
     def _macro(self, line: Line, source: str, index: LineIndex) -> Iterator[Item]:

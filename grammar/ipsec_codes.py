@@ -30,6 +30,7 @@ class IpsecCode(StrEnum):
     NOT_COMPILED = "IP115"
     NO_PRINCIPAL = "IP116"
     REPLACED = "IP117"
+    TOO_MANY = "IP118"
 
 
 MEANINGS: Mapping[IpsecCode, str] = {
@@ -54,4 +55,5 @@ MEANINGS: Mapping[IpsecCode, str] = {
     IpsecCode.NOT_COMPILED: "warning: a flow or a static SA, which the store does not hold",
     IpsecCode.NO_PRINCIPAL: "warning: nothing names the peer's key, so only its identity and address are asked",
     IpsecCode.REPLACED: "warning: a rule takes the place of an earlier one for the same traffic",
+    IpsecCode.TOO_MANY: "lists behind from and to that come to more combinations than one rule may stand for",
 }

@@ -29,23 +29,24 @@ KEYWORDS = frozenset(_KEYWORDS.split())
 
 # Printable ASCII but for ( ) { } < > ! = / # , and the backslash, which is dropped.
 _IN_WORD = r"""[0-9A-Za-z"$%&'*+\-.:;?@\[\]^_`|~]"""
+# A run of plain characters is one step of the matcher: a step for each would cost 250 octets of memory a character.
 _TOKEN = re.compile(
     rf"""
-      (?P<BLANK>  (?: [ \t] | \\[ \t\n] )+ )
+      (?P<BLANK>  (?: [ \t]+ | \\[ \t\n] )+ )
     | (?P<NEWLINE> \n )
-    | (?P<COMMENT> \# (?: \\[\s\S] | [^\n\\] )* )
+    | (?P<COMMENT> \# [^\n\\]* (?: \\[\s\S] [^\n\\]* )* )
     | (?P<NUMBER> -?[0-9]+ (?= [ \t\n),/}}=] | \Z ) )
-    | (?P<WORD>   \\?[A-Za-z0-9:_*] (?: {_IN_WORD} | \\\n | \\{_IN_WORD} )* )
-    | (?P<DOUBLE> " (?: [^"\\] | \\["\ \t\n] | \\(?!["\ \t\n]) )* " )
-    | (?P<SINGLE> ' (?: [^'\\] | \\['\ \t\n] | \\(?!['\ \t\n]) )* ' )
+    | (?P<WORD>   \\?[A-Za-z0-9:_*] (?: {_IN_WORD}+ | \\\n | \\{_IN_WORD} )* )
+    | (?P<DOUBLE> " [^"\\]* (?: \\(?: ["\ \t\n] | (?!["\ \t\n]) ) [^"\\]* )* " )
+    | (?P<SINGLE> ' [^'\\]* (?: \\(?: ['\ \t\n] | (?!['\ \t\n]) ) [^'\\]* )* ' )
     | (?P<MACRO>  \$[A-Za-z0-9_]* )
     | (?P<OTHER>  [\s\S] )
     """,
     re.VERBOSE,
 )
-_TAIL = re.compile(rf"(?:{_IN_WORD}|\\\n|\\{_IN_WORD})*")
+_TAIL = re.compile(rf"(?:{_IN_WORD}+|\\\n|\\{_IN_WORD})*")
 _ENDS_WORD = re.compile(rf"(?![\"']){_IN_WORD}\Z")
-_END_OF_LINE = re.compile(r"(?:\\[\s\S]|[^\n\\])*")
+_END_OF_LINE = re.compile(r"[^\n\\]*(?:\\[\s\S][^\n\\]*)*")
 _ESCAPE = re.compile(r"\\([\s\S])")
 _IN_QUOTES = {quote: re.compile(rf"\\([{quote} \t\n])|\n") for quote in "\"'"}
 

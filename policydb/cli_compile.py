@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from grammar.errors import Diagnostic, Severity
-from policydb.cli_support import BAD, YES, of_store, show_findings, who
+from policydb.cli_support import BAD, YES, of_store, show_findings, shown, who
 from policydb.compilation import Compilation
 from policydb.compiler import check_paths, compile_paths
 from policydb.storefile import StoreError
@@ -112,8 +112,8 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
             "column": each.span.column,
             "severity": str(each.severity),
             "code": str(each.code),
-            "message": each.message,
-            "hint": each.hint,
+            "message": shown(each.message),
+            "hint": shown(each.hint),
         }
         for each in diagnostics
     ]

@@ -26,7 +26,7 @@ def format_files(paths: Sequence[str], *, check: bool, diff: bool, write: bool) 
     unusable = bool(findings)
     differ = False
     for source in texts:
-        if source.kind is SourceKind.CONFIGURATION:
+        if source.kind is not SourceKind.POLICY:
             if source.name not in paths:
                 continue  # one of the files of a folder
             raise Unusable(f"{source.name}: only policies are formatted, and this is a configuration")

@@ -69,7 +69,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
 
 def _without_lines(change: SourceChange) -> str:
     if change.status is Status.CHANGED:
-        return f"{change.name}: the text is the same, but not what it was compiled to"
+        return f"{change.name}: the text without its secrets is the same, but not what it was compiled to"
     return f"{change.name}: {change.status}, and empty"
 
 

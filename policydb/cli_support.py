@@ -144,4 +144,4 @@ def show_findings(findings: Iterable[Diagnostic], texts: Mapping[str, str]) -> N
         head, *rest = render(each, text).split("\n")
         colour = "red" if each.severity == "error" else "yellow"
         told = rest if text and each.span.end else rest[2:]  # no line and no caret where the whole file is meant
-        click.echo("\n".join([click.style(shown(head), fg=colour), *map(shown, told)]), err=True)
+        click.echo("\n".join([click.style(head, fg=colour), *told]), err=True)

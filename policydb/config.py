@@ -181,7 +181,12 @@ class _Resolver:
         return OnDemand(exchange or "ID_PROT", transforms, tuple(each for each in suites if each))
 
     def _unlisted(self, name: str, phase: Value) -> None:
-        """A section that may be asked for by name (FIFO command c), listed or not."""
+        """A section that may be asked for by name (FIFO command c), listed or not.
+
+        What others refer to has been read as what they take it for; a wrong Phase is said there.
+        """
+        if self._book.kinds.get(name.lower()):
+            return
         if phase.text == "1":
             self._peer(self._book.open(name, Kind.PEER))
         elif phase.text == "2":
@@ -201,11 +206,11 @@ class _Resolver:
             dpd_check_interval=section.number("DPD-check-interval", default.dpd_check_interval),
             fragment_size=self._fragment_size(section, default.fragment_size),
             nat_t_keepalive=section.number("NAT-T-Keepalive", default.nat_t_keepalive, least=1),
-            use_keynote=section.text("Use-Keynote", "yes").startswith("yes"),
-            delete_sas=not section.text("Delete-SAs", "yes").startswith("no"),
+            use_keynote=_switched(section, "Use-Keynote", "yes"),
+            delete_sas=not _switched(section, "Delete-SAs", "no"),
             verbose=section.get("Logverbose") is not None,
             log_levels=tuple(_log_levels(section)),
-            listen_on=tuple(each.text for each in section.members("Listen-on")),
+            listen_on=tuple(_listen_on(section)),
             policy_file=section.text("Policy-file", default.policy_file),
             accept_aggressive_psk=section.word("Accept-aggressive-psk", YES_OR_NO, default="no") == "yes",
             accept_weak_signatures=keynote.word("Accept-weak-signatures", WEAK_SIGNATURES, default="no") == "yes",
@@ -237,8 +242,10 @@ class _Resolver:
                     by_address.setdefault(ip_address(tag), peer.name)
             elif written:
                 source, binding = written.tags[tag]
-                hint = "its tags are IP addresses, and Default"
-                section.error("CF204", f"{tag} is no IP address", Value(tag, source, binding.span), hint)
+                near = instead(binding.tag, ("Default",))
+                hint = near if near.startswith("did you mean") else "its tags are IP addresses, and Default"
+                place = Value(binding.tag, source, binding.span)
+                section.error("CF204", f"{binding.tag} is no IP address", place, hint)
         return by_address, default
 
     def _phase_2(self, section: Section) -> None:
@@ -331,6 +338,9 @@ class _Resolver:
             if section.get(tag):
                 section.warn("CF102", f"{tag} is not used by this version", section.get(tag))
         self._identity(section, "NAT-ID", Kind.IPSEC_ID)
+        if local and remote and _family(local) != _family(remote):
+            section.error("CF204", "Local-ID and Remote-ID are of two families", section.get("Remote-ID"))
+            return None
         flags = section.flags("Flags", CONNECTION_FLAGS)
         if not (is_connection and peer and suites):
             return None
@@ -417,6 +427,31 @@ class _Resolver:
         return self._identities[key]
 
 
+def _family(identity: Identity) -> int | None:
+    """4 or 6; None for a name."""
+    found = identity.address or identity.network
+    return found.version if found else None
+
+
+def _switched(section: Section, tag: str, word: str) -> bool:
+    """Whether a switch, yes where it is not set, begins with a word; nothing but that counts (isakmpd.conf(5))."""
+    text = section.text(tag, "yes")
+    found = text.startswith(word)
+    counts = word if found else {"yes": "no", "no": "yes"}[word]
+    if not text.lower().startswith(counts):
+        section.warn("CF116", f"{tag}={text} counts as {counts}", section.get(tag), "write yes or no")
+    return found
+
+
+def _listen_on(section: Section) -> Iterator[str]:
+    """The addresses of Listen-on. What is none is said here, for the daemon passes over it."""
+    for member in section.members("Listen-on"):
+        if not _is_address(member.text):
+            message = f"Listen-on has {member.text!r}, which is no IP address and is not listened on"
+            section.warn("CF102", message, member, "names and interfaces are not looked up")
+        yield member.text
+
+
 def _backoff(section: Section, inherited: Backoff | None) -> Backoff | None:
     """The Retransmit- tags of [General] or of a peer; what a peer leaves out is as in [General]."""
     if not any(section.get(f"Retransmit-{each}") for each in ("tries", "timeout", "base", "limit")):
@@ -464,7 +499,8 @@ def _unread(book: Book) -> None:
         for tag, (source, binding) in written.tags.items():
             if tag not in known:
                 message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {binding.tag}"
-                hint = "did you mean Authentication?" if means_key(tag) else instead(binding.tag, known.values())
+                meant = means_key(tag) and AUTHENTICATION in known
+                hint = "did you mean Authentication?" if meant else instead(binding.tag, known.values())
                 book.report("CF105", message, Mark(source, binding.span), hint, Severity.WARNING)
 
 

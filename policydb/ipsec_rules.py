@@ -23,6 +23,9 @@ from policydb.ipsec_tables import (
 from policydb.sections import instead
 from policydb.vocabulary import IP_PROTOCOLS, SERVICES
 
+MAX_PAIRS = 100_000
+"""As many pairs of from and to one rule may stand for: what a slip in two lists comes to fits into no memory."""
+
 _PORT_PROTOCOLS = (6, 17)
 _LIFETIME = re.compile(r"\s*([+-]?[0-9]+)(.?)", re.DOTALL)
 _UNITS = {"": 1, "m": 60, "h": 3600}
@@ -171,6 +174,13 @@ def selectors(traffic: Traffic, proto: Word | None, resolver: Resolver) -> Itera
         if each.nat:
             message = f"no flow NAT support for destination network: {each}"
             raise RuleError(IpsecCode.NAT, message, traffic.destination.span)
+    count = sum(
+        sum(one.version == each for one in sources) * sum(one.version == each for one in destinations)
+        for each in (4, 6)
+    )
+    if count > MAX_PAIRS:
+        message = f"rule expands to {count} combinations"
+        raise RuleError(IpsecCode.TOO_MANY, message, traffic.source.span, f"{MAX_PAIRS} at most: write networks")
     pairs = [(one, other) for one in sources for other in destinations if one.version == other.version]
     if not pairs:
         message = "source/destination address families do not match"

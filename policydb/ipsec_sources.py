@@ -13,7 +13,7 @@ from typing import TypeAlias
 from grammar.errors import Diagnostic, Severity
 from grammar.ipsec import ParsedIpsec, Reader, RuleReader, parse_ipsec
 from grammar.ipsec_codes import IpsecCode
-from grammar.ipsec_nodes import IkeNode, MacroDefinition, RuleNode
+from grammar.ipsec_nodes import IkeNode, MacroDefinition, RuleNode, SaNode, Word
 from grammar.nodes import Binding
 from policydb.ipsec_bindings import CommandedSections
 from policydb.ipsec_commands import commands_of, names_of
@@ -23,16 +23,27 @@ from policydb.ipsec_program import DefaultPeer, Rule, expand, illegal
 from policydb.ipsec_rules import IkeRule, Surroundings
 from policydb.parts import Contents, Part, RuleLines, parts_of_rules
 
+_KEY_WORD = r"(psk|pks|psk2|preshared|pre-shared-key|secret|password|passphrase|auth-?key|enc-?key)"
+_BETWEEN = r"((?:[ \t=:]|\\\n)+)"
 _SECRET = re.compile(
-    r"\b(psk|authkey|enckey)((?:[ \t]|\\\n)+)(\"(?:\\[\s\S]|[^\"\\])*\"?|'(?:\\[\s\S]|[^'\\])*'?|[^ \t\n]+)"
+    rf"\b{_KEY_WORD}{_BETWEEN}(\"(?:\\[\s\S]|[^\"\\])*\"?|'(?:\\[\s\S]|[^'\\])*'?|(?:\\[\s\S]|[^ \t\n\\])+)",
+    re.ASCII | re.IGNORECASE,
 )
+"""A key behind its keyword, or behind a word that is meant to be one: mistyped lines are what is shown."""
+
 _BARE_PSK = re.compile(
     r"\b(psk)((?:[ \t]|\\\n)+)([^ \t\n\"'\\]\S*(?:[ \t]+(?!(?:tag|srcid|dstid)\b)[^ \t\n#\\]+)+)", re.ASCII
 )
 """A key without quotes, and the words behind it: they may be the rest of it, by mistake, and are not shown."""
 
+_LATENT = re.compile(
+    r"^([ \t]*(?:#[# \t]*[A-Za-z0-9_]+|[A-Za-z0-9_]*(?:psk|key|secret|pass)[A-Za-z0-9_]*))([ \t]*=)((?:\\\n|[^\n])*)",
+    re.ASCII | re.IGNORECASE | re.MULTILINE,
+)
+"""The value of a macro that is commented out, and so used by nothing, or whose name says that it is a key."""
+
 _VISIBLE = re.compile(r"[^\n]")
-_USED = re.compile(r"\$([A-Za-z0-9_]+)")
+_USED = re.compile(r"(?<![^\s{}(),/=])\$([A-Za-z0-9_]+)", re.ASCII)
 
 _LISTS = ("connections", "passive-connections")
 _JOINED = frozenset(f"phase 2]{each}" for each in _LISTS)
@@ -283,7 +294,7 @@ def _without_secrets(parsed: ParsedIpsec) -> dict[str, str]:
     that stays the same keeps the text that it had.
     """
     used = {name for text in parsed.texts.values() for name in _USED.findall(text)}
-    keys = {each.psk.text for each in parsed.rules if isinstance(each, IkeNode) and each.psk}
+    keys = {each.text for rule in parsed.rules for each in _keys(rule)}
     shown = {name: _hidden(text) for name, text in parsed.texts.items()}
     for each in parsed.items:
         if not isinstance(each, MacroDefinition):
@@ -295,9 +306,17 @@ def _without_secrets(parsed: ParsedIpsec) -> dict[str, str]:
     return shown
 
 
+def _keys(rule: RuleNode) -> Iterator[Word]:
+    """The pre-shared or static keys that a rule has."""
+    if isinstance(rule, IkeNode) and rule.psk:
+        yield rule.psk
+    elif isinstance(rule, SaNode):
+        yield from (each.word for each in (rule.authkey, rule.enckey) if each)
+
+
 def _hidden(text: str) -> str:
     """A text with the keys in its rules as asterisks."""
-    return _SECRET.sub(_masked, _BARE_PSK.sub(_masked, text))
+    return _SECRET.sub(_masked, _BARE_PSK.sub(_masked, _LATENT.sub(_masked, text)))
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -29,13 +29,17 @@ XAUTH_USERS = "xauth-users"
 _PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
 _BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORECASE | re.DOTALL)
 # A line that starts with a word, also where it is commented out: what stands before its value, and the value.
-_LINE = re.compile(r"^([ \t#;]*([A-Za-z0-9_-]+)[ \t]*[=:]?[ \t]*)((?:\\\n|[^\n])*)", re.MULTILINE)
+_LINE = re.compile(
+    r"^([ \t#;]*(?:\[[^]\n]*\][ \t#;]*)?([A-Za-z0-9_-]+)[ \t]*[=:]?[ \t]*)((?:\\\n|[^\n])*)", re.MULTILINE
+)
 _HEADER = re.compile(r"^[ \t]*\[([^]\n]*)\]?[^\n]*$", re.MULTILINE)
 _USER = re.compile(r"^([^\s=\\]+[ \t]*=?[ \t]*)?((?:\\\n|[^\n])*)", re.MULTILINE)
 _SLIPS = 2
 """As many letters may be wrong, missing or too many in a name that is meant to be one of these."""
 _OTHERWISE = frozenset({"psk", "secret", "password", "passphrase", "pre-shared-key", "preshared-key", "shared-secret"})
 """What other programs call Authentication."""
+_KEYISH = re.compile(r"psk|secret|key|pass(?!ive)|pwd|\bauth\b")
+"""What the names of keys have in them."""
 _VISIBLE = re.compile(r"[^\n]")
 
 
@@ -71,9 +75,9 @@ def escapes_sealing(principal: str) -> bool:
 def hide_keys(text: str) -> str:
     """An isakmpd.conf as it may be shown: every pre-shared key and password as asterisks, nothing else moved.
 
-    A line counts whose first word is Authentication or XAUTH-Password, nearly so, or another program's word for a key,
-    and so does every line of a section that is nearly called XAUTH-users, whatever follows: mistyped lines are what is
-    shown.
+    A line counts whose first word is Authentication or XAUTH-Password, nearly so, or whose tag looks like a word for
+    a key, and so does every line of a section that is nearly called XAUTH-users, whatever follows: mistyped lines are
+    what is shown.
     """
     headers = list(_HEADER.finditer(text))
     ends = [*(each.start() for each in headers[1:]), len(text)]
@@ -93,16 +97,23 @@ def _user_hidden(found: re.Match[str]) -> str:
 def _hidden(found: re.Match[str]) -> str:
     head, word, rest = found.groups()
     tag = word.lower()
-    if tag in _OTHERWISE or _is_near(tag, AUTHENTICATION) or _is_near(tag, XAUTH_PASSWORD):
-        return head + _VISIBLE.sub("*", rest)
-    if tag.startswith(AUTHENTICATION) and tag[len(AUTHENTICATION)] not in "_-":
+    if (
+        tag.startswith(AUTHENTICATION)
+        and len(tag) > len(AUTHENTICATION) + _SLIPS
+        and tag[len(AUTHENTICATION)] not in "_-"
+    ):
         # The blank between tag and key was forgotten.
         shown = found.start(2) - found.start() + len(AUTHENTICATION)
         return head[:shown] + _VISIBLE.sub("*", head[shown:] + rest)
+    if means_key(tag) or _is_near(tag, AUTHENTICATION) or _is_near(tag, XAUTH_PASSWORD):
+        return head + _VISIBLE.sub("*", rest)
+    words, equals, value = rest.partition("=")
+    if equals and "=" not in head and means_key(f"{tag} {words}".strip().lower()):
+        return head + words + equals + _VISIBLE.sub("*", value)
     return found[0]
 
 
-@lru_cache(maxsize=1024)  # files have few tags and many lines
+@lru_cache(maxsize=4096)  # files have few tags and many lines
 def _is_near(word: str, meant: str) -> bool:
     """Whether `word` becomes `meant` by changing, adding or leaving out _SLIPS letters at most (Levenshtein)."""
     if abs(len(word) - len(meant)) > _SLIPS:
@@ -127,9 +138,15 @@ def is_key(binding: Binding) -> bool:
     return is_secret(binding.section, binding.tag)
 
 
+@lru_cache(maxsize=1024)
 def means_key(tag: str) -> bool:
-    """Whether a tag that isakmpd.conf(5) does not know is another program's word for Authentication."""
-    return tag.lower() in _OTHERWISE
+    """Whether a tag, in lower case, is another program's word for Authentication, or looks like one and is no other."""
+    # Imported here: whoever asks seals principals only.
+    from policydb.vocabulary import EVERY_TAG
+
+    if tag in _OTHERWISE:
+        return True
+    return _KEYISH.search(tag) is not None and not any(_is_near(tag, each) for each in EVERY_TAG)
 
 
 def is_secret(section: str, tag: str) -> bool:

@@ -303,17 +303,23 @@ class Section:
         value = self.get(tag)
         found = _OFFER.fullmatch(value.text) if value else None
         if value is None or found is None:
-            if value is not None:
+            if value is not None and not self._is_inherited(tag):
                 hint = "write OFFER or OFFER,MINIMUM:MAXIMUM, as in 3600,60:86400"
                 self.error("CF206", f"{tag} cannot be {value.text!r}", value, hint)
             return None
         offer, low, high = (int((each or found[1])[:20]) for each in found.groups())
         if not low <= high <= _LARGEST or not low <= offer <= high:
-            self.error(
-                "CF206", f"{tag} offers {offer}, and accepts from {low} to {high}", value, "OFFER,MINIMUM:MAXIMUM"
-            )
+            if not self._is_inherited(tag):
+                message = f"{tag} offers {offer}, and accepts from {low} to {high}"
+                self.error("CF206", message, value, "OFFER,MINIMUM:MAXIMUM")
             return None
         return Interval(offer, low, high)
+
+    def _is_inherited(self, tag: str) -> bool:
+        """Whether the value is one of [General], where what is wrong with it has been said."""
+        name, lower = self.name.lower(), tag.lower()
+        written = self.book.written.get(name)
+        return (name, lower) in _ORIGINS and not (written and lower in written.values)
 
     def address(self, tag: str) -> Address | None:
         """A numeric IP address; None where it is missing or, reported, ill-formed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import os
 import stat
 import sys
@@ -68,6 +70,29 @@ def read_sources(paths: Iterable[str | Path]) -> tuple[list[SourceText], list[Di
     return texts, findings
 
 
+def read_included(name: str) -> str:
+    """The text of a file that another one includes, as latin-1. Raises OSError, also for what is no file to be read.
+
+    A FIFO is not waited for, and a device not read to its end, which it may not have.
+    """
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_OCTETS + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > MAX_OCTETS:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
+    return as_text(data)
+
+
+def as_text(data: bytes) -> str:
+    """The octets of a file as latin-1; a byte order mark of UTF-8, which some editors put in front, says nothing."""
+    return data.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+
+
 def exposure(source: SourceText) -> Diagnostic:
     """The warning for a file that holds secrets and that others may read."""
     message = "this file holds secrets, and others than its owner may read it; isakmpd refuses such a file"
@@ -106,7 +131,10 @@ def _read(name: str) -> SourceText:
         raise _unreadable(name, cause, "r") from cause
     if len(data) > MAX_OCTETS:
         raise _UnusableError(Diagnostic("PD006", f"the file is larger than {MAX_OCTETS} octets", name, _START))
-    text = data.decode("latin-1")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        hint = f"iconv -f UTF-16 -t UTF-8 {name}"
+        raise _UnusableError(Diagnostic("PD002", "the file is UTF-16; what is read is octets", name, _START, hint))
+    text = as_text(data)
     exposed = stat.S_ISREG(mode) and bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
     return SourceText(name, _kind(name, text), text, exposed)
 

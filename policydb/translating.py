@@ -5,18 +5,17 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from grammar.errors import Diagnostic
 from policydb.compilation import File
 from policydb.ipsec_sources import compile_ipsec, policy_name, with_lists
 from policydb.ipsec_words import in_words_of_rules
-from policydb.sources import SourceKind, SourceText
+from policydb.sources import SourceKind, SourceText, read_included
 
 
 def translated_files(source: SourceText) -> tuple[list[File], tuple[Diagnostic, ...]]:
     """An ipsec.conf as configurations that are read already, one a file, and a policy; and its findings."""
-    found = compile_ipsec(source.text, source.name, lambda name: Path(name).read_text("latin-1"), platform.node())
+    found = compile_ipsec(source.text, source.name, read_included, platform.node())
     files = [
         File(
             SourceText(name, SourceKind.CONFIGURATION, "", source.exposed),

@@ -25,8 +25,7 @@ RULES = [
     ("[S]\na \t = \t b \t \n", [("S", "a", "b")]),
     ("[S]\na=b=c\n", [("S", "a", "b=c")]),
     ("[S]\na=\n", [("S", "a", "")]),
-    ("[a b/c:d=e] ignored\nx=1\n", [("a b/c:d=e", "x", "1")]),
-    ("[S]x]\na=1\n", [("S", "a", "1")]),
+    ("[a b/c:d=e] # ignored\nx=1\n", [("a b/c:d=e", "x", "1")]),
     ("[]\na=1\n", [("", "a", "1")]),
     ("[S]\na=b,\\\nc\n", [("S", "a", "b,  c")]),
     ("# comment \\\ngoes on\n[S]\na=1\n", [("S", "a", "1")]),
@@ -54,6 +53,9 @@ MISTAKES = [
     ("[S]\na=1\n[T]\n[s]\nA=2\n", Code.CONF_DUPLICATE_TAG, 5, 1, [("S", "a", "1"), ("s", "A", "2")]),
     ("[S]\nfoo bar = x\n", Code.CONF_WORDS_BEFORE_EQUALS, 2, 4, [("S", "foo", "x")]),
     ("[S]\r\na=1\r\n", Code.CONF_CARRIAGE_RETURN, 1, 4, [("S", "a", "1")]),
+    ("[S]\na=1\rb=2\n", Code.CONF_STRAY_RETURN, 2, 4, [("S", "a", "1\rb=2")]),
+    ("[S] b=2\na=1\n", Code.CONF_TEXT_BEHIND_HEADER, 1, 5, [("S", "a", "1")]),
+    ("[S]x]\na=1\n", Code.CONF_TEXT_BEHIND_HEADER, 1, 4, [("S", "a", "1")]),
 ]
 WARNINGS = frozenset(
     {
@@ -62,6 +64,7 @@ WARNINGS = frozenset(
         Code.CONF_DUPLICATE_TAG,
         Code.CONF_WORDS_BEFORE_EQUALS,
         Code.CONF_CARRIAGE_RETURN,
+        Code.CONF_TEXT_BEHIND_HEADER,
     }
 )
 

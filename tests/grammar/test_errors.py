@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grammar.errors import excerpt, quoted, shortened
+from grammar.errors import excerpt, quoted, shortened, visible
 from grammar.lines import LineIndex
 
 
@@ -22,6 +22,18 @@ def test_a_caret_stands_under_every_character_of_the_place() -> None:
 
 def test_what_cannot_be_printed_is_a_dot_and_a_tab_a_blank() -> None:
     assert shown("a\t\0b", 3, 4) == ("a .b", "   ^")
+
+
+def test_octets_that_are_utf_8_are_one_character_each() -> None:
+    text = "x=w\xc3\xa9st y\n"
+    assert shown(text, 8, 9) == ("x=w\xe9st y", "       ^")
+    assert shown(text, 2, 7) == ("x=w\xe9st y", "  ^^^^")
+
+
+@given(st.text(max_size=20))
+def test_what_is_visible_can_be_printed_and_stays_so(text: str) -> None:
+    assert visible(text).isprintable()
+    assert visible(visible(text)).isprintable()
 
 
 def test_of_a_long_line_what_is_around_the_place_is_shown() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar.errors import Diagnostic
-from grammar.ipsec import MAX_INCLUDES, ParsedIpsec, parse_ipsec
+from grammar.ipsec import MAX_FILES, MAX_INCLUDES, ParsedIpsec, parse_ipsec
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import AnyHost, FlowNode, HostList, HostText, IkeNode, MacroDefinition, SaNode
 
@@ -327,6 +327,19 @@ def test_include_takes_one_name(text: str) -> None:
 def test_a_file_that_includes_itself_ends() -> None:
     [error] = parsed('include "a"\n', a='include "a"\n').diagnostics
     assert f"{MAX_INCLUDES} files deep" in error.hint
+
+
+def test_files_that_double_at_each_level_end() -> None:
+    """Sixteen levels of two lines each would be 65,536 files."""
+    files = {f"f{each}": f'include "f{each + 1}"\n' * 2 for each in range(MAX_INCLUDES - 1)}
+    found = parsed('include "f0"\n', **files, **{f"f{MAX_INCLUDES - 1}": ""})
+    assert f"more than {MAX_FILES} files" in found.diagnostics[0].hint
+    assert len(found.diagnostics) < MAX_FILES
+
+
+@pytest.mark.parametrize("text", ["x" * 500_000, '"' + "x" * 500_000, '"\\' + "x" * 500_000 + '"', "\\x" * 200_000])
+def test_a_word_without_end_is_one_finding(text: str) -> None:
+    assert [each[0] for each in wrong(f"{text}\nike {HOSTS}\n")] == [IpsecCode.SYNTAX]
 
 
 WORDS = """

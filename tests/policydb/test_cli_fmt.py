@@ -39,6 +39,15 @@ def test_octets_come_out_as_they_went_in(policydb: Run) -> None:
     assert policydb("fmt", "--check", "p.policy") == (0, "", "")
 
 
+@pytest.mark.parametrize("text", [b"[General]\n", b"ike esp from 1.1.1.1 to 2.2.2.2 psk topsecret\n"])
+def test_a_configuration_is_left_alone_and_not_shown(text: bytes, policydb: Run) -> None:
+    put("some.conf", text)
+    code, out, err = policydb("fmt", "-w", "some.conf")
+    assert (code, out) == (2, "")
+    assert "only policies are formatted" in err
+    assert "topsecret" not in err
+
+
 def test_check_names_what_is_not_formatted(policydb: Run) -> None:
     put("p.policy", WRONG)
     put("q.policy", RIGHT)

@@ -250,6 +250,48 @@ def test_all_findings_are_told_in_one_run() -> None:
 def test_a_section_of_the_wrong_phase_is_one_finding_and_not_five() -> None:
     assert len(told(altered(("ISAKMP-peer=east", "ISAKMP-peer=link")))) == 1
     assert len(told(altered(("Connections=link", "Connections=east")))) == 1
+    assert len(told(altered(("[east]\nPhase=1", "[east]\nPhase=2")))) == 1
+
+
+@pytest.mark.parametrize("value", ["1h", "5,60:10"])
+def test_a_lifetime_of_general_that_is_none_is_one_finding(value: str) -> None:
+    """Every transform that has LIFE_MAIN_MODE would say it again."""
+    [found] = told(altered(("[General]", f"[General]\nDefault-phase-1-lifetime={value}")))
+    assert "Default-phase-1-lifetime" in found.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Use-Keynote=On", "Use-Keynote=On counts as no"),
+        ("Use-Keynote=Yes", "Use-Keynote=Yes counts as no"),
+        ("Use-Keynote=", "Use-Keynote= counts as no"),
+        ("Delete-SAs=off", "Delete-SAs=off counts as yes"),
+        ("Delete-SAs=No", "Delete-SAs=No counts as yes"),
+    ],
+)
+def test_a_switch_that_does_what_nobody_means_is_warned_about(line: str, message: str) -> None:
+    [found] = told(altered(("[General]", f"[General]\n{line}")))
+    assert f"warning[CF116]: {message}" in found
+
+
+@pytest.mark.parametrize(
+    "line", ["Use-Keynote=no", "Use-Keynote=NO", "Use-Keynote=yes", "Delete-SAs=no", "Delete-SAs=Yes"]
+)
+def test_a_switch_that_says_what_it_does_is_not_warned_about(line: str) -> None:
+    assert told(altered(("[General]", f"[General]\n{line}"))) == []
+
+
+@pytest.mark.parametrize("member", ["eth0", "192.0.2.300"])
+def test_what_listen_on_cannot_use_is_warned_about(member: str) -> None:
+    [found] = told(altered(("[General]", f"[General]\nListen-on=192.0.2.1, {member}")))
+    assert "warning[CF102]" in found
+    assert found.splitlines()[2].count("^") == len(member)
+
+
+def test_characters_that_move_a_cursor_never_reach_a_terminal() -> None:
+    for each in told(altered(("[General]", "[General]\nA\x1b[2J\x9b\x85\xe2\x80\xa8=\x07 1\n"))):
+        assert each.replace("\n", "").isprintable()
 
 
 NETWORK = "Network=10.2.0.0\nNetmask=255.255.0.0"
@@ -268,6 +310,8 @@ NETWORK = "Network=10.2.0.0\nNetmask=255.255.0.0"
             "add a section [aes256-sha256-modp2048], or take a predefined name such as AES-256-SHA2-256-GRP14",
         ),
         ("[Phase 1]", "[Phase1]", "did you mean Phase 1?"),
+        ("Authentication=", "Key=", "did you mean Authentication?"),
+        ("[Phase 1]", "[Phase 1]\nDefualt=east", "did you mean Default?"),
         ("Authentication=", "PSK=", "did you mean Authentication?"),
     ],
 )

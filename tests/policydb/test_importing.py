@@ -289,6 +289,17 @@ def test_a_peer_of_any_address_only_answers() -> None:
     assert "only answer" in reason(imported, "connections.a.children.net.start_action")
 
 
+def test_what_is_offered_together_has_one_group_and_what_is_accepted_any() -> None:
+    """Quick mode has one key exchange for all proposals of a message (RFC 2409 section 5.5)."""
+    esp = "esp_proposals = aes128gcm16-modp2048, aes256-sha512, aes256-sha256-modp2048"
+    offering = one(child=f"{esp}\nstart_action = start")
+    [tunnel] = configuration(offering).connections.values()
+    assert [each.protocols[0].transforms[0].group for each in tunnel.suites] == ["MODP_2048", "MODP_2048"]
+    assert "one PFS group" in reason(offering, "connections.a.children.net.esp_proposals")
+    [tunnel] = configuration(one(child=esp)).connections.values()
+    assert [each.protocols[0].transforms[0].group for each in tunnel.suites] == ["MODP_2048", None, "MODP_2048"]
+
+
 def test_a_second_peer_at_an_address_is_left_to_the_first() -> None:
     text = CONNECTION.replace("REMOVED", "").replace("CHILD", "")
     second = text.replace("  a {", "  b {").replace("peer.example.org", "other.example.org").split("secrets")[0]

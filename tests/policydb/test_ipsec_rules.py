@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from grammar.ipsec_codes import IpsecCode
 from policydb.ipsec_program import DefaultPeer
+from policydb.ipsec_rules import MAX_PAIRS
 from policydb.ipsec_tables import complete
 from tests.policydb.ipsec import expansion, ike, messages
 
@@ -36,6 +39,18 @@ def pairs(text: str) -> list[tuple[str, str]]:
 )
 def test_every_from_goes_with_every_to_of_its_family(hosts: str, expected: list[tuple[str, str]]) -> None:
     assert pairs(f"ike {hosts}") == expected
+
+
+@pytest.mark.parametrize("kind", ["ike", "flow", "esp"])
+def test_lists_that_come_to_too_many_pairs_are_refused_before_they_are_made(kind: str) -> None:
+    width = math.isqrt(MAX_PAIRS) + 1
+    lists = [" ".join(f"10.{net}.{each // 256}.{each % 256}" for each in range(width)) for net in (1, 2)]
+    behind = "spi 0x1000" if kind == "esp" else "peer 192.0.2.2"
+    found = expansion(f"{kind} from {{ {lists[0]} }} to {{ {lists[1]} }} {behind}")
+    assert not found.rules
+    assert [(each.code, each.message) for each in found.diagnostics] == [
+        (IpsecCode.TOO_MANY, f"rule expands to {width * width} combinations")
+    ]
 
 
 def test_the_peer_is_the_destination_of_each_pair_if_that_is_a_host() -> None:

@@ -243,6 +243,18 @@ def test_reading_goes_on_where_the_original_ends() -> None:
         'k = "topsecret"\nike from 1.1.1.1 to 2.2.2.2 quick enc x psk $k\n',
         "k = topsecret\nike from 1.1.1.1 to 2.2.2.2 quick enc x psk $k.1\n",
         "esp from 1.1.1.1 to 2.2.2.2 spi 4096 authkey topsecret enckey topsecret bundle\n",
+        "ike from 1.1.1.1 to 2.2.2.2 psk a\\\ntopsecret\n",
+        "ike from 1.1.1.1 to 2.2.2.2 psk a\\ topsecret\n",
+        'a = "x"\nb = "topsecret"\nike from 1.1.1.1 to 2.2.2.2 psk $a$b\n',
+        'k = "topsecret"\nesp from 1.1.1.1 to 2.2.2.2 spi 4096 authkey $k enckey $k\n',
+        'k = "topsecret:topsecret"\nesp from 1.1.1.1 to 2.2.2.2 spi 4096:4097 authkey $k\n',
+        "ike from 1.1.1.1 to 2.2.2.2 PSK topsecret\n",
+        "ike from 1.1.1.1 to 2.2.2.2 pks topsecret\n",
+        "ike from 1.1.1.1 to 2.2.2.2 psk=topsecret\n",
+        "ike from 1.1.1.1 to 2.2.2.2 secret topsecret\n",
+        '# k = "topsecret"\nike from 1.1.1.1 to 2.2.2.2 psk x\n',
+        "# ike from 1.1.1.1 to 2.2.2.2 psk topsecret\n",
+        "gw_psk = top(topsecret) topsecret\n",
     ],
 )
 def test_shown_texts_hold_no_key_and_keep_their_places(text: str) -> None:

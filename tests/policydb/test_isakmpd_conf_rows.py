@@ -334,8 +334,14 @@ def test_a_peer_without_remote_id_is_unchecked_and_that_is_told() -> None:
     ],
 )
 def test_identity_types_of_traffic(lines: str, expected: Identity) -> None:
+    old = "ID-type=IPV4_ADDR_SUBNET\nNetwork=10.{}.0.0\nNetmask=255.255.0.0"
+    link = conf(altered((old.format(2), lines), (old.format(1), lines))).connections["link"]
+    assert (link.local_identity, link.remote_identity) == (expected, expected)
+
+
+def test_both_identities_of_traffic_are_of_one_family() -> None:
     old = "ID-type=IPV4_ADDR_SUBNET\nNetwork=10.2.0.0\nNetmask=255.255.0.0"
-    assert conf(altered((old, lines))).connections["link"].local_identity == expected
+    assert "CF204" in codes(altered((old, "ID-type=IPV6_ADDR\nAddress=2001:db8::3")))
 
 
 @pytest.mark.parametrize("kind", ["FQDN", "USER_FQDN", "KEY_ID"])

@@ -135,6 +135,15 @@ def test_references_know_no_case_for_sections_have_none() -> None:
         ("[XAUT-user]\nbob@example.org = hush\n", "[XAUT-user]\nbob@example.org = ****\n"),
         (" [XAUTH-users\nbob=hush\n", " [XAUTH-users\nbob=****\n"),
         ("[XAUTH-users]\nhush\n", "[XAUTH-users]\n****\n"),
+        ("[east] Authentication=key\n", "[east] Authentication=***\n"),
+        ("[east]\nKey=hush\nauth= hush\nIKE_PSK=hush\n", "[east]\nKey=****\nauth= ****\nIKE_PSK=****\n"),
+        ("Pre shared key = hush hush\n", "Pre shared key =**********\n"),
+        ("# my pass phrase=hush\n", "# my pass phrase=****\n"),
+        ("KEY_LENGHT=128\nKeylength=128\n", "KEY_LENGHT=128\nKeylength=128\n"),
+        (
+            "Private-key=/a\nUse-Keynote=no\nPasive-connections=a\n",
+            "Private-key=/a\nUse-Keynote=no\nPasive-connections=a\n",
+        ),
         ("[a]\nPort=1\n[XAUTH-users]\nb=hush\n[c]\nPort=2\n", "[a]\nPort=1\n[XAUTH-users]\nb=****\n[c]\nPort=2\n"),
     ],
 )
