@@ -37,7 +37,6 @@ _FINDINGS_LOGGED = 20
 _LISTS = frozenset({"connections", "passive-connections"})
 
 _READ_LATER = {
-    "listen-on": "it is read at the start only",
     "loglevel": "it is read from the files, at the start and at a reload; D sets levels now",
     "logverbose": "it is read from the files, at the start and at a reload",
     "policy-file": "it is read from the files, at the start and at a reload",

@@ -20,8 +20,8 @@ from daemon.fifo import CommandInput
 from daemon.files import FileRefusedError, make_directory, write_private
 from daemon.ike import selftest
 from daemon.ike.engine import Engine
-from daemon.ike.events import Command, SetCapture, Shutdown
-from daemon.ike.surroundings import Settings, Surroundings
+from daemon.ike.events import Command, ListenOn, SetCapture, Shutdown
+from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.kernel import MemoryKernel
 from daemon.keylog import KeyLog
 from daemon.live import Live, Uses
@@ -31,7 +31,8 @@ from daemon.options import Options
 from daemon.oracle import UNCHECKED, Loaded, LoadError, Sources, compile_sources, load_at_start, open_loaded
 from daemon.process import PidFile
 from daemon.report import report_lines, sa_text
-from daemon.udp import Ports, Transports, wildcards
+from daemon.udp import Ports, TransportError, Transports, wildcards
+from policydb.connections import General
 from policydb.decisionlog import DecisionLog
 from policydb.overlay import Change
 from policydb.snapshot import Snapshot
@@ -91,13 +92,13 @@ class Service:
         self._use(load_at_start(self._sources, datetime.now(UTC), self._log))
         self._apply()
         held.callback(self._transports.close)
-        self._transports.open(self._addresses(), Ports(options.ike_port, self._nat_port()))
+        self._transports.open(self._addresses(self._loaded.oracle.configuration.general), self._ports)
         commands = CommandInput(options.fifo_path, self._execute, self._log.notice)
         held.callback(commands.close)
         held.callback(PidFile(options.pid_path).remove)
         self._loop = Loop(self._core(), self._make_surface(held))
         held.callback(self._loop.stop)
-        uses = Uses(self._loop.reconfigure, self._loop.command, self._loop.defect)
+        uses = Uses(self._configure, self._loop.command, self._loop.defect)
         self._live = Live(self._loaded, options.overlay_path, self._log, uses)
         held.callback(self._live.close)
         self._loop.reconfigure(self._loaded.oracle, self._loaded.secrets)
@@ -158,12 +159,13 @@ class Service:
             each.close()
         fold_log(self._sources.store)
 
-    def _nat_port(self) -> int | None:
-        return self._options.nat_port if self._options.nat_traversal else None
+    @property
+    def _ports(self) -> Ports:
+        return Ports(self._options.ike_port, self._options.nat_port if self._options.nat_traversal else None)
 
-    def _addresses(self) -> tuple[str, ...]:
+    def _addresses(self, general: General) -> tuple[str, ...]:
         """--listen, else [General]:Listen-on, else everywhere; of the families of -4 and -6."""
-        options, general = self._options, self._loaded.oracle.configuration.general
+        options = self._options
         families = wildcards(ipv4=options.ipv4, ipv6=options.ipv6)
         chosen = options.listen or tuple(each for each in general.listen_on if self._is_address(each))
         if not options.listen and not general.listen_on:
@@ -225,8 +227,22 @@ class Service:
         self._use(loaded)
         self._live.replace(loaded)
         self._apply()
-        self._loop.reconfigure(loaded.oracle, loaded.secrets, loaded.credentials)
+        self._configure(loaded.oracle, loaded.secrets, loaded.credentials)
         self._log.notice(f"isakmpd: generation {loaded.oracle.generation} is in force")
+
+    def _configure(self, oracle: Oracle, secrets: Secrets, credentials: Credentials | None = None) -> None:
+        """Use a configuration from now on: its addresses first, so that what it begins leaves from there."""
+        try:
+            moved = self._transports.open(self._addresses(oracle.configuration.general), self._ports)
+        except TransportError as error:
+            self._log.error(f"{error}; listening as before")
+        else:
+            if moved:
+                endpoints = self._transports.endpoints()
+                self._log.notice(f"isakmpd: now listening on {', '.join(map(str, endpoints))}")
+                self._loop.command(ListenOn(tuple({each.address: None for each in endpoints})))
+                asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._transports.release)
+        self._loop.reconfigure(oracle, secrets, credentials)
 
     def _apply(self) -> None:
         """[General]:Loglevel and Logverbose, at start and after each reload; they only ever add to -D and -v."""

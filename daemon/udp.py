@@ -1,7 +1,8 @@
 """UDP sockets: the IKE port, the NAT-T port with its non-ESP marker, and which local address a datagram came to.
 
 Without addresses to listen on there is one wildcard socket per family and port, and IP_PKTINFO tells (and sets) the
-local address; otherwise one socket per address and port.
+local address; otherwise one socket per address and port. At a reload the sockets that stay are not touched; those that
+go are still sent from for a moment, so that peers hear of it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Ports:
 class _Socket:
     """One bound socket with its two queues of datagrams that did not fit into the kernel's."""
 
-    def __init__(self, address: str, port: int, *, encapsulated: bool) -> None:
+    def __init__(self, address: str, port: int, *, encapsulated: bool, shared: bool) -> None:
+        self.asked = address, port
         self.encapsulated = encapsulated
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.wildcard = ip_address(address).is_unspecified
@@ -65,6 +67,7 @@ class _Socket:
         self.waiting: deque[tuple[Path, bytes]] = deque()
         self.raw = socket.socket(self.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
+            self.share(shared)
             self._configure()
             self.raw.bind((address, port))
         except OSError:
@@ -72,6 +75,10 @@ class _Socket:
             raise
         # Port 0 (tests) becomes the one that the kernel chose.
         self.local = Endpoint(address, self.raw.getsockname()[1])
+
+    def share(self, wanted: bool) -> None:
+        """Whether another socket that says the same may be bound to this port, on all addresses or on one of them."""
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, wanted)
 
     def _configure(self) -> None:
         self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
@@ -115,27 +122,74 @@ class Transports:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._sockets: list[_Socket] = []
+        self._leaving: list[_Socket] = []
+        self._wanted: list[tuple[str, int, bool]] = []
         self._receive: Receive | None = None
 
-    def open(self, addresses: Sequence[str], ports: Ports) -> None:
-        """Bind every address to every port. Raises TransportError; what was bound before stays until `close`."""
-        for address in addresses:
-            self._open(address, ports.ike, encapsulated=False)
-            if ports.nat is not None:
-                self._open(address, ports.nat, encapsulated=True)
-        if not self._sockets:
+    def open(self, addresses: Sequence[str], ports: Ports) -> bool:
+        """Bind every address to every port, keeping what is bound already; whether anything is other than before.
+
+        Raises TransportError, and then everything is as before. What is bound and not wanted is read no more, and
+        closed by `release`.
+        """
+        wanted = [(each, ports.ike, False) for each in addresses]
+        if ports.nat is not None:
+            wanted += [(each, ports.nat, True) for each in addresses]
+        if wanted and wanted == self._wanted:
+            return False
+        known = {each.asked: each for each in (*self._leaving, *self._sockets)}
+        found: list[_Socket] = []
+        # From all addresses to one of them, or back, two sockets have to bear each other, for this moment alone.
+        for each in known.values():
+            each.share(True)
+        try:
+            for address, port, encapsulated in dict.fromkeys(wanted):
+                opened = known.get((address, port)) or self._open(address, port, encapsulated, shared=bool(known))
+                found += [opened] if opened else []
+            self._check(found)
+        except TransportError:
+            for each in found:
+                if each.asked not in known:
+                    each.raw.close()
+            raise
+        finally:
+            for each in known.values():
+                each.share(False)
+        for each in found:
+            each.share(False)
+        self._wanted = wanted
+        return self._use(found)
+
+    def _check(self, sockets: Sequence[_Socket]) -> None:
+        if not sockets:
             raise TransportError("no address to listen on is left: see --listen, -4, -6 and [General]:Listen-on")
 
-    def _open(self, address: str, port: int, *, encapsulated: bool) -> None:
+    def _open(self, address: str, port: int, encapsulated: bool, *, shared: bool) -> _Socket | None:
         try:
-            opened = _Socket(address, port, encapsulated=encapsulated)
+            opened = _Socket(address, port, encapsulated=encapsulated, shared=shared)
         except OSError as error:
             if error.errno == errno.EAFNOSUPPORT and ip_address(address).is_unspecified:
                 self._log.notice(f"udp: this host has no {'IPv6' if ':' in address else 'IPv4'}; going on without")
-                return
+                return None
             raise TransportError(f"cannot listen on {Endpoint(address, port)}: {_explain(error)}") from error
-        self._sockets.append(opened)
         self._log.debug("Trpt", 20, f"udp: listening on {opened.local}")
+        return opened
+
+    def _use(self, sockets: list[_Socket]) -> bool:
+        """Read these from now on, and those no more that are not among them."""
+        before, self._sockets = self._sockets, sockets
+        gone = [each for each in before if each not in sockets]
+        if self._receive is not None:
+            for each in gone:
+                asyncio.get_running_loop().remove_reader(each.raw)
+            self.start(self._receive)
+        leaving = [each for each in (*self._leaving, *gone) if each not in sockets]
+        everywhere = {(each.family, each.encapsulated) for each in sockets if each.wildcard}
+        # What a socket for all addresses takes over must not be kept from it for a moment.
+        self._leaving = [each for each in leaving if (each.family, each.encapsulated) in everywhere]
+        self.release()
+        self._leaving = [each for each in leaving if (each.family, each.encapsulated) not in everywhere]
+        return before != sockets
 
     def start(self, receive: Receive) -> None:
         """Begin to read; must be called inside the running event loop."""
@@ -143,16 +197,25 @@ class Transports:
         for each in self._sockets:
             asyncio.get_running_loop().add_reader(each.raw, self._readable, each)
 
+    def release(self) -> None:
+        """Close what is not listened on any more."""
+        for each in self._leaving:
+            if each.urgent or each.waiting:
+                asyncio.get_running_loop().remove_writer(each.raw)
+            each.raw.close()
+        self._leaving.clear()
+
     def stop(self) -> None:
         """Read no more."""
+        self._receive = None
         for each in self._sockets:
             asyncio.get_running_loop().remove_reader(each.raw)
 
     def close(self) -> None:
         """Close every socket."""
-        for each in self._sockets:
+        for each in (*self._sockets, *self._leaving):
             each.raw.close()
-        self._sockets.clear()
+        self._sockets, self._leaving, self._wanted = [], [], []
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What is listened on, for the report."""
@@ -233,7 +296,7 @@ class Transports:
         family = socket.AF_INET6 if ":" in path.remote.address else socket.AF_INET
         fitting = [
             each
-            for each in self._sockets
+            for each in (*self._sockets, *self._leaving)
             if each.family == family
             and each.encapsulated == path.encapsulated
             and (each.wildcard or each.local.address == path.local.address)

@@ -17,6 +17,7 @@ from daemon.ike.events import (
     DeleteSa,
     EngineReport,
     Expired,
+    ListenOn,
     Outcome,
     Output,
     Path,
@@ -127,6 +128,8 @@ class Engine:
                 core.capture(wanted)
             case DeleteSa(cookies, message_id, line):
                 lifecycle.delete_named(core, cookies, message_id, line)
+            case ListenOn(addresses):
+                lifecycle.listen_on(core, addresses)
             case Reinitialize():
                 lifecycle.reinitialize(core)
             case Shutdown():

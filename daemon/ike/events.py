@@ -311,7 +311,14 @@ class SetCapture:
     wanted: bool
 
 
-Command: TypeAlias = Connect | TearDown | Shutdown | SetMode | DeleteSa | Reinitialize | SetCapture
+@dataclass(frozen=True, slots=True)
+class ListenOn:
+    """Other addresses are listened on from now on, these alone; an unspecified one stands for all of its family."""
+
+    addresses: tuple[str, ...]
+
+
+Command: TypeAlias = Connect | TearDown | Shutdown | SetMode | DeleteSa | Reinitialize | SetCapture | ListenOn
 
 
 # --- the engine's report, for FIFO `S`, isakmpd.report and the demo -----------------------------------------------

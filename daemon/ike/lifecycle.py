@@ -9,13 +9,14 @@ from daemon.ike.core import Core
 from daemon.ike.events import Path, SendKeepalive
 from daemon.ike.exchange import AnyExchange, Role
 from daemon.ike.informational import delete_of, tell
-from daemon.ike.negotiation import start_phase1, start_quick
+from daemon.ike.negotiation import complain, start_phase1, start_quick
 from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
 from daemon.ike.removal import abandon, remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
 from policydb.connections import Peer
+from policydb.negotiation import Reason
 
 
 def establish(core: Core, name: str) -> None:
@@ -146,6 +147,28 @@ def tear_down(core: Core, name: str | None, phase: int) -> None:
     for sa in core.sas.ipsec:
         if name is None or (name and name in (sa.name, sa.owner[0], sa.path.remote.address)):
             delete(core, sa)
+
+
+def listen_on(core: Core, addresses: tuple[str, ...]) -> None:
+    """What speaks from an address that is listened on no more ends: exchanges with a record, phase 1 with a DELETE.
+
+    Its phase 2 SAs stay, as after every phase 1; what is still wanted comes up again from another address.
+    """
+    listened = {ip_address(each) for each in addresses}
+
+    def is_gone(path: Path) -> bool:
+        local = ip_address(path.local.address)
+        return local not in listened and type(local)(0) not in listened
+
+    for exchange in core.exchanges:
+        if is_gone(exchange.path):
+            text = f"{exchange.path.local.address} is not listened on any more"
+            complain(core, exchange, Reason.LOCAL_ERROR, text)
+            abandon(core, exchange)
+    for isakmp in core.sas.isakmp:
+        if is_gone(isakmp.path):
+            core.log(f"phase 1 with {isakmp.path.remote} ends: {isakmp.path.local.address} is not listened on any more")
+            delete(core, isakmp, priority=True)
 
 
 def reinitialize(core: Core) -> None:

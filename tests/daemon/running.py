@@ -26,7 +26,11 @@ class Isakmpd:
     """Start with `with`; `log()` is what it has written so far. It is killed at the end if it still runs."""
 
     def __init__(
-        self, folder: Path, options: Sequence[str] = ("-d",), stdin: Path | None = None, address: str = "127.0.0.1"
+        self,
+        folder: Path,
+        options: Sequence[str] = ("-d",),
+        stdin: Path | None = None,
+        address: str | None = "127.0.0.1",
     ) -> None:
         self.folder = folder
         self.conf = folder / "isakmpd.conf"
@@ -49,8 +53,9 @@ class Isakmpd:
     def arguments(self) -> list[str]:
         """The command line."""
         folders = [f"--{name}={self.folder}" for name in ("confdir", "rundir", "statedir")]
-        ports = ["-p", str(self.port), "-N", str(self.nat_port), f"--listen={self._address}", "--kernel=memory"]
-        return [*COMMAND, *folders, *ports, *self._options]
+        ports = ["-p", str(self.port), "-N", str(self.nat_port), "--kernel=memory"]
+        listen = [f"--listen={self._address}"] if self._address else []
+        return [*COMMAND, *folders, *ports, *listen, *self._options]
 
     def __enter__(self) -> Self:
         with (self.folder / "log").open("ab") as log, (self._stdin or Path("/dev/null")).open("rb") as stdin:

@@ -315,7 +315,7 @@ def test_what_is_refused_is_said_and_changes_nothing(run: Run, world: World) -> 
     run(work)
 
 
-@pytest.mark.parametrize("tag", ["Listen-on", "Loglevel", "logverbose", "Policy-file"])
+@pytest.mark.parametrize("tag", ["Loglevel", "logverbose", "Policy-file"])
 def test_a_tag_that_is_read_from_the_files_only_is_kept_and_said_to_do_nothing(
     run: Run, world: World, tag: str
 ) -> None:

@@ -123,6 +123,51 @@ def test_after_reloads_too_the_store_is_left_as_one_file(isakmpd: Isakmpd) -> No
     assert [path.name for path in isakmpd.folder.glob("policy.db*")] == ["policy.db"]
 
 
+def heard(daemon: Isakmpd, address: str) -> bool:
+    """Whether anybody has the daemon's IKE port at this address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, daemon.port))
+        except OSError:
+            return True
+    return False
+
+
+def test_other_addresses_count_at_a_reload_and_by_fifo(tmp_path: Path) -> None:
+    daemon = Isakmpd(tmp_path, ("-d", "-v"), address=None)
+    daemon.write(daemon.conf, CONF.replace("[General]\n", "[General]\nListen-on=127.0.0.2\n"))
+    daemon.write(daemon.policy, OPEN_POLICY)
+    with daemon:
+        daemon.started()
+        assert heard(daemon, "127.0.0.2")
+        daemon.write(daemon.conf, CONF.replace("[General]\n", "[General]\nListen-on=127.0.0.2,127.0.0.3\n"))
+        daemon.signal(signal.SIGHUP)
+        daemon.until(f"now listening on 127.0.0.2:{daemon.port}")
+        assert heard(daemon, "127.0.0.2")
+        assert heard(daemon, "127.0.0.3")
+        daemon.say("C set [General]:Listen-on=192.0.2.77 force")
+        daemon.say("c nothing")  # so that the change is applied now
+        daemon.until("192.0.2.77")
+        daemon.until("listening as before")
+        daemon.say("C set [General]:Listen-on=127.0.0.4 force")
+        daemon.say("c nothing")
+        daemon.until(f"now listening on 127.0.0.4:{daemon.port}, 127.0.0.4:{daemon.nat_port}\n")
+        assert heard(daemon, "127.0.0.4")
+        daemon.signal(signal.SIGHUP)
+        daemon.until(f"now listening on 127.0.0.2:{daemon.port}", times=2)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait() == 0
+        assert "internal error" not in daemon.log()
+
+
+def test_what_the_command_line_says_of_addresses_stands(isakmpd: Isakmpd) -> None:
+    isakmpd.write(isakmpd.conf, CONF.replace("[General]\n", "[General]\nListen-on=127.0.0.2\n"))
+    isakmpd.signal(signal.SIGHUP)
+    isakmpd.until("is in force")
+    assert "now listening" not in isakmpd.log()
+    assert not heard(isakmpd, "127.0.0.2")
+
+
 def test_a_reload_of_broken_files_says_every_error_and_keeps_the_old_generation(isakmpd: Isakmpd) -> None:
     isakmpd.write(isakmpd.policy, f"{BROKEN_POLICY}\n{BROKEN_POLICY}")
     isakmpd.write(isakmpd.conf, CONF.replace("Retransmits=5", "Retransmits=many"))

@@ -172,6 +172,78 @@ def test_a_port_that_is_taken_is_named_and_never_shared(transports: Transports, 
         transports.open(["127.0.0.1"], Ports(endpoint(peer).port, None))
 
 
+def test_what_stays_is_kept_and_what_goes_is_read_no_more(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    assert transports.open(("127.0.0.1", "127.0.0.2"), ports)
+    kept = [each.raw for each in transports._sockets if each.local.address == "127.0.0.1"]
+    assert transports.open(("127.0.0.3", "127.0.0.1"), ports)
+    assert {each.address for each in transports.endpoints()} == {"127.0.0.1", "127.0.0.3"}
+    assert [each.raw for each in transports._sockets if each.local.address == "127.0.0.1"] == kept
+    asked = [(each, (address, ports.ike)) for each, address in ((b"two", "127.0.0.2"), (b"three", "127.0.0.3"))]
+    assert [data for data, _ in receive(transports, [*asked, (b"one", ("127.0.0.1", ports.ike))], peer)] == [
+        b"three",
+        b"one",
+    ]
+    assert not transports.open(("127.0.0.3", "127.0.0.1"), ports)
+
+
+def test_from_everywhere_to_one_address_and_back(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    for addresses in ((ANYWHERE,), ("127.0.0.1",), (ANYWHERE,)):
+        assert transports.open(addresses, ports)
+        assert {each.address for each in transports.endpoints()} == set(addresses)
+        got = receive(transports, [(b"hello", ("127.0.0.1", ports.ike))], peer)
+        assert [(data, path.local.address) for data, path in got] == [(b"hello", "127.0.0.1")]
+        transports.release()
+
+
+def test_what_goes_is_sent_from_until_it_is_released(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    transports.open(("127.0.0.2",), ports)
+    transports.open(("127.0.0.1",), ports)
+    path = Path(Endpoint("127.0.0.2", ports.ike), endpoint(peer), encapsulated=False)
+
+    async def say(word: bytes) -> None:
+        transports.send(path, word)
+
+    asyncio.run(say(b"goodbye"))
+    assert peer.recvfrom(100) == (b"goodbye", ("127.0.0.2", ports.ike))
+    transports.release()
+    asyncio.run(say(b"nobody there"))
+    path = Path(Endpoint("127.0.0.1", ports.ike), endpoint(peer), encapsulated=False)
+    asyncio.run(say(b"here"))
+    assert peer.recvfrom(100) == (b"here", ("127.0.0.1", ports.ike))
+    with pytest.raises(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", ports.ike))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.2", ports.ike))
+
+
+def test_an_address_that_cannot_be_had_changes_nothing(transports: Transports, peer: socket.socket) -> None:
+    ports = free_ports()
+    transports.open(("127.0.0.1",), ports)
+    before = transports.endpoints()
+    with pytest.raises(TransportError, match=r"cannot listen on 192\.0\.2\.77"):
+        transports.open(("127.0.0.1", "127.0.0.5", "192.0.2.77"), ports)
+    with pytest.raises(TransportError, match="no address to listen on"):
+        transports.open((), ports)
+    assert transports.endpoints() == before
+    assert receive(transports, [(b"still", ("127.0.0.1", ports.ike))], peer)[0][0] == b"still"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.5", ports.ike))
+
+
+def test_nobody_else_can_bind_what_is_kept(transports: Transports) -> None:
+    """Not even who says that he would share it."""
+    ports = free_ports()
+    for addresses in (("127.0.0.1",), (ANYWHERE,)):
+        transports.open(addresses, ports)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", ports.ike))
+
+
 def test_nothing_to_listen_on_is_an_error(transports: Transports) -> None:
     with pytest.raises(TransportError, match="no address to listen on"):
         transports.open([], free_ports())

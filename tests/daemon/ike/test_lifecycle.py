@@ -12,6 +12,7 @@ from daemon.ike.events import (
     Captured,
     Connect,
     DeleteSa,
+    ListenOn,
     LogLine,
     Reinitialize,
     Send,
@@ -160,6 +161,46 @@ def test_what_t_has_stopped_comes_up_again_at_connection_reinit() -> None:
 def cookies_of(pair: Pair) -> bytes:
     (isakmp,) = (each for each in pair.east.engine.report(pair.now).sas if each.phase == 1)
     return bytes.fromhex(isakmp.initiator_cookie + isakmp.responder_cookie)
+
+
+def listen_on(pair: Pair, *addresses: str) -> None:
+    pair.do(pair.east, pair.east.engine.command(ListenOn(addresses), pair.now))
+
+
+@pytest.mark.parametrize("addresses", [(EAST,), ("0.0.0.0", "::"), (EAST, "198.51.100.9")])  # noqa: S104 - all of IPv4
+def test_what_speaks_from_an_address_that_stays_is_left_alone(addresses: tuple[str, ...]) -> None:
+    pair = connected()
+    before = pair.east.census()
+    listen_on(pair, *addresses)
+    assert pair.east.census() == before
+    assert pair.run(pair.now + 1.0).established
+
+
+@pytest.mark.parametrize("addresses", [("198.51.100.9",), ("::",)])
+def test_phase_1_at_an_address_that_goes_ends_with_a_delete_and_phase_2_lives_on(addresses: tuple[str, ...]) -> None:
+    pair = connected()
+    listen_on(pair, *addresses)
+    assert pair.east.phase(1) == []
+    pair.run(pair.now + 1.0)
+    assert pair.west.phase(1) == []
+    assert pair.established
+    assert any(f"{EAST} is not listened on any more" in each for each in pair.east.log)
+
+
+@pytest.mark.parametrize("number", range(2, 9))
+def test_an_exchange_at_an_address_that_goes_ends_with_a_record_and_leaves_nothing(number: int) -> None:
+    """Stopped before each message of main and quick mode."""
+    held = held_at(number)
+    pair = held.pair
+    under_way = pair.east.census()["exchanges"]
+    assert under_way == 1
+    listen_on(pair, "198.51.100.9")
+    record = pair.east.records[-1]
+    assert (record.reason, record.detail) == (Reason.LOCAL_ERROR, f"{EAST} is not listened on any more")
+    assert {key: value for key, value in pair.east.census().items() if key != "timers"} == dict.fromkeys(
+        {key for key in pair.east.census() if key != "timers"}, 0
+    )
+    assert pair.east.spis <= set(pair.east.kernel)
 
 
 def test_one_sa_is_deleted_by_its_cookies_and_message_id_and_the_peer_is_told() -> None:
