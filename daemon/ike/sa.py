@@ -6,7 +6,7 @@ What identifies them: an ISAKMP SA its pair of cookies, an IPsec SA any of its (
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntFlag, StrEnum
 
 from daemon.ike.crypto import Cbc
@@ -21,6 +21,9 @@ from policydb.connections import Address
 from policydb.graph import CompiledAssertion
 
 _ANSWERS_KEPT = 256
+
+_MOST_REPEATS = 32
+"""How often an answer goes out again: twice as often as any peer asks, for a replayer must not flood it through us."""
 
 MOST_MESSAGE_IDS = 16_384
 """Message IDs that one ISAKMP SA may use up: probes of both sides every ten seconds take eleven hours for that."""
@@ -95,9 +98,12 @@ class Answered:
         return known is not None and known[0] == digest
 
     def answer(self, message_id: int, digest: bytes) -> Sent | None:
-        """What to send again when exactly that last datagram comes once more."""
-        known = self._known.get(message_id)
-        return known[1] if known and known[0] == digest else None
+        """What to send again when exactly that last datagram comes once more, though not for ever."""
+        before, answer = self._known.get(message_id, (b"", None))
+        if before != digest or answer is None or answer.transmissions >= _MOST_REPEATS:
+            return None
+        self._known[message_id] = digest, replace(answer, transmissions=answer.transmissions + 1)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,3 +36,12 @@ def test_answers_are_kept_for_a_while_and_message_ids_for_ever() -> None:
     answered.use(5000)
     assert 5000 in answered
     assert not answered.repeats(5000, b"")
+
+
+def test_an_answer_is_not_repeated_for_ever() -> None:
+    """Sixteen sends are the most that any peer makes of a message; who repeats it more often replays it."""
+    answered = Answered()
+    answered.remember(7, b"digest", sent())
+    repeated = sum(answered.answer(7, b"digest") is not None for _ in range(1000))
+    assert 16 <= repeated <= 32
+    assert answered.repeats(7, b"digest")
