@@ -129,8 +129,8 @@ def supersede(core: Core, isakmp: IsakmpSa) -> None:
 
 def _replace_others(core: Core, isakmp: IsakmpSa) -> None:
     """Older ISAKMP SAs with the same peer carry nothing new and are not renewed; whoever replaces one has that duty."""
-    whose = isakmp.owner, isakmp.local_id
-    older = [each for each in core.sas.isakmp if each is not isakmp and (each.owner, each.local_id) == whose]
+    same_peer = core.sas.shared_with(isakmp.owner)
+    older = [each for each in same_peer if each is not isakmp and each.local_id == isakmp.local_id]
     if isakmp.role is Role.INITIATOR or any(each.flags & SaFlag.STAYALIVE for each in older):
         isakmp.flags |= SaFlag.STAYALIVE
     for each in older:
@@ -145,10 +145,13 @@ def drop_others(core: Core, isakmp: IsakmpSa) -> None:
     Only SAs of the same authenticated identity at the same address go: others may share the address behind a NAT. What
     came to be after this phase 1 began is no leftover: two peers that begin at the same time both say INITIAL-CONTACT.
     """
-    others: tuple[IsakmpSa | IpsecSa, ...] = (*core.sas.isakmp, *core.sas.ipsec)
+    others: tuple[IsakmpSa | IpsecSa, ...] = (
+        *core.sas.shared_with(isakmp.owner),
+        *core.sas.owned_by(isakmp.owner),
+    )
     for other in others:
-        same_peer = (other.owner, other.path.remote.address) == (isakmp.owner, isakmp.path.remote.address)
-        if other is not isakmp and same_peer and other.since < isakmp.begun:
+        same_address = other.path.remote.address == isakmp.path.remote.address
+        if other is not isakmp and same_address and other.since < isakmp.begun:
             remove(core, other)
 
 

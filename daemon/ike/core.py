@@ -13,7 +13,8 @@ from daemon.ike.exchange_table import ExchangeTable
 from daemon.ike.fragments import FragmentStore, split
 from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
 from daemon.ike.registries import Protocol
-from daemon.ike.sa import IsakmpSa, SaTable
+from daemon.ike.sa import IsakmpSa
+from daemon.ike.sa_table import SaTable
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind, Timers
 from daemon.ike.xauth import without_secrets

@@ -8,7 +8,7 @@ goes first, those from configured peers only when there are no others.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from daemon.ike.exchange import AnyExchange, Role
@@ -83,7 +83,7 @@ class ExchangeTable:
         self._opening_of: dict[int, tuple[bytes, str]] = {}
         self._half_open = _Crowd(half_open_limit, HALF_OPEN_LIMIT_PER_ADDRESS)
         self._unproved = _Crowd(unproved_limit, UNPROVED_LIMIT_PER_ADDRESS)
-        self._answering: Counter[bytes] = Counter()
+        self._under: dict[bytes, dict[int, None]] = {}
 
     def __len__(self) -> int:
         return len(self._exchanges)
@@ -119,9 +119,13 @@ class ExchangeTable:
         number = self._openings.get((initiator_cookie, address))
         return self._exchanges[number] if number is not None else None
 
+    def under(self, cookies: bytes) -> tuple[AnyExchange, ...]:
+        """The exchanges of phase 2 under an ISAKMP SA, oldest first."""
+        return tuple(self._exchanges[number] for number in self._under.get(cookies, ()))
+
     def busy(self, cookies: bytes) -> bool:
         """Whether the peer of an ISAKMP SA has as many exchanges under way as may be."""
-        return self._answering[cookies] >= ANSWERED_AT_ONCE
+        return sum(each.role is Role.RESPONDER for each in self.under(cookies)) >= ANSWERED_AT_ONCE
 
     def put(self, exchange: AnyExchange) -> int | None:
         """Enter an exchange, or put its new value in place of the old.
@@ -131,8 +135,8 @@ class ExchangeTable:
         before = self._exchanges.get(exchange.number)
         if before is not None and _key(before) != _key(exchange):
             del self._by_key[_key(before)]
-        if before is None and _is_answer(exchange):
-            self._answering[_cookies(exchange)] += 1
+        if exchange.message_id:
+            self._under.setdefault(_cookies(exchange), {})[exchange.number] = None
         self._exchanges[exchange.number] = exchange
         self._by_key[_key(exchange)] = exchange.number
         if exchange.role is Role.INITIATOR and exchange.message_id == 0:
@@ -150,10 +154,11 @@ class ExchangeTable:
         self._by_key.pop(_key(exchange), None)
         if self._begun_here.get(exchange.initiator_cookie) == number:
             del self._begun_here[exchange.initiator_cookie]
-        if _is_answer(exchange):
-            self._answering[_cookies(exchange)] -= 1
-            if not self._answering[_cookies(exchange)]:
-                del self._answering[_cookies(exchange)]
+        if exchange.message_id:
+            under = self._under[_cookies(exchange)]
+            del under[number]
+            if not under:
+                del self._under[_cookies(exchange)]
         self._half_open.leave(number)
         self._unproved.leave(number)
         opening = self._opening_of.pop(number, None)
@@ -187,8 +192,3 @@ def _key(exchange: AnyExchange) -> Key:
 
 def _cookies(exchange: AnyExchange) -> bytes:
     return exchange.initiator_cookie + exchange.responder_cookie
-
-
-def _is_answer(exchange: AnyExchange) -> bool:
-    """Whether it is one that the peer began under an ISAKMP SA."""
-    return exchange.role is Role.RESPONDER and exchange.message_id != 0

@@ -35,6 +35,9 @@ class Keyring:
         for each in held.certificates:
             for name in dict.fromkeys(each.names):
                 self._by_name[name] = (*self._by_name.get(name, ()), each)
+        ours = [each.public_key() for each in (held.private_key, *held.private_keys.values()) if each is not None]
+        # Looked for once: strangers ask for our certificate with every first message.
+        self._ways = {each.der: (*self._way_up(each),) for each in held.certificates if each.key in ours}
 
     def __repr__(self) -> str:
         held = self._held
@@ -76,10 +79,9 @@ class Keyring:
         Of several one counts that is valid now, then one that leads to a CA that the peer asked for, then the newest.
         """
         wanted = {each.authority for each in requests if each.encoding is CertificateEncoding.X509_SIG}
+        public = key.public_key()
         ways = [
-            (*self._way_up(each),)
-            for each in self._by_name.get((identity.type, identity.data), ())
-            if each.key == key.public_key()
+            self._ways[each.der] for each in self._by_name.get((identity.type, identity.data), ()) if each.key == public
         ]
         if not ways:
             return ()

@@ -84,7 +84,7 @@ def soften(core: Core, sa: IsakmpSa | IpsecSa, octets: int | None = None) -> Non
             establish(core, sa.name)
         return
     peer = core.peer(sa.name)
-    in_use = any(each.owner == sa.owner for each in core.sas.ipsec)
+    in_use = bool(core.sas.owned_by(sa.owner))
     if core.passive or not sa.flags & SaFlag.STAYALIVE:
         return
     if peer is not None and in_use and _phase1_under_way(core, sa.name) is None:
@@ -109,7 +109,7 @@ def delete(core: Core, sa: IsakmpSa | IpsecSa, *, priority: bool = False) -> Non
 
 def _protector(core: Core, sa: IpsecSa) -> IsakmpSa | None:
     """The newest ISAKMP SA with the peer of an IPsec SA."""
-    return next((each for each in reversed(core.sas.isakmp) if each.owner == sa.owner), None)
+    return next(reversed(core.sas.shared_with(sa.owner)), None)
 
 
 def keep_alive(core: Core, isakmp: IsakmpSa) -> None:

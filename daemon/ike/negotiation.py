@@ -433,7 +433,7 @@ def time_out(core: Core, number: int) -> None:
         return
     missing = f"{exchange.script.title} with {exchange.path.remote} got no further than message {exchange.step}"
     core.log(f"exchange {exchange.label} timed out: {missing}", "Exch", 10)
-    if isinstance(exchange.state, QuickMode) and exchange.step == 1:
+    if isinstance(exchange.state, QuickMode) and exchange.role is Role.INITIATOR and exchange.step == 1:
         # Not a word to our message 1: the peer may have lost this ISAKMP SA, so the next attempt makes a new one.
         exchange.state.isakmp.flags |= SaFlag.REPLACED
     if isinstance(exchange.state, QuickMode) and exchange.role is Role.RESPONDER:

@@ -114,7 +114,7 @@ def _refused_exchange(core: Core, isakmp: IsakmpSa, notify: Notify) -> QuickExch
     Without an SPI it is the only one there is, if the error is one that a peer finds in verified messages alone:
     others it may have found in what a third party forged, and reported to us under the protection of its keys.
     """
-    running = [each for each in core.exchanges if isinstance(each.state, QuickMode) and each.state.isakmp is isakmp]
+    running = [each for each in core.exchanges.under(isakmp.cookies) if isinstance(each.state, QuickMode)]
     for each in running:
         if notify.spi and initiator_spi(each)[1] == notify.spi:
             return each

@@ -27,8 +27,8 @@ def esp_heard_from(core: Core, sa: IpsecSa, remote: Endpoint) -> None:
     before, after = sa.path, replace(sa.path, remote=remote)
     if before == after or not before.encapsulated:
         return
-    for isakmp in core.sas.isakmp:
-        if (isakmp.owner, isakmp.path) == (sa.owner, before):
+    for isakmp in core.sas.shared_with(sa.owner):
+        if isakmp.path == before:
             isakmp.path = after
     _follow(core, sa.owner, before, after)
 

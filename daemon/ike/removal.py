@@ -9,7 +9,6 @@ from daemon.ike.keying import protocol_name
 from daemon.ike.quick import QuickMode
 from daemon.ike.sa import IpsecSa, IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
-from daemon.ike.transaction import Transaction
 
 _OF_AN_SA = (
     TimerKind.SOFT_EXPIRY,
@@ -58,6 +57,5 @@ def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
     if isinstance(sa, IpsecSa):
         core.emit(DeleteSas(sa.keys))
         return
-    for exchange in core.exchanges:
-        if isinstance(exchange.state, QuickMode | Transaction) and exchange.state.isakmp is sa:
-            abandon(core, exchange)
+    for exchange in core.exchanges.under(sa.cookies):
+        abandon(core, exchange)

@@ -1,12 +1,12 @@
-"""The security associations that stand: ISAKMP SAs (phase 1) and IPsec SAs (phase 2), and the table that finds them.
+"""The security associations that stand: ISAKMP SAs (phase 1) and IPsec SAs (phase 2).
 
 What identifies them: an ISAKMP SA its pair of cookies, an IPsec SA any of its (protocol, destination, SPI).
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
 from enum import IntFlag, StrEnum
 
 from daemon.ike.crypto import Cbc
@@ -21,6 +21,9 @@ from policydb.connections import Address
 from policydb.graph import CompiledAssertion
 
 _ANSWERS_KEPT = 256
+
+_MOST_REPEATS = 32
+"""How often an answer goes out again: twice as often as any peer asks, for a replayer must not flood it through us."""
 
 MOST_MESSAGE_IDS = 16_384
 """Message IDs that one ISAKMP SA may use up: probes of both sides every ten seconds take eleven hours for that."""
@@ -95,9 +98,12 @@ class Answered:
         return known is not None and known[0] == digest
 
     def answer(self, message_id: int, digest: bytes) -> Sent | None:
-        """What to send again when exactly that last datagram comes once more."""
-        known = self._known.get(message_id)
-        return known[1] if known and known[0] == digest else None
+        """What to send again when exactly that last datagram comes once more, though not for ever."""
+        before, answer = self._known.get(message_id, (b"", None))
+        if before != digest or answer is None or answer.transmissions >= _MOST_REPEATS:
+            return None
+        self._known[message_id] = digest, replace(answer, transmissions=answer.transmissions + 1)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,91 +237,3 @@ class IpsecSa:
         """Local and remote traffic, in print."""
         first = self.inbound[0]
         return str(first.destination_selector), str(first.source_selector)
-
-
-class SaTable:
-    """Every SA, found by number, by cookies or by (protocol, destination, SPI)."""
-
-    def __init__(self) -> None:
-        self._isakmp: dict[int, IsakmpSa] = {}
-        self._by_cookies: dict[bytes, IsakmpSa] = {}
-        self._initiator_cookies: Counter[bytes] = Counter()
-        self._ipsec: dict[int, IpsecSa] = {}
-        self._by_key: dict[SaKey, IpsecSa] = {}
-
-    @property
-    def isakmp(self) -> tuple[IsakmpSa, ...]:
-        """All ISAKMP SAs, oldest first."""
-        return tuple(self._isakmp.values())
-
-    @property
-    def ipsec(self) -> tuple[IpsecSa, ...]:
-        """All IPsec SAs, oldest first."""
-        return tuple(self._ipsec.values())
-
-    def add(self, sa: IsakmpSa | IpsecSa) -> None:
-        """Enter an SA under all that identifies it."""
-        if isinstance(sa, IsakmpSa):
-            self._isakmp[sa.number] = sa
-            self._by_cookies[sa.cookies] = sa
-            self._initiator_cookies[sa.initiator_cookie] += 1
-        else:
-            self._ipsec[sa.number] = sa
-            self._by_key.update(dict.fromkeys(sa.keys, sa))
-
-    def remove(self, sa: IsakmpSa | IpsecSa) -> None:
-        """Take an SA out; one that is gone is no error."""
-        if isinstance(sa, IsakmpSa):
-            if self._isakmp.pop(sa.number, None):
-                del self._by_cookies[sa.cookies]
-                self._initiator_cookies -= Counter((sa.initiator_cookie,))
-        elif self._ipsec.pop(sa.number, None):
-            for key in sa.keys:
-                self._by_key.pop(key, None)
-
-    def move(self, sa: IpsecSa, path: Path, sas: tuple[SecurityAssociation, ...]) -> None:
-        """The same IPsec SA between other addresses or ports."""
-        for key in sa.keys:
-            self._by_key.pop(key, None)
-        sa.path, sa.sas = path, sas
-        self._by_key.update(dict.fromkeys(sa.keys, sa))
-
-    def by_number(self, number: int) -> IsakmpSa | IpsecSa | None:
-        """The SA of a timer."""
-        return self._isakmp.get(number) or self._ipsec.get(number)
-
-    def holds(self, isakmp: IsakmpSa) -> bool:
-        """Whether this ISAKMP SA has not been taken out."""
-        return self._isakmp.get(isakmp.number) is isakmp
-
-    def by_cookies(self, cookies: bytes) -> IsakmpSa | None:
-        """The ISAKMP SA of a message."""
-        return self._by_cookies.get(cookies)
-
-    def knows(self, initiator_cookie: bytes) -> bool:
-        """Whether an ISAKMP SA began with this cookie."""
-        return initiator_cookie in self._initiator_cookies
-
-    def by_key(self, key: SaKey) -> IpsecSa | None:
-        """The IPsec SA that has this SPI in either direction."""
-        return self._by_key.get(key)
-
-    def phase1_with(self, peer: str) -> IsakmpSa | None:
-        """The newest ISAKMP SA with a peer section that may carry new exchanges."""
-        usable = (each for each in reversed(self._isakmp.values()) if each.name == peer)
-        return next((each for each in usable if not each.flags & SaFlag.REPLACED), None)
-
-    def named(self, connection: str) -> tuple[IpsecSa, ...]:
-        """The IPsec SAs of a connection, oldest first."""
-        return tuple(each for each in self._ipsec.values() if each.name == connection)
-
-    def outbound(self, owner: Owner, protocol: str, spi: int) -> IpsecSa | None:
-        """The IPsec SA that one peer receives under this SPI of its own."""
-        for sa in self.owned_by(owner):
-            if any((each.protocol, each.spi) == (protocol, spi) for each in sa.sas if not each.inbound):
-                return sa
-        return None
-
-    def owned_by(self, owner: Owner) -> tuple[IpsecSa, ...]:
-        """The IPsec SAs negotiated with one authenticated peer."""
-        return tuple(each for each in self._ipsec.values() if each.owner == owner)

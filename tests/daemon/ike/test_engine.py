@@ -30,8 +30,10 @@ from daemon.ike.negotiation import start_quick
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH
 from daemon.ike.registries import Flag
+from daemon.ike.sa import SaFlag
 from policydb.connections import General
 from policydb.negotiation import Outcome, Reason
+from tests.daemon.ike.forgery import held_at
 from tests.daemon.ike.network import (
     EAST,
     LATENCY,
@@ -410,6 +412,17 @@ def test_a_silent_kernel_leaves_no_token_behind() -> None:
     assert without_timers(pair.east.census()) == {**NOTHING, "phase 1": 1}
     (request,) = list(pair.east.unanswered or [])
     assert pair.east.engine.result(request.token, SpiAllocated(4711), pair.now) == []
+
+
+def test_a_kernel_that_gives_no_spi_says_nothing_about_the_peer() -> None:
+    """Only where the peer does not answer our message 1 may it have lost the ISAKMP SA."""
+    held = held_at(7)
+    west = held.receiver
+    west.unanswered = []
+    held.release(130.0)
+    (isakmp,) = west.engine._core.sas.isakmp
+    assert west.records[-1].reason is Reason.TIMEOUT
+    assert not isakmp.flags & SaFlag.REPLACED
 
 
 def test_an_answer_of_the_kernel_that_comes_too_late_is_ignored() -> None:

@@ -144,4 +144,18 @@ def test_one_peer_has_so_many_exchanges_under_way_and_no_more() -> None:
     assert not table.busy(cookies)
     for each in table:
         table.remove(each.number)
-    assert not table._answering
+    assert not table.under(cookies)
+
+
+def test_the_exchanges_under_an_isakmp_sa_are_found_together() -> None:
+    table = ExchangeTable()
+    first, second, other = (replace(exchange(number), message_id=number) for number in (1, 2, 3))
+    cookies = first.initiator_cookie + first.responder_cookie
+    second = replace(second, initiator_cookie=first.initiator_cookie)
+    for each in (exchange(4), second, first, other):
+        table.put(each)
+    moved = replace(second, step=3)
+    table.put(moved)
+    assert table.under(cookies) == (moved, first)
+    table.remove(2)
+    assert table.under(cookies) == (first,)

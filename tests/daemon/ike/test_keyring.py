@@ -356,6 +356,15 @@ def test_our_certificate_goes_with_our_signature_and_the_cas_between() -> None:
     assert signer.certificates == sent(host, sub)
 
 
+def test_to_find_our_certificate_no_signature_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every first message of a stranger asks for it."""
+    ring = Keyring(Holdings(certificates=read(HOST, CA), private_key=KEY))
+    monkeypatch.setattr(X509Certificate, "signed_by", lambda *_: pytest.fail("verified"))
+    signer = ring.own(ME, RSA, (), NOW)
+    assert signer is not None
+    assert signer.certificates == sent(HOST)
+
+
 def test_without_a_certificate_the_bare_key_signs() -> None:
     assert own(Holdings(private_key=KEY)) == Signer(RSA, KEY)
     assert own(Holdings(certificates=read(HOST), private_key=pki.rsa_key("other"))) == Signer(RSA, pki.rsa_key("other"))

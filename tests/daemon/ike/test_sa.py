@@ -1,4 +1,4 @@
-"""The SA table and what is remembered of finished exchanges."""
+"""What is remembered of finished exchanges under an ISAKMP SA."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from daemon.ike.events import Endpoint, Path
 from daemon.ike.exchange import Retransmission, Sent
 from daemon.ike.payloads import Header, Message
 from daemon.ike.registries import ExchangeType
-from daemon.ike.sa import Answered, SaFlag, SaTable
-from tests.daemon.ike.network import EAST, WEST, connected
+from daemon.ike.sa import Answered
+from tests.daemon.ike.network import EAST, WEST
 
 
 def sent() -> Sent:
@@ -38,34 +38,10 @@ def test_answers_are_kept_for_a_while_and_message_ids_for_ever() -> None:
     assert not answered.repeats(5000, b"")
 
 
-def test_an_sa_is_found_by_all_that_identifies_it_until_it_is_removed() -> None:
-    core = connected().east.engine._core
-    (isakmp,), (sa,) = core.sas.isakmp, core.sas.ipsec
-    table = SaTable()
-    for each in (isakmp, sa):
-        table.add(each)
-    inbound, outbound = sa.sas
-    assert table.by_cookies(isakmp.cookies) is isakmp
-    assert table.phase1_with("gateway") is isakmp
-    assert table.knows(isakmp.initiator_cookie)
-    assert table.by_number(isakmp.number) is isakmp
-    assert table.by_number(sa.number) is sa
-    assert table.named("net") == table.owned_by(isakmp.owner) == (sa,)
-    assert {table.by_key(key) for key in sa.keys} == {sa}
-    assert table.outbound(isakmp.owner, "ESP", outbound.spi) is sa
-    assert table.outbound(isakmp.owner, "ESP", inbound.spi) is None
-    assert table.outbound(("gateway", b"somebody else", ""), "ESP", outbound.spi) is None
-    for each in (isakmp, sa, isakmp, sa):
-        table.remove(each)
-    assert not table.isakmp
-    assert not table.ipsec
-    assert table.by_cookies(isakmp.cookies) is None
-    assert not table.knows(isakmp.initiator_cookie)
-    assert all(table.by_key(key) is None for key in sa.keys)
-
-
-def test_a_replaced_phase_1_carries_nothing_new() -> None:
-    core = connected().east.engine._core
-    (isakmp,) = core.sas.isakmp
-    isakmp.flags |= SaFlag.REPLACED
-    assert core.sas.phase1_with("gateway") is None
+def test_an_answer_is_not_repeated_for_ever() -> None:
+    """Sixteen sends are the most that any peer makes of a message; who repeats it more often replays it."""
+    answered = Answered()
+    answered.remember(7, b"digest", sent())
+    repeated = sum(answered.answer(7, b"digest") is not None for _ in range(1000))
+    assert 16 <= repeated <= 32
+    assert answered.repeats(7, b"digest")
