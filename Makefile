@@ -48,15 +48,14 @@ peers:
 	@sh tests/interop/install-peers.sh
 
 interop: $(STAMP) peers
-	@rm -f $(RESULTS)/here.json && mkdir -p $(RESULTS)
-	INTEROP_RESULTS=$(RESULTS)/here.json $(BIN)/python -m pytest -q -rP -n 3 -m "not kernel" tests/interop
-	@$(BIN)/python -m tests.interop.document $(RESULTS)/here.json
+	@rm -rf $(RESULTS)/here.json && mkdir -p $(RESULTS)
+	INTEROP_RESULTS=$(RESULTS)/here.json $(BIN)/python -m pytest -q -rP -n 3 -m "not kernel" tests/interop; status=$$?; \
+		$(BIN)/python -m tests.interop.document here $(RESULTS)/here.json && exit $$status
 
 interop-kernel: $(STAMP) peers
-	@rm -f $(RESULTS)/guest.json && mkdir -p $(RESULTS)
-	$(BIN)/python -m tests.interop.guest $(CURDIR)/$(RESULTS) env INTEROP_RESULTS=$(CURDIR)/$(RESULTS)/guest.json \
-		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider -m kernel tests/interop
-	@$(BIN)/python -m tests.interop.document $(RESULTS)/guest.json
+	@rm -rf $(RESULTS)/guest-* && mkdir -p $(RESULTS)
+	$(BIN)/python -m tests.interop.guest $(RESULTS); status=$$?; \
+		$(BIN)/python -m tests.interop.document guest $(RESULTS)/guest-*/results.json && exit $$status
 
 bench: $(STAMP)
 	@$(BIN)/policydb bench --scenarios

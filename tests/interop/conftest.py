@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.bed import Bed
+from tests.interop.record import FAILED
 from tests.interop.strongswan import CHARON
 
 TOOLS = ("ip", "swanctl", "tcpdump", "tshark", CHARON)
@@ -58,13 +59,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Recorder:
-    """Adds what passed to the file at once, so that a run that is broken off leaves what it has."""
+    """Adds each outcome to the file at once, so that a run that is broken off leaves what it has."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test's property `interop` is its result, under its property `row`."""
+        """A test's property `interop` is what proved the row of its property `row`; what fails is named so."""
         path = Path(os.environ.get(RESULTS, ""))
         properties = dict(report.user_properties)
-        if report.when == "call" and report.passed and path.name and "interop" in properties:
-            known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-            known[str(properties["row"])] = str(properties["interop"])
-            path.write_text(json.dumps(known, indent=1, sort_keys=True))
+        row = str(properties.get("row", report.nodeid))
+        if path.name and report.failed:
+            _add(path, row, FAILED)
+        elif path.name and report.when == "call" and "interop" in properties:
+            _add(path, row, str(properties["interop"]))
+
+
+def _add(path: Path, row: str, outcome: str) -> None:
+    """One more outcome; a row that failed once has failed."""
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if known.get(row) != FAILED:
+        known[row] = outcome
+        path.write_text(json.dumps(known, indent=1, sort_keys=True))

@@ -1,6 +1,7 @@
-"""docs/interop.md, written from the matrix and from what a run proved: `python -m tests.interop.document RESULTS`.
+"""docs/interop.md, of the matrix and what a run proved: `python -m tests.interop.document PART RESULTS...`.
 
-The text has no times in it, so that the same results make the same document.
+PART is `here` or `guest`, RESULTS the files of one run of it. The text has no times in it, so that the same results
+make the same document.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 from tests.interop import libreswan, others, strongswan
 from tests.interop.bed import BedError
 from tests.interop.impairments import IMPAIRMENTS, Impairment
-from tests.interop.matrix import ROWS, name
+from tests.interop.matrix import CASES, ROWS, name
+from tests.interop.record import Streak, code
 from tests.interop.scenario import Begins, Scenario
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
@@ -36,9 +38,15 @@ What proves an SA:
 Then whoever began takes all down, and both sides are left with nothing. `-`: the scenario has no such role.
 """
 
+RUNS = """\
+A run counts if every row of its part was there and nothing failed; ten are enough. `n on c`: n runs in a row, c being
+the last commit that had changed grammar, policydb, daemon or tests/interop.
+"""
+
 IMPAIRED = """\
 pluto misbehaves (`whack --impair`), we must not: our log names the check, no SA and no exchange stays behind, and the
-next negotiation succeeds. `no harm`: what arrives is as good as any, and phase 1 comes up.
+next negotiation succeeds. `no harm`: what arrives, if it does, is as good as any; that pluto did it is looked up in its
+log, in a capture or in our SAs.
 """
 
 
@@ -87,15 +95,30 @@ def _matrix_line(row: Scenario) -> Line:
 
 
 def _impaired_lines(impairments: Iterable[Impairment]) -> Iterator[Line]:
-    rows: dict[str, dict[Begins, str]] = {}
+    rows: dict[tuple[str, str], dict[Begins, str]] = {}
     for each in impairments:
-        rows.setdefault(each.name, {})[each.begins] = each.row
-    for called, roles in rows.items():
-        yield Line((f"`{called.replace('+', '`, `')}`",), tuple(roles.get(each) for each in Begins))
+        rows.setdefault((each.setup, each.name), {})[each.begins] = each.row
+    for (setup, called), roles in sorted(rows.items()):
+        yield Line((setup, f"`{called.replace('+', '`, `')}`"), tuple(roles.get(each) for each in Begins))
+
+
+def _parts() -> dict[str, frozenset[str]]:
+    """What each part of the matrix has to have run: the results' names, by the part's own."""
+    guest = {name(row, begins) for row, begins in CASES if row.kernel}
+    guest |= {each.row for each in IMPAIRMENTS if each.kernel}
+    everything = {each for table in _row_tables() for line in table.lines for each in line.results if each}
+    return {"here": frozenset(everything - guest), "guest": frozenset(guest)}
 
 
 def tables() -> tuple[Table, ...]:
     """All tables of the document."""
+    words = {"here": "`make interop`", "guest": "`make interop-kernel`"}
+    counted = (Line((words[part], str(len(rows))), (part,)) for part, rows in _parts().items())
+    return (Table("Runs in a row", RUNS, ("part", "rows", "green runs"), tuple(counted)), *_row_tables())
+
+
+def _row_tables() -> tuple[Table, ...]:
+    """Those whose lines are scenarios."""
     columns = ("scenario", "what", "we initiate", "we answer")
     by_peer: dict[str, list[Line]] = {}
     for row in ROWS:
@@ -107,7 +130,7 @@ def tables() -> tuple[Table, ...]:
             for each in others.TABLES
         ),
         Table(
-            "libreswan, impaired", IMPAIRED, ("impairment", "we initiate", "we answer"),
+            "libreswan, impaired", IMPAIRED, ("in", "impairment", "we initiate", "we answer"),
             tuple(_impaired_lines(IMPAIRMENTS)),
         ),
     )  # fmt: skip
@@ -138,17 +161,20 @@ def known(document: str) -> dict[str, str]:
     }
 
 
-def main(paths: Iterable[str]) -> int:
+def main(part: str, paths: Iterable[str]) -> int:
     """Write the document anew: what has not run this time stays as it is. The exit code."""
+    ran = {
+        row: cell for path in paths if Path(path).exists() for row, cell in json.loads(Path(path).read_text()).items()
+    }
     results = known(PATH.read_text()) if PATH.exists() else {}
-    for path in paths:
-        results.update(json.loads(Path(path).read_text()))
+    streak = Streak.read(results.get(part, "")).after(ran, _parts()[part], code(PATH.parent))
+    results |= ran | {part: str(streak)}
     PATH.write_text(text(results, _versions()))
-    names = [name for table in tables() for line in table.lines for name in line.results]
-    missing = [name for name in names if name and name not in results]
-    print(f"{PATH}: {len(results)} results" + "".join(f"\nmissing: {name}" for name in missing))
+    names = {name for table in tables() for line in table.lines for name in line.results if name}
+    missing = sorted(names - results.keys())
+    print(f"{PATH}: {len(ran)} results; in a row: {streak}" + "".join(f"\nmissing: {name}" for name in missing))
     return bool(missing)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""User-mode Linux guests with real ESP and AH that run the tests marked `kernel`: `python -m tests.interop.guest FOLDER`.
+"""User-mode Linux guests with real ESP and AH for the tests marked `kernel`: `python -m tests.interop.guest FOLDER`.
 
 A guest's file system is this machine's, read-only, but for a folder of its own. Its end is its command's: the exit
 status comes back in a file. It has one processor and most rows wait half of their time, so there are two guests for

@@ -7,7 +7,7 @@ import re
 from tests.interop import nat
 from tests.interop.bed import LEFT, RIGHT, eventually
 from tests.interop.negotiating import SECONDS, agree, pairs_of, prove
-from tests.interop.scenario import Begins, Stage, Tunnel
+from tests.interop.scenario import Begins, Check, Stage, Tunnel
 
 MOVED = "10.77.0.3"
 """Where the peer goes."""
@@ -103,6 +103,21 @@ def peer_reauthenticates(stage: Stage) -> None:
 
 def _cookies(text: str) -> str:
     return text.partition("icookie")[2]
+
+
+def was_fragmented(stage: Stage) -> None:
+    """Messages came in fragments both ways."""
+    assert re.search(r"splitting IKE message .* into \d fragments", stage.theirs.log())
+    assert "reassembled fragmented IKE message" in stage.theirs.log()
+
+
+def offered(words: str) -> Check:
+    """The peer had this among its proposals, as its log has it."""
+
+    def check(stage: Stage) -> None:
+        assert words in stage.theirs.log()
+
+    return check
 
 
 def passes_nat(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.interop.bed import LEFT, RIGHT, Bed, BedError, eventually, run
@@ -43,9 +44,9 @@ SETUP = "config setup\n\tprotostack=xfrm\n\tikev1-policy=accept\n"
 
 
 class Libreswan:
-    """A running pluto with one connection `c`."""
+    """A running pluto with one connection `c`; `impaired` is how it misbehaves from its start."""
 
-    def __init__(self, bed: Bed, changes: Changes, pkcs12: bytes = b"") -> None:
+    def __init__(self, bed: Bed, changes: Changes, pkcs12: bytes = b"", impaired: Sequence[str] = ()) -> None:
         self._bed = bed
         self.folder = bed.folder / "libreswan"
         for each in ("nss", "run/pluto", "ipsec.d"):
@@ -61,6 +62,7 @@ class Libreswan:
             tool = f"{HOME}/usr/bin/pk12util"
             run([tool, "-i", f"{self.folder}/right.p12", "-d", self._nss, "-W", ""], env=LIBRARIES)
             run([f"{HOME}/usr/bin/certutil", "-M", "-n", CA_NICKNAME, "-t", "CT,,", "-d", self._nss], env=LIBRARIES)
+        self._impaired = impaired
         self._control = self.folder / "run/pluto/pluto.ctl"
         self.start()
 
@@ -72,6 +74,7 @@ class Libreswan:
         self.process = self._bed.start(RIGHT, argv, self.folder / "pluto.log", LIBRARIES)
         eventually("pluto listens for whack", lambda: self._control.exists() or None, 30)
         eventually("pluto answers", lambda: "listening" in self.whack("--listen") or None, 30)
+        self.impair(*self._impaired)
         self._tool("addconn", "--ctlsocket", str(self._control), "--config", f"{self.folder}/ipsec.conf", "c")
 
     def kill(self) -> None:

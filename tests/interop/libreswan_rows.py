@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.interop.happenings import a_lifetime_ends, peer_vanishes, we_vanish
-from tests.interop.scenario import Begins, Scenario, Tunnel
+from tests.interop.scenario import Begins, Check, Scenario, Stage, Tunnel
 from tests.interop.settings import SECRET, Settings
 from tests.interop.strongswan_rows import BY_AUTHORITY, esp
 
@@ -21,6 +21,7 @@ AES128 = algorithms(
     "aes128-sha2_256;modp2048", "aes128-sha2_256", "AES-128-SHA2-256-GRP14", "QM-ESP-AES-128-SHA2-256-SUITE"
 )
 PFS = Settings(theirs={"pfs": "yes"})
+PFS_GROUP = PFS | Settings({"phase-2:Suites": "QM-ESP-AES-128-SHA2-256-PFS-GRP14-SUITE"})
 HOST_TO_HOST = Settings(
     {"t:Local-ID": None, "t:Remote-ID": None}, {"leftsubnet": None, "rightsubnet": None, "type": "transport"}
 )
@@ -63,6 +64,28 @@ XAUTH = {
     ),
 }
 XAUTH_METHOD = Settings({"AES-128-SHA2-256-GRP14:AUTHENTICATION_METHOD": "XAUTH_INIT_PRE_SHARED"})
+
+
+def proved(stage: Stage) -> None:
+    """The gateway knows its user."""
+    if stage.begins is Begins.OURS:
+        assert f"XAUTH: User {USER}: Authentication Successful" in stage.theirs.log()
+    else:
+        [phase_1] = [each for each in stage.ours.sas() if each.phase == 1]
+        assert f"XAUTH user: {USER}" in phase_1.text
+
+
+def renewed_by(side: Begins) -> Check:
+    """The second quick mode is this side's."""
+    words = "initiating Quick Mode" if side is Begins.THEIRS else "responding to Quick Mode proposal"
+
+    def check(stage: Stage) -> None:
+        said = [line for line in stage.theirs.log().splitlines() if "itiating Quick" in line or "to Quick Mode" in line]
+        assert words in said[1], said
+
+    return check
+
+
 CERTIFIED: dict[str, Any] = {"credentials": "rsa", "licensees": BY_AUTHORITY}
 DPD = Settings(
     {"General:DPD-check-interval": "2"}, {"dpddelay": "1", "dpdtimeout": "4", "dpdaction": "clear", "keyingtries": "1"}
@@ -74,7 +97,7 @@ LIVING = tuple(
         ("aggressive-psk", "aggressive mode, a pre-shared key", AES128 | AGGRESSIVE, {}, {}),
         ("main-rsa", "main mode, certificates", AES128 | RSA, {}, CERTIFIED),
         ("aggressive-rsa", "aggressive mode, certificates", AES128 | RSA | AGGRESSIVE, {}, CERTIFIED),
-        ("xauth-psk", "a pre-shared key and a user", AES128 | XAUTH_METHOD, XAUTH, {}),
+        ("xauth-psk", "a pre-shared key and a user", AES128 | XAUTH_METHOD, XAUTH, {"after": (proved,)}),
         ("dpd", "the peer dies without a word; DPD clears our SAs", AES128 | DPD, {}, {"after": (peer_vanishes,)}),
         ("dpd-peer", "we die without a word; the peer's DPD clears its SAs", AES128 | DPD, {}, {"after": (we_vanish,)}),
         (
@@ -86,14 +109,14 @@ LIVING = tuple(
                 {"salifetime": "20s", "rekeymargin": "10s", "rekeyfuzz": "0%"},
             ),
             {},
-            {"after": (a_lifetime_ends,), "begins": (Begins.THEIRS,)},
+            {"after": (a_lifetime_ends, renewed_by(Begins.THEIRS))},
         ),
         (
             "rekey-soft",
             "a lifetime of ten seconds makes us renew",
-            AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}),
+            AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}, {"salifetime": "10s", "rekey": "no"}),
             {},
-            {"after": (a_lifetime_ends,), "begins": (Begins.OURS,)},
+            {"after": (a_lifetime_ends, renewed_by(Begins.OURS))},
         ),
     )
 )

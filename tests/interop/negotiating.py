@@ -91,12 +91,13 @@ def refused(stage: Stage, refusal: Refusal) -> str:
         else:
             raise AssertionError("the peer got a tunnel")
 
-    def reasons() -> str | None:
-        found = {str(each["reason"]) for each in stage.ours.records()}
-        return next((each for each in refusal.reasons if each in found), None)
+    reason, heard = refusal.words[stage.begins]
 
-    reason = eventually(f"a record with {refusal.reasons}", reasons, SECONDS, 0.2)
-    eventually("the peer has understood", lambda: refusal.heard in stage.theirs.log() or None, SECONDS)
+    def recorded() -> bool | None:
+        return reason in {each["reason"] for each in stage.ours.records()} or None
+
+    eventually(f"a record with {reason}", recorded, SECONDS, 0.2)
+    eventually(f"the peer says {heard}", lambda: heard in stage.theirs.log() or None, SECONDS)
     assert not stage.ours.installed()
     assert not stage.theirs.spis()
     return f"refused: {reason}"

@@ -84,10 +84,9 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No tunnel: by role, the reasons in our decision log and a part of the peer's log; "" where it says nothing."""
+    """No tunnel: by role, the reason in our decision log and a part of the peer's log."""
 
-    reasons: tuple[str, ...]
-    heard: str = ""
+    words: Mapping[Begins, tuple[str, str]]
 
 
 Check = Callable[[Stage], None]

@@ -105,6 +105,6 @@ ROWS = (
             "QM-ESP-AES-128-SHA2-256-SUITE",
         ),
         begins=(Begins.THEIRS,),
-        holds=Refusal(("no-transform-matched",), "NO_PROPOSAL_CHOSEN"),
+        holds=Refusal({Begins.THEIRS: ("no-transform-matched", "received NO_PROPOSAL_CHOSEN")}),
     ),
 )

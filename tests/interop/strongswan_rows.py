@@ -64,7 +64,12 @@ PLAIN = (
         "the pre-shared keys differ",
         AES128 | Settings(theirs={"/secrets.ike-t.secret": '"not-the-secret-of-two-gateways"'}),
         {Begins.OURS: Settings({"General:Retransmits": "1", "General:Exchange-max-time": "15"})},
-        holds=Refusal(("authentication-failed", "timeout")),
+        holds=Refusal(
+            {
+                Begins.OURS: ("timeout", "could not decrypt payloads"),
+                Begins.THEIRS: ("authentication-failed", "ignoring unprotected INFORMATIONAL"),
+            }
+        ),
     ),
     Scenario(
         PEER,
@@ -189,7 +194,7 @@ PLAIN = (
         "the same policy, and the peer begins",
         AES128,
         begins=(Begins.THEIRS,),
-        holds=Refusal(("policy",), "NO_PROPOSAL_CHOSEN"),
+        holds=Refusal({Begins.THEIRS: ("policy", "received NO_PROPOSAL_CHOSEN")}),
         condition='esp_present == "yes" && initiator == "yes"',
     ),
     Scenario(
@@ -205,8 +210,10 @@ PLAIN = (
         PEER,
         "net2net-esn",
         "ESP with and without extended sequence numbers is offered; we have none, and take the latter",
-        AES128 | Settings(theirs={"children.c.esp_proposals": "aes128-sha256-esn,aes128-sha256"}),
+        AES128
+        | Settings(theirs={"children.c.esp_proposals": "aes128-sha256-esn,aes128-sha256", "charon.filelog.f.cfg": "2"}),
         holds=ONE,
+        after=(happenings.offered("HMAC_SHA2_256_128/EXT_SEQ"),),
         begins=(Begins.THEIRS,),
         kernel=True,
     ),
@@ -272,6 +279,7 @@ CERTIFIED = (
         | RSA
         | Settings({"General:Fragment-size": "576"}, {"fragmentation": "force", "charon.fragment_size": "576"}),
         holds=ONE,
+        after=(happenings.was_fragmented,),
         credentials="rsa",
         licensees=BY_AUTHORITY,
     ),

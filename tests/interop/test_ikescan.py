@@ -39,37 +39,38 @@ def scan(bed: Bed, *options: str) -> str:
 def test_what_we_take_is_answered_with_it(
     bed: Bed, transform: str, offered: str, words: str, record_property: Record
 ) -> None:
+    record_property("row", "ike-scan-main")
     isakmpd(bed, transform)
     said = scan(bed, f"--trans={offered}")
     assert "Main Mode Handshake returned" in said
     found = re.search(r"SA=\((.*?)\)", re.sub(r"\s+", " ", said))
     assert found
     assert set(words.split()) <= set(found[1].split())
-    record_property("row", "ike-scan-main")
     record_property("interop", "Main Mode Handshake returned")
 
 
 def test_what_we_do_not_take_is_refused(bed: Bed, record_property: Record) -> None:
+    record_property("row", "ike-scan-refused")
     ours = isakmpd(bed, "AES-128-SHA-GRP2")
     assert "NO-PROPOSAL-CHOSEN" in scan(bed, "--trans=1,1,1,1")
     assert ours.exchanges() == 0
-    record_property("row", "ike-scan-refused")
     record_property("interop", "NO-PROPOSAL-CHOSEN")
 
 
 def test_version_2_is_refused(bed: Bed, record_property: Record) -> None:
+    record_property("row", "ike-scan-v2")
     ours = isakmpd(bed, "AES-128-SHA-GRP2")
     said = scan(bed, "--ikev2")
     assert "0 returned handshake" in said
     assert "INVALID_PAYLOAD_TYPE: message_recv: invalid payload type 33" in ours.log()
     assert ours.exchanges() == 0
-    record_property("row", "ike-scan-v2")
     record_property("interop", "no handshake")
 
 
 @pytest.mark.parametrize("transform", ["AES-128-SHA-GRP2", "AES-128-MD5-GRP2"])
 def test_psk_crack_finds_the_secret_in_our_hash_and_no_other(bed: Bed, transform: str, record_property: Record) -> None:
     """HASH_R of aggressive mode by another implementation: only the right secret gives what we sent."""
+    record_property("row", "psk-crack")
     isakmpd(bed, transform, **AGGRESSIVE)
     captured = bed.folder / "psk"
     digest = {"SHA": 2, "MD5": 1}[transform.split("-")[2]]
@@ -81,5 +82,4 @@ def test_psk_crack_finds_the_secret_in_our_hash_and_no_other(bed: Bed, transform
         words.write_text("".join(f"{each}\n" for each in guesses))
         cracked = run(["psk-crack", f"--dictionary={words}", str(captured)], check=False)
         assert (f'key "{SECRET}" matches' in cracked) is found
-    record_property("row", "psk-crack")
     record_property("interop", "the secret found, no other")

@@ -64,6 +64,7 @@ def test_vpnc_logs_in_and_talks_through_its_esp(
     bed: Bed, mode: str, *, in_udp: bool, record_property: Callable[[str, object], None]
 ) -> None:
     """With NAT-T it is behind a NAT as far as we can see: it speaks from another port than 500."""
+    record_property("row", f"vpnc-{mode}")
     with connected(bed, {"NAT Traversal Mode": mode}) as (ours, theirs):
         given = theirs.given()
         assert (given["INTERNAL_IP4_ADDRESS"], given["INTERNAL_IP4_DNS"]) == (INSIDE, NAMESERVER)
@@ -74,7 +75,6 @@ def test_vpnc_logs_in_and_talks_through_its_esp(
         [phase_1] = [each for each in ours.sas() if each.phase == 1]
         assert "XAUTH user: bob" in phase_1.text
         assert {each["user"] for each in ours.records() if each["exchange"] == "quick mode"} == {"bob"}
-    record_property("row", f"vpnc-{mode}")
     record_property("interop", esp.PROVED)
 
 

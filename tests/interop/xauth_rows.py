@@ -131,7 +131,10 @@ ROWS = (
     Scenario(PEER, "xauth-psk", "a pre-shared key and a user", AES128, xauth(), holds=ONE, after=(proved,)),
     Scenario(
         PEER, "xauth-psk-fail", "the user's password is wrong", AES128, xauth(password="not-a-password-of-bobs"),
-        holds=Refusal(("authentication-failed", "peer-refused")),
+        holds=Refusal({
+            Begins.OURS: ("peer-refused", f"XAuth authentication of '{USER}' failed"),
+            Begins.THEIRS: ("authentication-failed", f"XAuth authentication of '{USER}' (myself) failed"),
+        }),
     ),
     Scenario(
         PEER, "xauth-id-psk-config", "a pre-shared key, a user, and the user's address by mode-config", AES128,

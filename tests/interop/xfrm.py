@@ -51,6 +51,8 @@ class State:
     authentication_key: str
     truncation: int
     udp_ports: tuple[int, int] | None
+    extended: bool
+    """Whether its sequence numbers have 64 bits (RFC 4304)."""
 
 
 def states(namespace: str) -> tuple[State, ...]:
@@ -82,6 +84,7 @@ def _state(block: str) -> State:
         auth_key,
         int(truncation or 0),
         (int(sport), int(dport)) if sport else None,
+        "esn" in found(r"flag ([^\n]*)")[0].split(),
     )
 
 
@@ -100,6 +103,7 @@ def expected(sa: InstalledSa) -> State:
         sa.authentication_key,
         truncation,
         sa.udp_ports,
+        False,
     )
 
 
