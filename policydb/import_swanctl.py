@@ -310,7 +310,7 @@ def _child(view: View, connection: str, peer: Peer, draft: Draft) -> None:
 
 
 def _offered(view: View, suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
-    """The suites that go out in one message: its one key exchange is of the first one's group (RFC 2409 section 5.5)."""
+    """The suites of one message, whose one key exchange is of the first one's group (RFC 2409 section 5.5)."""
     kept = tuple(each for each in suites if each.group == suites[0].group)
     if len(kept) < len(suites):
         view.leave(

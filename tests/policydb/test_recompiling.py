@@ -347,7 +347,7 @@ def written(lists: list[list[int]], between: str, rest: str, others: str) -> str
 OTHERS_OF_LISTS = st.sampled_from(["172.16.0.0/12", "{ 172.16.0.0/16 172.17.0.0/16 }"])
 
 
-@settings(SLOW, max_examples=EDITS // 3)
+@settings(SLOW, max_examples=sized(5, 40))
 @given(listings(), OTHERS_OF_LISTS, st.data())
 def test_a_long_list_in_which_one_member_has_changed_is_compiled_alone(
     listing: tuple[list[list[int]], str, str], others: str, data: st.DataObject
@@ -367,7 +367,7 @@ def test_a_long_list_in_which_one_member_has_changed_is_compiled_alone(
     check_change({"ipsec.conf": before}, {"ipsec.conf": after}, alone_at_least=True)
 
 
-@settings(SLOW, max_examples=EDITS // 3)
+@settings(SLOW, max_examples=sized(5, 40))
 @given(listings(), OTHERS_OF_LISTS)
 def test_a_list_in_pieces_comes_to_what_the_rule_comes_to_as_a_whole(
     listing: tuple[list[list[int]], str, str], others: str
