@@ -3,7 +3,8 @@
 #   make demo      two gateways on this machine: one tunnel, one refusal explained, one mismatch shown
 #   make test      all tests that need neither root nor a peer
 #   make check     ruff, mypy --strict, architecture
-#   make faults    200 compilations killed in the middle, 1,000 mutated files compiled (test does some of each)
+#   make faults    at full size what test runs a part of: 200 compilations killed in the middle, 1,000 mutated files
+#                  compiled, properties with four times as many examples, chains of 100,000, tokens of 16 MiB
 #   make lossy     10,000 negotiations of each kind on a network that loses 30 % each way (a quarter of an hour)
 #   make interop   against strongSwan, libreswan and others in network namespaces (root, Debian 12; installs the peers)
 #   make interop-kernel   the scenarios for which the peer's kernel must have ESP and AH, in a User-mode Linux guest
@@ -19,6 +20,9 @@ SOURCES := grammar policydb daemon tests examples
 
 .PHONY: demo test check faults lossy interop interop-kernel peers bench clean
 .DELETE_ON_ERROR:
+
+# Tests start hundreds of processes; without bytecode each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 $(STAMP): setup.cfg pyproject.toml
 	@echo "setting up $(VENV) (once; a minute or less)"
@@ -39,7 +43,7 @@ check: $(STAMP)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 faults: $(STAMP)
-	POLICYDB_KILLS=200 POLICYDB_MUTATIONS=1000 $(BIN)/python -m pytest -q -n 2 -rP tests/policydb/test_kills.py tests/policydb/test_compile_mutations.py
+	FULL_SIZE=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -rP -o timeout=1200 -m "full_size or hypothesis"
 
 lossy: $(STAMP)
 	LOSSY_SEEDS=10000 $(BIN)/python -m pytest -n 2 -q -rP -o timeout=0 tests/daemon/ike/test_lossy_links.py

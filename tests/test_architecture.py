@@ -353,3 +353,17 @@ def test_the_core_loads_neither_store_nor_parser_nor_event_loop(tmp_path: Path) 
     loaded = loaded_by("import daemon.ike.engine", tmp_path)
     assert "daemon" in loaded
     assert not loaded & {"lark", "pyroute2", "sqlite3", "sqlite_utils", "asyncio", "click"}
+
+
+# --- what has two sizes -------------------------------------------------------------------------------------------
+
+
+def test_whatever_make_test_runs_a_part_of_is_run_whole_by_make_faults() -> None:
+    """Its marks select it: `full_size`, or the one that hypothesis gives (tests/sizes.py)."""
+    assert "FULL_SIZE=1 $(BIN)/python -m pytest" in (ROOT / "Makefile").read_text()
+    assert '-m "full_size or hypothesis"' in (ROOT / "Makefile").read_text()
+    for path in python_files("tests"):
+        names = {each.module for each in imports_of_file(path)}
+        if "tests.sizes" in names and path.name != "conftest.py":
+            text = path.read_text()
+            assert "pytest.mark.full_size" in text or "@given(" in text, shown(path)
