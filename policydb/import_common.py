@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from typing import TypeVar
 
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
 from policydb.import_ledger import Ledger, View
-from policydb.import_records import Identity, NotCarriedError, Peer, Plan, Suite, Tunnel
+from policydb.import_records import Identity, Login, NotCarriedError, Peer, Plan, Suite, Tunnel
 
 _Value = TypeVar("_Value")
 
@@ -25,6 +27,7 @@ class Draft:
         self._places: dict[str, Statement] = {}
         self._tunnels: list[Tunnel] = []
         self._general: dict[str, str] = {}
+        self._users: dict[str, str] = {}
 
     def peer(self, peer: Peer, place: Statement) -> Peer:
         """The peer to use: one that is there and is the same, else this one. `place` is where its address is said."""
@@ -45,6 +48,17 @@ class Draft:
         if self._general.setdefault(tag, value) != value:
             self._ledger.left(place, f"isakmpd has one {tag} for all peers, and it is {self._general[tag]} already")
 
+    def users(self, users: Iterable[Secret]) -> None:
+        """Let these users in at the gateways among the peers; one whose name or password cannot be said is left."""
+        for each in users:
+            try:
+                found = {user_name(name): password(each.octets) for name in each.identities}
+            except NotCarriedError as problem:
+                each.leave(str(problem))
+                continue
+            self._users |= found
+            each.carry()
+
     def _free(self, kind: str, name: str) -> str:
         """The name, or one with a number behind it: section names know no case."""
         found, number = name, 1
@@ -63,7 +77,7 @@ class Draft:
                 where = "one peer for each address" if peer.address else "one peer for all unknown addresses"
                 why = f"[Phase 1] has {where}: as responder isakmpd takes it for peer-{known.name}"
                 self._ledger.left(self._places[peer.name], why)
-        return Plan(tuple(self._tunnels), tuple(self._general.items()))
+        return Plan(tuple(self._tunnels), tuple(self._general.items()), tuple(self._users.items()))
 
 
 def ask(view: View, key: str, convert: Callable[[str], _Value], default: _Value) -> _Value:
@@ -109,11 +123,15 @@ def proposals(
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A pre-shared key and whom it is for; without identities it is for everybody. `carry` notes that it is used."""
+    """A pre-shared key and whom it is for; without identities it is for everybody. Or a user's password.
+
+    `carry` notes that it is used, `leave` that it could not be, and why.
+    """
 
     octets: bytes
     identities: tuple[str, ...]
     carry: Callable[[], None]
+    leave: Callable[[str], None]
 
 
 def choose_secret(secrets: Iterable[Secret], local: Iterable[str], remote: Iterable[str]) -> bytes:
@@ -141,6 +159,78 @@ def _same(text: str) -> str:
     except NotCarriedError:
         return text.strip().lower()
     return text.strip() if text.strip() in _ANYBODY else found.value
+
+
+# --- users and addresses of road warriors -------------------------------------------------------------------------
+
+_ANY_ADDRESS = IPv4Address(0)
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@/+-]*")
+
+
+def user_name(text: str) -> str:
+    """The name of a user of XAUTH, which is a tag of isakmpd.conf(5). Raises NotCarriedError."""
+    if not _USER.fullmatch(text):
+        raise NotCarriedError(f"isakmpd.conf(5) can have no user of the name {words.printable(text)}")
+    return text
+
+
+def password(octets: bytes) -> str:
+    """A user's password, which stands in isakmpd.conf(5) as it is. Raises NotCarriedError."""
+    return words.checked(octets.decode("latin-1"))
+
+
+def login(name: str, users: Iterable[Secret], *, hybrid: bool) -> Login:
+    """Who we are to a gateway, with the password that is kept for that user. Raises NotCarriedError."""
+    for each in users:
+        if name in each.identities:
+            found = Login(user_name(name), password(each.octets), hybrid)
+            each.carry()
+            return found
+    raise NotCarriedError(f"no password is given for the user {words.printable(name)}")
+
+
+_LEASES = {
+    "IPV4_ADDR": "ipv4",
+    "IPV6_ADDR": "ipv6",
+    "FQDN": "fqdn",
+    "USER_FQDN": "ufqdn",
+    "ASN1_DN": "asn1_dn",
+    "KEY_ID": "key_id",
+}
+
+
+def lease_section(identity: Identity | None, address: Address | None, user: str = "") -> str:
+    """The IKECFG-ID section of a user, else of an identity, else of an address. Raises NotCarriedError."""
+    if user:
+        return f"xauth/{user}"
+    if identity is not None:
+        name = f"{_LEASES[identity.type]}/{identity.value}"
+    elif address is not None:
+        name = f"ipv{address.version}/{address}"
+    else:
+        raise NotCarriedError("isakmpd.conf(5) has mode config for identities and users that are named")
+    if "]" in name:
+        raise NotCarriedError("no section of isakmpd.conf(5) can have this name")
+    return words.checked(name)
+
+
+def one_address(text: str) -> Address:
+    """The address of a pool that has one only: A, A/32 or A-A. Raises NotCarriedError."""
+    first, _, last = text.replace(" ", "").partition("-")
+    bare, _, length = first.partition("/")
+    found = words.address(bare)
+    if (last and words.address(last) != found) or (length and length != str(found.max_prefixlen)):
+        raise NotCarriedError("isakmpd has no pools: it gives each identity, or user, an address of its own")
+    return found
+
+
+def inner_addresses(peer: Peer) -> tuple[Address | None, Address | None]:
+    """What `dynamic` stands for at either end: what mode-config gives, else the end point."""
+    if peer.lease is None:
+        return peer.local_address, peer.address
+    if peer.lease.address is None:
+        return _ANY_ADDRESS, peer.address
+    return peer.local_address, peer.lease.address
 
 
 def names_of(identity: Identity | None, address: Address | None) -> list[str]:

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
-from policydb.import_common import Draft, Secret, ask, choose_secret, names_of, need, proposals
+from policydb.import_common import (
+    Draft,
+    Secret,
+    ask,
+    choose_secret,
+    inner_addresses,
+    lease_section,
+    login,
+    names_of,
+    need,
+    one_address,
+    proposals,
+)
 from policydb.import_ledger import Fates, Ledger, View
-from policydb.import_records import Identity, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
+from policydb.import_records import Identity, Lease, Login, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
 
 _V2 = "it belongs to IKEv2"
 _OWN = "isakmpd does so by itself"
 _OTHER = "it is about libreswan's own process"
 _SCRIPT = "isakmpd runs no scripts"
 _CERT = "install certificates and keys in the folders that isakmpd.conf(5) names in [X509-certificates]"
-_MODE_CONFIG = "mode config and XAuth are not carried"
+_MODE_CONFIG = "it says nothing without its counterpart"
+_USERS = "libreswan keeps its users elsewhere: name them in [XAUTH-users]"
 _KERNEL = "isakmpd does not set this up in the kernel"
 _SIDES = ("left", "right")
+_ROADWARRIOR = ("xauthclient", "xauthserver", "modecfgclient", "modecfgserver")
 
 
 def _both(fates: Mapping[str, str]) -> dict[str, str]:
@@ -51,6 +66,7 @@ _CONNECTION = Fates(
         "ikepad": frozenset({"yes"}),
         "aggressive": frozenset({"no"}),
         "modecfgpull": frozenset({"no"}),
+        **dict.fromkeys((f"{side}{key}" for side in _SIDES for key in _ROADWARRIOR), frozenset({"no"})),
     },
     left={
         "fragmentation": "isakmpd does not fragment IKE messages",
@@ -58,8 +74,8 @@ _CONNECTION = Fates(
         **dict.fromkeys(("mark", "mark-in", "mark-out", "vti-interface", "vti-routing", "ipsec-interface"), _KERNEL),
         **dict.fromkeys(("mtu", "priority", "metric", "reqid", "nic-offload"), _KERNEL),
         **_both({"updown": _SCRIPT, "cert": _CERT, "rsasigkey": _CERT, "ca": _CERT, "sourceip": _KERNEL}),
-        **_both(dict.fromkeys(("xauthclient", "xauthserver", "modecfgclient", "modecfgserver"), _MODE_CONFIG)),
-        **_both({"xauthusername": _MODE_CONFIG, "addresspool": _MODE_CONFIG}),
+        **_both(dict.fromkeys((*_ROADWARRIOR, "xauthusername", "username", "addresspool"), _MODE_CONFIG)),
+        "xauthby": _USERS,
     },
 )
 _SETUP = Fates(
@@ -90,7 +106,8 @@ def convert(
     `local`: which side is ours, left or right; None lets each connection show it.
     """
     draft = Draft(ledger)
-    keys = [key for each in secrets for key in _secret(each, ledger)]
+    kept = [(kind, secret) for each in secrets for kind, secret in _secret(each, ledger)]
+    keys, users = ([secret for kind, secret in kept if kind == word] for word in ("PSK", "XAUTH"))
     named: dict[str, Statement] = {}
     for each in statements:
         _sort(each, ledger, named, draft)
@@ -107,7 +124,7 @@ def convert(
             continue
         mark = ledger.mark()
         try:
-            _connection(view, keys, draft, local)
+            _connection(view, keys, users, draft, local)
         except NotCarriedError as problem:
             ledger.undo(mark)
             view.leave_all(str(problem))
@@ -166,14 +183,13 @@ def _inherited(section: Statement, named: Mapping[str, Statement], ledger: Ledge
 # --- secrets ------------------------------------------------------------------------------------------------------
 
 
-def _secret(entry: Statement, ledger: Ledger) -> list[Secret]:
-    """A pre-shared key of ipsec.secrets; of other lines nothing, and they are left."""
+def _secret(entry: Statement, ledger: Ledger) -> list[tuple[str, Secret]]:
+    """A pre-shared key of ipsec.secrets, or a user's password; of other lines nothing, and they are left."""
     at = entry.words.index(":") if ":" in entry.words else len(entry.words)
     selectors, rest = entry.words[:at], entry.words[at + 1 :]
-    if len(rest) != 2 or rest[0].upper() != "PSK":
-        why = (
-            "included files are not read" if entry.words[0] == "include" else f"only pre-shared keys are read: {_CERT}"
-        )
+    if len(rest) != 2 or rest[0].upper() not in {"PSK", "XAUTH"}:
+        known = "only pre-shared keys and passwords are read"
+        why = "included files are not read" if entry.words[0] == "include" else f"{known}: {_CERT}"
         ledger.left(entry, why)
         return []
     value = rest[1]
@@ -183,13 +199,18 @@ def _secret(entry: Statement, ledger: Ledger) -> list[Secret]:
         ledger.left(entry, str(problem))
         return []
     ledger.unused(entry, "no connection that was carried uses this secret")
-    return [Secret(octets, tuple(each.strip("\"'") for each in selectors), partial(ledger.carried, entry))]
+    kind, names = rest[0].upper(), tuple(each.strip("\"'") for each in selectors)
+    if kind == "XAUTH":
+        names = tuple(each.removeprefix("@") for each in names)
+    return [(kind, Secret(octets, names, partial(ledger.carried, entry), partial(ledger.left, entry)))]
 
 
 # --- connections --------------------------------------------------------------------------------------------------
 
 
-def _connection(view: View, secrets: Sequence[Secret], draft: Draft, local: str | None) -> None:
+def _connection(
+    view: View, secrets: Sequence[Secret], users: Sequence[Secret], draft: Draft, local: str | None
+) -> None:
     """One connection: its peer, and a tunnel for each pair of subnets. Raises NotCarriedError."""
     name = words.section_name(view.name)
     for each in (*view.own, *view.inherited):
@@ -200,7 +221,9 @@ def _connection(view: View, secrets: Sequence[Secret], draft: Draft, local: str 
     _version(view)
     ours = _ours(view, local)
     theirs = _SIDES[ours == _SIDES[0]]
-    peer = draft.peer(_peer(view, ours, theirs, secrets), view.statement(theirs) or view.first)
+    found = _peer(view, ours, theirs, secrets)
+    found = replace(found, login=_login(view, ours, theirs, users), lease=_lease(view, ours, theirs, found))
+    peer = draft.peer(found, view.statement(theirs) or view.first)
     mode = view.take("type") or "tunnel"
     if mode not in {"tunnel", "transport"}:
         raise NotCarriedError(f"type: isakmpd knows no {words.printable(mode)}")
@@ -208,8 +231,8 @@ def _connection(view: View, secrets: Sequence[Secret], draft: Draft, local: str 
         raise NotCarriedError("AH is not carried")
     suites = _suites(view, peer, transport=mode == "transport")
     ends = (_subnets(view, ours, peer.local_address), _subnets(view, theirs, peer.address))
-    if ends != ([None], [None]):
-        addresses = (peer.local_address, peer.address)
+    if ends != ([None], [None]) or peer.lease:
+        addresses = inner_addresses(peer)
         ends = (_fixed(ends[0], ours, addresses[0]), _fixed(ends[1], theirs, addresses[1]))
     lifetime = ask(view, _first(view, "salifetime"), words.lifetime, None)
     window = ask(view, "replay-window", words.replay_window, None)
@@ -269,6 +292,47 @@ def _peer(view: View, ours: str, theirs: str, secrets: Sequence[Secret]) -> Peer
     aggressive = need(view, _first(view, "aggressive"), lambda text: text in {"yes", "insist"}, default=False)
     lifetime = ask(view, "ikelifetime", words.lifetime, None)
     return Peer(view.name, main, address, own, port, local, remote, secret, subject, aggressive, lifetime)
+
+
+def _login(view: View, ours: str, theirs: str, users: Sequence[Secret]) -> Login | None:
+    """Whether the side that begins proves a user, and whether that is us. Raises NotCarriedError."""
+    client, server = (
+        [key for key in keys if _says_yes(view, key)]
+        for keys in (
+            (f"{ours}xauthclient", f"{theirs}xauthserver"),
+            (f"{ours}xauthserver", f"{theirs}xauthclient"),
+        )
+    )
+    if client:
+        return login(view.take(f"{ours}username") or view.take(f"{ours}xauthusername"), users, hybrid=False)
+    for key in server:
+        view.leave(key, _USERS)
+    return Login() if server else None
+
+
+def _lease(view: View, ours: str, theirs: str, peer: Peer) -> Lease | None:
+    """What mode-config is to do. Raises NotCarriedError where nobody is named."""
+    keys = [f"{side}{word}" for side in (ours, theirs) for word in ("modecfgclient", "modecfgserver")]
+    wants, gives, given, asked = (_says_yes(view, key) for key in keys)
+    pulls = _says_yes(view, "modecfgpull")
+    if wants or asked:
+        return Lease(lease_section(peer.remote_identity, peer.address), begins=pulls)
+    pool = f"{theirs}addresspool"
+    if not (gives or given) or not view.statement(pool):
+        return None
+    try:
+        inner = one_address(view.take(pool))
+        section = lease_section(peer.remote_identity, peer.address)
+    except NotCarriedError as problem:
+        view.leave(pool, str(problem))
+        return None
+    dns = next((key for key in ("modecfgdns", "modecfgdns1") if view.statement(key)), "modecfgdns")
+    return Lease(section, inner, ask(view, dns, words.address, None), begins=not pulls)
+
+
+def _says_yes(view: View, key: str) -> bool:
+    found = view.statement(key)
+    return found is not None and found.words[1:] == ("yes",) and view.take(key) == "yes"
 
 
 def _address(view: View, side: str) -> Address | None:

@@ -14,13 +14,16 @@ from itertools import product
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
-from policydb.import_common import Draft, Secret, ask, choose_secret, names_of, need
+from policydb.import_common import Draft, Secret, ask, choose_secret, login, names_of, need
 from policydb.import_ledger import Fates, Ledger, View, walk
-from policydb.import_records import Identity, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
+from policydb.import_records import Identity, Login, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
 
 _OWN = "isakmpd does so by itself"
 _CERT = "install certificates and keys in the folders that isakmpd.conf(5) names in [X509-certificates]"
-_MODE_CONFIG = "mode config and XAuth are not carried"
+_MODE_CONFIG = (
+    "the tunnels for addresses by mode config are made by racoon's scripts: see docs/isakmpd.conf.md, Road warriors"
+)
+_USERS = "racoon keeps its users elsewhere: name them in [XAUTH-users]"
 _TIMERS = "isakmpd has timers of its own: see [General] of isakmpd.conf(5)"
 _UNKNOWN = "isakmpd has nothing like it, or it is unknown here"
 
@@ -40,7 +43,8 @@ _REMOTE = Fates(
     },
     left={
         **dict.fromkeys(("certificate_type", "ca_type", "peers_certfile"), _CERT),
-        **dict.fromkeys(("mode_cfg", "xauth_login"), _MODE_CONFIG),
+        "mode_cfg": _MODE_CONFIG,
+        "xauth_login": "its proposals ask for no user",
         "script": "isakmpd runs no scripts",
         "generate_policy": "a policy says which selectors are allowed",
     },
@@ -106,7 +110,7 @@ def _secret(entry: Statement, ledger: Ledger) -> list[Secret]:
         ledger.left(entry, str(problem))
         return []
     ledger.unused(entry, "no connection that was carried uses this secret")
-    return [Secret(octets, (entry.words[0],), partial(ledger.carried, entry))]
+    return [Secret(octets, (entry.words[0],), partial(ledger.carried, entry), partial(ledger.left, entry))]
 
 
 def _top(each: Statement, ledger: Ledger, draft: Draft, *, with_secrets: bool) -> None:
@@ -179,7 +183,7 @@ def _remote(view: View, secrets: Sequence[Secret], draft: Draft) -> _Remote:
         raise NotCarriedError("peers_identifier: isakmpd has one identity for a peer")
     method, suites, lifetime = _proposals(view)
     secret = subject = None
-    if method == "pre_shared_key":
+    if method.by_psk:
         secret = choose_secret(secrets, names_of(local, None), [*names_of(remote, None), *names_of(None, address)])
     elif remote and remote.type == "ASN1_DN":
         subject = remote.value
@@ -201,6 +205,7 @@ def _remote(view: View, secrets: Sequence[Secret], draft: Draft) -> _Remote:
         subject=subject,
         aggressive=_aggressive(view),
         lifetime=lifetime,
+        login=_login(view, method, secrets),
     )
     peer = draft.peer(peer, view.first)
     passive = need(view, "passive", lambda text: text == "on", default=False)
@@ -210,6 +215,34 @@ def _remote(view: View, secrets: Sequence[Secret], draft: Draft) -> _Remote:
     view.finish(_REMOTE)
     initiates = not passive and address is not None
     return _Remote(peer, number, initiates, view.first, tuple(view.inherited))
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """An authentication_method: with which keys, and who proves a user besides or, in hybrid mode, instead."""
+
+    by_psk: bool = False
+    client: bool = False
+    server: bool = False
+    hybrid: bool = False
+
+
+_METHODS = {
+    "pre_shared_key": _Method(by_psk=True),
+    "rsasig": _Method(),
+    "xauth_psk_client": _Method(by_psk=True, client=True),
+    "xauth_psk_server": _Method(by_psk=True, server=True),
+    "xauth_rsa_client": _Method(client=True),
+    "xauth_rsa_server": _Method(server=True),
+    "hybrid_rsa_client": _Method(client=True, hybrid=True),
+}
+
+
+def _login(view: View, method: _Method, secrets: Sequence[Secret]) -> Login | None:
+    """The user whom the method asks for: ours has its password in psk.txt. Raises NotCarriedError."""
+    if method.client:
+        return login(view.take("xauth_login").strip('"'), secrets, hybrid=method.hybrid)
+    return Login() if method.server else None
 
 
 def _where(view: View) -> tuple[Address | None, int]:
@@ -246,37 +279,41 @@ def _aggressive(view: View) -> bool:
     return "main" not in modes
 
 
-def _proposals(view: View) -> tuple[str, tuple[Suite, ...], int | None]:
+def _proposals(view: View) -> tuple[_Method, tuple[Suite, ...], int | None]:
     """The method, the suites and the lifetime of all proposals. Raises NotCarriedError."""
     blocks = [
         each for block in (*view.own, *view.inherited) for each in block.body or () if each.words[0] == "proposal"
     ]
     inner = [View(view.ledger, (each,)) for each in blocks if each.body is not None]
     lifetime = ask(view, "lifetime", _lifetime, None)
-    method, suites = "", list[Suite]()
+    method, suites = None, list[Suite]()
     for each in inner:
         try:
-            own = need(each, "authentication_method", partial(_method, method), "")
+            own = _method(method, each.take("authentication_method"))
             suite = _suite(each)
-            suite.main_mode("PRE_SHARED" if own == "pre_shared_key" else "RSA_SIG")
+            suite.main_mode("PRE_SHARED" if own.by_psk else "RSA_SIG")
             seconds = ask(each, "lifetime", _lifetime, None)
             each.finish(_PROPOSAL)
         except NotCarriedError as problem:
             each.leave_all(str(problem))
             continue
         method, lifetime = own, lifetime or seconds
+        if own.server:
+            each.leave("authentication_method", _USERS)
         if seconds and seconds != lifetime:
             each.leave("lifetime", "isakmpd has one lifetime for all proposals of a peer here: the first")
         suites.append(suite)
-    if not suites:
+    if method is None:
         raise NotCarriedError("none of its proposals can be carried")
     return method, tuple(dict.fromkeys(suites)), lifetime
 
 
-def _method(first: str, text: str) -> str:
-    if text not in {"pre_shared_key", "rsasig"} or text != (first or text):
-        raise NotCarriedError("isakmpd takes pre_shared_key or rsasig, and one of them for a peer")
-    return text
+def _method(first: _Method | None, text: str) -> _Method:
+    found = _METHODS.get(text)
+    if found is None or found != (first or found):
+        known = ", ".join(_METHODS)
+        raise NotCarriedError(f"authentication_method: isakmpd takes {known}, and one of them for a peer")
+    return found
 
 
 def _suite(view: View) -> Suite:

@@ -62,10 +62,35 @@ class Suite:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """The initiator proves a user by XAUTH, besides its key or, in hybrid mode, instead of it.
+
+    `user` and `password` are ours, "" where we are the gateway.
+    """
+
+    user: str = ""
+    password: str = ""
+    hybrid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address by mode-config: `address` is what we give the peer, None where we are given one.
+
+    `section` is the IKECFG-ID section of whom it is for. `begins`: we begin it, and do not wait until the peer does.
+    """
+
+    section: str
+    address: Address | None = None
+    nameserver: Address | None = None
+    begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """An ISAKMP peer. `secret` the pre-shared key's octets, `subject` the certificate's one-line DN: one of both.
 
-    `lifetime` in seconds, None for the default.
+    Neither where its user alone proves it. `lifetime` in seconds, None for the default.
     """
 
     name: str
@@ -79,11 +104,26 @@ class Peer:
     subject: str | None = None
     aggressive: bool = False
     lifetime: int | None = None
+    login: Login | None = None
+    lease: Lease | None = None
 
     @property
     def authentication(self) -> str:
-        """The AUTHENTICATION_METHOD."""
+        """What the transforms are looked up by: how the keys are proved."""
         return "RSA_SIG" if self.secret is None else "PRE_SHARED"
+
+    @property
+    def method(self) -> str:
+        """The AUTHENTICATION_METHOD."""
+        if self.login is None:
+            return self.authentication
+        keys = "RSA" if self.secret is None else "PRE_SHARED"
+        return f"{'HYBRID' if self.login.hybrid else 'XAUTH'}_INIT_{keys}"
+
+    @property
+    def admits_users(self) -> bool:
+        """Whether we are the gateway that asks for a user."""
+        return self.login is not None and not self.login.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +143,8 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is to be written; `general` are tags of [General]."""
+    """All that is to be written; `general` are tags of [General], `users` names and passwords of ours as gateway."""
 
     tunnels: tuple[Tunnel, ...] = ()
     general: tuple[tuple[str, str], ...] = ()
+    users: tuple[tuple[str, str], ...] = ()

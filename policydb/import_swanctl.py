@@ -8,22 +8,23 @@ from itertools import product
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
-from policydb.import_common import Draft, Secret, ask, choose_secret, names_of, need, proposals
+from policydb.import_common import Draft, Secret, ask, inner_addresses, proposals
 from policydb.import_ledger import Fates, Ledger, View, walk
-from policydb.import_records import Identity, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
+from policydb.import_records import NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
+from policydb.import_swanctl_peers import Given, lifetime_of, peer_of, rounds
 
 _V2 = "it belongs to IKEv2"
 _OWN = "isakmpd does so by itself"
 _SCRIPT = "isakmpd runs no scripts"
 _CERT = "install certificates and keys in the folders that isakmpd.conf(5) names in [X509-certificates]"
-_MODE_CONFIG = "mode config is not carried"
+_NO_POOLS = "no connection that was carried takes its address from here"
 _KERNEL = "isakmpd does not set this up in the kernel"
 
 _CONNECTION = Fates(
     needless={
         "mobike": _V2, "childless": _V2, "ppk_id": _V2, "ppk_required": _V2, "rand_time": _OWN, "keyingtries": _OWN,
         "send_certreq": _OWN, "send_cert": _OWN, "over_time": "it is part of the lifetime",
-        "dpd_timeout": "isakmpd has its own number of attempts",
+        "dpd_timeout": "isakmpd has its own number of attempts", "pull": "nothing is configured by mode config",
     },
     harmless={
         "encap": frozenset({"no"}), "unique": frozenset({"no", "replace"}),
@@ -32,7 +33,7 @@ _CONNECTION = Fates(
         "mediation": frozenset({"no"}), "dscp": frozenset({"000000"}), "aggressive": frozenset({"no"}),
     },
     left={
-        "vips": _MODE_CONFIG, "pools": _MODE_CONFIG, "pull": _MODE_CONFIG, "if_id_in": _KERNEL, "if_id_out": _KERNEL,
+        "if_id_in": _KERNEL, "if_id_out": _KERNEL,
         "local_port": "the port is an option of isakmpd(8), -p",
         "fragmentation": "isakmpd does not fragment IKE messages",
     },
@@ -67,20 +68,31 @@ def convert(statements: Sequence[Statement], ledger: Ledger) -> Plan:
             ledger.left(each, why)
         elif each.words[0] in _LEFT_SECTIONS:
             ledger.left_whole(each, _LEFT_SECTIONS[each.words[0]])
-    secrets = [secret for view in tree.sections(tree.named("secrets")) for secret in _secrets(view)]
+    kept = tree.sections(tree.named("secrets"))
+    given = Given(
+        [secret for view in kept for secret in _secrets(view, ("ike",))],
+        [secret for view in kept for secret in _secrets(view, ("xauth", "eap"))],
+        {view.name: view for view in tree.sections(tree.named("pools"))},
+    )
+    for view in kept:
+        if not view.name.startswith(("ike", "xauth", "eap")):
+            view.leave_all("only the secrets of ike, xauth and eap sections are carried")
     for view in tree.sections(tree.named("connections")):
         mark = ledger.mark()
         try:
-            _connection(tree, view, secrets, draft)
+            _connection(tree, view, given, draft)
         except NotCarriedError as problem:
             ledger.undo(mark)
             view.leave_all(str(problem))
-    for each in (*tree.named("connections"), *tree.named("secrets")):
+    for name, view in given.pools.items():
+        if name not in given.used:
+            view.leave_all(_NO_POOLS)
+    for each in (*tree.named("connections"), *tree.named("secrets"), *tree.named("pools")):
         ledger.carried(each)
     return draft.plan()
 
 
-_LEFT_SECTIONS = {"pools": _MODE_CONFIG, "authorities": _CERT}
+_LEFT_SECTIONS = {"authorities": _CERT}
 
 
 class _Tree:
@@ -136,10 +148,9 @@ class _Tree:
 # --- secrets ------------------------------------------------------------------------------------------------------
 
 
-def _secrets(view: View) -> list[Secret]:
-    """A section of secrets{}: the key of ike-sections, nothing of others."""
-    if not view.name.startswith("ike"):
-        view.leave_all("only the secrets of ike sections are carried")
+def _secrets(view: View, kinds: tuple[str, ...]) -> list[Secret]:
+    """A section of secrets{} of one of these kinds: the one secret in it."""
+    if not view.name.startswith(kinds):
         return []
     keys = [each for each in view.keys if each.startswith("id")]
     mark = view.ledger.mark()
@@ -158,13 +169,13 @@ def _secrets(view: View) -> list[Secret]:
             view.take(key)
         view.finish(_NOTHING)
 
-    return [Secret(octets, identities, carry)]
+    return [Secret(octets, identities, carry, view.leave_all)]
 
 
 # --- connections --------------------------------------------------------------------------------------------------
 
 
-def _connection(tree: _Tree, view: View, secrets: Sequence[Secret], draft: Draft) -> None:
+def _connection(tree: _Tree, view: View, given: Given, draft: Draft) -> None:
     """One connection: its peer, and a tunnel for each child and pair of selectors. Raises NotCarriedError."""
     name = words.section_name(view.name)
     if view.take("version") not in {"", "0", "1"}:
@@ -176,12 +187,10 @@ def _connection(tree: _Tree, view: View, secrets: Sequence[Secret], draft: Draft
             inner[kind].append(each)
         else:
             each.leave_all("isakmpd has nothing like it, or it is unknown here")
-    if len(inner["local"]) > 1 or len(inner["remote"]) > 1:
-        raise NotCarriedError("it authenticates in several rounds")
     children = [child for each in inner["children"] for child in tree.sections(each.own, each.inherited)]
     if not children:
         raise NotCarriedError("it has no children, so there is no tunnel")
-    peer = _peer(view, [*inner["local"], *inner["remote"]], secrets)
+    peer = peer_of(view, {side: rounds(inner[side]) for side in ("local", "remote")}, given)
     place = view.statement("remote_addrs") or view.first
     peer = draft.peer(peer, place)
     reasons = []
@@ -197,87 +206,11 @@ def _connection(tree: _Tree, view: View, secrets: Sequence[Secret], draft: Draft
         raise NotCarriedError(f"none of its children can be carried: {'; '.join(reasons)}")
     if seconds := ask(view, "dpd_delay", words.seconds, 0):
         draft.general("DPD-check-interval", str(seconds), view.statement("dpd_delay") or place)
+    if peer.admits_users:
+        draft.users(given.users)
     view.finish(_CONNECTION)
     for each in (*inner["local"], *inner["remote"], *inner["children"]):
         each.finish(_ROUND)
-
-
-def _peer(view: View, rounds: Sequence[View], secrets: Sequence[Secret]) -> Peer:
-    """The peer of a connection. Raises NotCarriedError."""
-    methods, identities = {"pubkey"} if len(rounds) < _BOTH else set[str](), dict[str, Identity | None]()
-    for each in rounds:
-        methods.add(each.take("auth") or "pubkey")
-        side = "local" if each.name.startswith("local") else "remote"
-        identities[side] = need(each, "id", lambda text: None if text == "%any" else words.identity(text), None)
-    if len(methods) != 1 or not methods <= {"psk", "pubkey"}:
-        raise NotCarriedError("auth: isakmpd takes psk or pubkey, and the same for both sides")
-    local, remote = identities.get("local"), identities.get("remote")
-    own, address = _address(view, "local_addrs"), _address(view, "remote_addrs")
-    secret = subject = None
-    if methods == {"psk"}:
-        secret = choose_secret(secrets, names_of(local, own), names_of(remote, address))
-    elif remote and remote.type == "ASN1_DN":
-        subject = remote.value
-    else:
-        raise NotCarriedError("a policy knows a certificate by its subject: the remote id has to be its DN")
-    check = "PRE_SHARED" if secret else "RSA_SIG"
-    return Peer(
-        name=view.name,
-        transforms=proposals(view, "proposals", words.DEFAULT_MAIN, lambda suite: suite.main_mode(check)),
-        address=address,
-        local_address=own,
-        port=need(view, "remote_port", words.port, 500) or 500,
-        identity=_without_dn(rounds, local),
-        remote_identity=remote,
-        secret=secret,
-        subject=subject,
-        aggressive=need(view, "aggressive", _yes, default=False),
-        lifetime=_lifetime(view, "over_time", "rekey_time", "reauth_time"),
-    )
-
-
-_BOTH = 2
-
-
-def _without_dn(rounds: Sequence[View], local: Identity | None) -> Identity | None:
-    """Our identity, if isakmpd.conf(5) can say it."""
-    if local is not None and local.type == "ASN1_DN":
-        for each in rounds:
-            if each.name.startswith("local"):
-                each.leave("id", "isakmpd.conf(5) has no DN identities: it sends what the certificate names")
-        return None
-    return local
-
-
-def _address(view: View, key: str) -> Address | None:
-    """The first address; further ones are left. None is any. Raises NotCarriedError."""
-    first, *more = (view.take(key) or "%any").split(",")
-    if more:
-        view.leave(key, "isakmpd has one address for a peer: the first one")
-    if first.strip() in {"%any", "%any4", "%any6", "0.0.0.0/0", "::/0"}:
-        return None
-    try:
-        return words.address(first)
-    except NotCarriedError as problem:
-        raise NotCarriedError(f"{key}: {problem}") from None
-
-
-def _lifetime(view: View, hard: str, *soft: str) -> int | None:
-    """The hard lifetime in seconds: as given (a child's life_time), else a tenth more than the first soft one."""
-    found = ask(view, hard, words.lifetime, None) if hard == "life_time" else None
-    for key in soft:
-        seconds = ask(view, key, words.seconds, 0)
-        if not seconds and view.statement(key):
-            view.leave(key, "isakmpd renews every SA before its lifetime ends")
-        elif found is not None:
-            view.drop(key, "isakmpd renews an SA shortly before its lifetime ends")
-        elif seconds:
-            found = max(seconds + seconds // 10, 60)
-    return found
-
-
-def _yes(text: str) -> bool:
-    return text.strip().lower() in {"yes", "true", "1", "enabled"}
 
 
 # --- children -----------------------------------------------------------------------------------------------------
@@ -298,10 +231,11 @@ def _child(view: View, connection: str, peer: Peer, draft: Draft) -> None:
 
     suites = proposals(view, "esp_proposals", words.DEFAULT_QUICK, check)
     ends = _selectors(view, "local_ts"), _selectors(view, "remote_ts")
-    if ends != ([None], [None]):
-        ends = (_fixed(ends[0], peer.local_address), _fixed(ends[1], peer.address))
+    inner = inner_addresses(peer)
+    if ends != ([None], [None]) or peer.lease:
+        ends = (_fixed(ends[0], inner[0]), _fixed(ends[1], inner[1]))
     window = ask(view, "replay_window", words.replay_window, None)
-    lifetime = _lifetime(view, "life_time", "rekey_time")
+    lifetime = lifetime_of(view, "life_time", "rekey_time")
     initiates = _initiates(view, peer)
     suites = _offered(view, suites) if initiates else suites
     for local, remote in product(*ends):

@@ -5,11 +5,11 @@ Nothing is trusted here: every value is checked once more before it becomes a li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_network
 
 from policydb.attributes import APP_DOMAIN, zero_padded
-from policydb.import_records import Identity, Peer, Plan, Selector, Suite, Tunnel
+from policydb.import_records import Identity, Lease, Peer, Plan, Selector, Suite, Tunnel
 from policydb.import_words import checked
 from policydb.predefined import predefined_section
 from policydb.secrecy import digests
@@ -63,6 +63,8 @@ def configuration_text(plan: Plan, origin: str) -> str:
             sheet.add("Phase 2", (tag, ",".join(names)))
     for peer in peers.values():
         _add_peer(sheet, peer)
+    if plan.users:
+        sheet.add("XAUTH-users", *plan.users)
     for tunnel in plan.tunnels:
         _add_tunnel(sheet, tunnel)
     return f"# Converted from {checked(origin)} by policydb import.\n\n{sheet.text()}"
@@ -81,14 +83,28 @@ def _add_peer(sheet: _Sheet, peer: Peer) -> None:
             bindings.append((tag, f"{tag.lower()}-{peer.name}"))
     if peer.secret is not None:
         bindings.append(("Authentication", key_text(peer.secret)))
+    if peer.login and peer.login.user:
+        bindings += [("XAUTH-User", peer.login.user), ("XAUTH-Password", peer.login.password)]
+    if peer.lease and peer.lease.begins:
+        bindings.append(("Flags", "ikecfg"))
     sheet.add(f"peer-{peer.name}", *bindings, ("Configuration", f"main-mode-{peer.name}"))
     for tag, identity in (("id", peer.identity), ("remote-id", peer.remote_identity)):
         if identity and identity.type != "ASN1_DN":
             kind = "Address" if identity.type.endswith("_ADDR") else "Name"
             sheet.add(f"{tag}-{peer.name}", ("ID-type", identity.type), (kind, identity.value))
-    names = [_main_mode(sheet, each.main_mode(peer.authentication), peer.lifetime) for each in peer.transforms]
+    if peer.lease:
+        sheet.add(peer.lease.section, *_lease(peer.lease))
+    names = [_main_mode(sheet, each.main_mode(peer.authentication), peer) for each in peer.transforms]
     exchange = "AGGRESSIVE" if peer.aggressive else "ID_PROT"
     sheet.add(f"main-mode-{peer.name}", ("EXCHANGE_TYPE", exchange), ("Transforms", ",".join(names)))
+
+
+def _lease(lease: Lease) -> list[tuple[str, str]]:
+    if lease.address is None:
+        return [("Mode", "REQUEST"), ("Attributes", "Address,Nameserver")]
+    given = {"Address": lease.address, "Nameserver": lease.nameserver}
+    values = [(tag, str(value)) for tag, value in given.items() if value is not None]
+    return [("Attributes", ",".join(tag for tag, _ in values)), *values]
 
 
 def _add_tunnel(sheet: _Sheet, tunnel: Tunnel) -> None:
@@ -126,12 +142,14 @@ def _life(sheet: _Sheet, seconds: int) -> tuple[str, str]:
     return "Life", name
 
 
-def _main_mode(sheet: _Sheet, name: str, seconds: int | None) -> str:
-    """The predefined transform, or one like it with a lifetime of its own."""
-    if seconds is None:
-        return name
-    bindings = [each for each in predefined_section(name) if each[0] != "Life"]
-    return sheet.add(f"{name}-{seconds}s", *bindings, _life(sheet, seconds))
+def _main_mode(sheet: _Sheet, name: str, peer: Peer) -> str:
+    """The predefined transform, or one like it with a lifetime or a method of its own."""
+    own, bindings = name, dict(predefined_section(name))
+    if peer.method != bindings["AUTHENTICATION_METHOD"]:
+        own, bindings = f"{own}-{peer.method.partition('_')[0]}", bindings | {"AUTHENTICATION_METHOD": peer.method}
+    if peer.lifetime is not None:
+        own, bindings = f"{own}-{peer.lifetime}s", bindings | dict([_life(sheet, peer.lifetime)])
+    return name if own == name else sheet.add(own, *bindings.items())
 
 
 def _quick_mode(sheet: _Sheet, name: str, tunnel: Tunnel) -> str:
@@ -165,10 +183,11 @@ def policy_text(plan: Plan, origin: str) -> str:
     """isakmpd.policy: for each tunnel who may have it, and with which algorithms, groups and addresses."""
     if not plan.tunnels:
         return f'Comment: {checked(origin)} allows nothing that could be converted\nAuthorizer: "POLICY"\nLicensees:\n'
-    return "\n".join(_assertion(each, checked(origin)) for each in plan.tunnels)
+    names = [name for name, _ in plan.users]
+    return "\n".join(_assertion(each, names, checked(origin)) for each in plan.tunnels)
 
 
-def _assertion(tunnel: Tunnel, origin: str) -> str:
+def _assertion(tunnel: Tunnel, users: Sequence[str], origin: str) -> str:
     tests = [f'app_domain == "{APP_DOMAIN}" && esp_present == "yes"']
     modes = ["transport"] if tunnel.transport else ["tunnel", "udp-encap-tunnel"]
     tests.append(_any_of([f'esp_encapsulation == "{each}"' for each in modes]))
@@ -181,11 +200,21 @@ def _assertion(tunnel: Tunnel, origin: str) -> str:
             "KeyNote-Version: 2",
             f"Comment: tunnel-{checked(tunnel.name)}, converted from {origin}",
             'Authorizer: "POLICY"',
-            f"Licensees: {_literal(_licensee(tunnel.peer))}",
+            f"Licensees: {_licensees(tunnel.peer, users)}",
             "Conditions: " + "\n    && ".join(tests) + ' -> "true";',
             "",
         ]
     )
+
+
+def _licensees(peer: Peer, users: Sequence[str]) -> str:
+    """The peer's key; at a gateway its users too, or alone."""
+    everybody = " || ".join(_literal(f"user:{each.lower()}") for each in users)
+    if not (peer.admits_users and everybody):
+        return _literal(_licensee(peer))
+    if peer.login and peer.login.hybrid:
+        return everybody
+    return f"{_literal(_licensee(peer))} && ({everybody})"
 
 
 def _licensee(peer: Peer) -> str:
@@ -197,6 +226,8 @@ def _licensee(peer: Peer) -> str:
 def _who(peer: Peer) -> list[str]:
     """Peers may share a secret: who the peer says it is, else where it is, belongs to the tunnel too."""
     named = peer.remote_identity
+    if peer.admits_users and peer.login and peer.login.hybrid:
+        return []  # its identity proves nothing, its user does
     if named and named.type != "ASN1_DN":
         return [f"remote_id == {_literal(_policy_name(named))}"]
     return [f'remote_negotiation_address == "{zero_padded(peer.address)}"'] if peer.address else []
@@ -227,6 +258,8 @@ def _addresses(prefix: str, end: Selector | None) -> list[str]:
     if end is None:
         own = f"{prefix}_negotiation_address"
         return [f"{name}_addr_lower == {own} && {name}_addr_upper == {own}"]
+    if end.network == ip_network("0.0.0.0/32"):  # whatever address mode-config gives us
+        return [f"{name}_addr_lower == {name}_addr_upper"]
     lower, upper = (zero_padded(each) for each in (end.network.network_address, end.network.broadcast_address))
     tests = [f'{name}_addr_lower == "{lower}" && {name}_addr_upper == "{upper}"']
     proto = _PROTOCOLS.get(end.protocol, str(end.protocol))

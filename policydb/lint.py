@@ -23,6 +23,7 @@ from policydb.lint_support import (
     EXACT_PREFIXES,
     KEY_ALGORITHMS,
     PREFIX,
+    USER,
     Subject,
     asks_for_ipsec,
     attribute_and_literal,
@@ -56,6 +57,7 @@ MEANINGS = {
     "KN121": "warning: a pattern that is no POSIX extended regular expression; its test is always false",
     "KN122": "warning: a backslash in a pattern that the string literal takes away",
     "KN123": "warning: @ or & before a text that is no number, or before a time: the test always sees the same number",
+    "KN124": "warning: a user of XAUTH whose name is not in lower case, which matches nobody",
 }
 """What each code means; docs/diagnostics.md lists them."""
 
@@ -141,6 +143,9 @@ def _principals(subject: Subject) -> Iterator[Diagnostic]:
                 lowered = rest.lower()
                 hint = f"write {prefix}:{lowered}" if re.fullmatch(f"[0-9a-f]{{{digits}}}", lowered) else ""
                 yield subject.warning("KN106", message, principal.span, hint)
+        elif prefix == USER and rest != rest.lower():
+            message = "users ask by their names in lower case: this one matches nobody"
+            yield subject.warning("KN124", message, principal.span, f"write {prefix}:{rest.lower()}")
         elif prefix.lower() not in KEY_ALGORITHMS and prefix not in EXACT_PREFIXES:
             message = f'"{prefix}:" is no known kind of key: the identifier is compared as plain text'
             meant = suggest(prefix, (*KEY_ALGORITHMS, *EXACT_PREFIXES))

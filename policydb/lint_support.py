@@ -28,7 +28,8 @@ _INNER: Mapping[type, tuple[str, ...]] = {
 KEY_ALGORITHMS = (*KEY_PREFIXES, "elgamal-hex", "elgamal-base64", "pgp")
 # isakmpd.policy(5): plain strings to KeyNote, so compared letter by letter.
 DIGEST_DIGITS = {"passphrase-md5-hex": 32, "passphrase-sha1-hex": 40}
-EXACT_PREFIXES = ("passphrase", *DIGEST_DIGITS, "DN")
+USER = "user"  # ours: whom XAUTH has proved, in lower case (docs/isakmpd.conf.md)
+EXACT_PREFIXES = ("passphrase", *DIGEST_DIGITS, "DN", USER)
 PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)\Z", re.DOTALL)
 
 _MOST_SUGGESTIONS = 50

@@ -7,6 +7,8 @@ comes to nothing costs nobody anything but the connections that wait for an addr
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from daemon.ike import modeconfig, xauth
 from daemon.ike.authentication import METHODS
 from daemon.ike.completion import supersede
@@ -41,6 +43,8 @@ def begin(core: Core, isakmp: IsakmpSa, phase1: Phase1Exchange) -> None:
         isakmp.flags |= SaFlag.IKECFG
         duties.append(Duty.CONFIGURE)
     isakmp.duties, isakmp.waiting = tuple(duties), phase1.waiting
+    if Duty.ASK in duties:
+        _bound_unproved(core, isakmp)
 
 
 def next_transaction(core: Core, isakmp: IsakmpSa) -> TransactionExchange | None:
@@ -190,10 +194,22 @@ def _configured(core: Core, exchange: TransactionExchange) -> None:
 # --- shared -------------------------------------------------------------------------------------------------------
 
 
+def _bound_unproved(core: Core, isakmp: IsakmpSa) -> None:
+    """In hybrid mode anybody comes as far as this, and with a group's key many do: so many, and no more, may wait."""
+    address = isakmp.path.remote.address
+    known = ip_address(address) in core.oracle.configuration.peers_by_address
+    evicted = core.unproved.enter(isakmp.number, address, known)
+    sa = core.sas.by_number(evicted) if evicted is not None else None
+    if sa is not None:
+        remove(core, sa)
+
+
 def _discharge(core: Core, isakmp: IsakmpSa) -> None:
     """The first duty is done."""
     isakmp.duties = isakmp.duties[1:]
     if not isakmp.unproved:
+        core.sas.refile(isakmp)
+        core.unproved.leave(isakmp.number)
         core.timers.cancel(TimerKey(TimerKind.ADMISSION, isakmp.number))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from daemon.ike.allowance import Allowance
+from daemon.ike.crowd import Crowd
 from daemon.ike.dynamic import DynamicSections
 from daemon.ike.errors import ProtocolError
 from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
 from daemon.ike.exchange import Datagram, Sent, Tools
-from daemon.ike.exchange_table import ExchangeTable
+from daemon.ike.exchange_table import UNPROVED_LIMIT, UNPROVED_LIMIT_PER_ADDRESS, ExchangeTable
 from daemon.ike.fragments import FragmentStore, split
 from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
 from daemon.ike.registries import Protocol
@@ -66,6 +67,7 @@ class Core:
         self.stopped: set[str] = set()
         self.passive = settings.passive
         self.openings = Allowance(_OPENINGS_PER_SECOND, _OPENINGS_AT_ONCE)
+        self.unproved = Crowd(UNPROVED_LIMIT, UNPROVED_LIMIT_PER_ADDRESS)
         self.complaints = Allowance(_COMPLAINTS_PER_SECOND, _COMPLAINTS_AT_ONCE)
         self.closed = False
         self.now = 0.0

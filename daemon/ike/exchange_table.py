@@ -8,9 +8,9 @@ goes first, those from configured peers only when there are no others.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 
+from daemon.ike.crowd import Crowd
 from daemon.ike.exchange import AnyExchange, Role
 
 HALF_OPEN_LIMIT = 4096
@@ -33,45 +33,6 @@ _SHOWN_AT_STEP = 3
 Key = tuple[bytes, bytes, int]
 
 
-class _Crowd:
-    """The exchanges of strangers that have got equally far, oldest first, and whether each comes from a known peer."""
-
-    def __init__(self, limit: int, limit_per_address: int) -> None:
-        self._limit = limit
-        self._limit_per_address = limit_per_address
-        self._members: OrderedDict[int, tuple[str, bool]] = OrderedDict()
-        self._of: dict[str, OrderedDict[int, None]] = {}
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def full(self, address: str) -> bool:
-        """Whether as many are of this address as may be."""
-        return len(self._of.get(address, ())) >= self._limit_per_address
-
-    def enter(self, number: int, address: str, configured: bool) -> int | None:
-        """One more; who has to go for it, if anybody."""
-        self._members[number] = address, configured
-        siblings = self._of.setdefault(address, OrderedDict())
-        siblings[number] = None
-        if len(siblings) > self._limit_per_address:
-            return next(iter(siblings))
-        if len(self._members) > self._limit:
-            strangers = (each for each, (_, known) in self._members.items() if not known)
-            return next(strangers, next(iter(self._members)))
-        return None
-
-    def leave(self, number: int) -> tuple[str, bool] | None:
-        """Take one out; where it came from and whether that is a known peer, None if it was not here."""
-        found = self._members.pop(number, None)
-        if found is not None:
-            siblings = self._of[found[0]]
-            del siblings[number]
-            if not siblings:
-                del self._of[found[0]]
-        return found
-
-
 class ExchangeTable:
     """Every exchange, at most one value for each number."""
 
@@ -81,8 +42,8 @@ class ExchangeTable:
         self._begun_here: dict[bytes, int] = {}
         self._openings: dict[tuple[bytes, str], int] = {}
         self._opening_of: dict[int, tuple[bytes, str]] = {}
-        self._half_open = _Crowd(half_open_limit, HALF_OPEN_LIMIT_PER_ADDRESS)
-        self._unproved = _Crowd(unproved_limit, UNPROVED_LIMIT_PER_ADDRESS)
+        self._half_open = Crowd(half_open_limit, HALF_OPEN_LIMIT_PER_ADDRESS)
+        self._unproved = Crowd(unproved_limit, UNPROVED_LIMIT_PER_ADDRESS)
         self._under: dict[bytes, dict[int, None]] = {}
 
     def __len__(self) -> int:

@@ -40,6 +40,7 @@ class SaTable:
         self._by_cookies: dict[bytes, IsakmpSa] = {}
         self._initiator_cookies: Counter[bytes] = Counter()
         self._isakmp_with: _Groups[tuple[str, bytes], IsakmpSa] = _Groups()
+        self._filed: dict[int, tuple[str, bytes]] = {}
         self._ipsec: dict[int, IpsecSa] = {}
         self._by_key: dict[SaKey, IpsecSa] = {}
         self._ipsec_of: _Groups[Owner, IpsecSa] = _Groups()
@@ -61,7 +62,7 @@ class SaTable:
             self._isakmp[sa.number] = sa
             self._by_cookies[sa.cookies] = sa
             self._initiator_cookies[sa.initiator_cookie] += 1
-            self._isakmp_with.add(sa.owner[:2], sa)
+            self._file(sa)
         else:
             self._ipsec[sa.number] = sa
             self._ipsec_of.add(sa.owner, sa)
@@ -73,7 +74,7 @@ class SaTable:
         if isinstance(sa, IsakmpSa):
             if self._isakmp.pop(sa.number, None):
                 del self._by_cookies[sa.cookies]
-                self._isakmp_with.remove(sa.owner[:2], sa)
+                self._isakmp_with.remove(self._filed.pop(sa.number), sa)
                 self._initiator_cookies[sa.initiator_cookie] -= 1
                 if not self._initiator_cookies[sa.initiator_cookie]:
                     del self._initiator_cookies[sa.initiator_cookie]
@@ -82,6 +83,16 @@ class SaTable:
             self._ipsec_named.remove(sa.name, sa)
             for key in sa.keys:
                 self._by_key.pop(key, None)
+
+    def _file(self, isakmp: IsakmpSa) -> None:
+        self._filed[isakmp.number] = isakmp.owner[:2]
+        self._isakmp_with.add(isakmp.owner[:2], isakmp)
+
+    def refile(self, isakmp: IsakmpSa) -> None:
+        """Who is at the other end of an ISAKMP SA has been proved since it was entered."""
+        if self.holds(isakmp):
+            self._isakmp_with.remove(self._filed[isakmp.number], isakmp)
+            self._file(isakmp)
 
     def move(self, sa: IpsecSa, path: Path, sas: tuple[SecurityAssociation, ...]) -> None:
         """The same IPsec SA between other addresses or ports."""
@@ -131,8 +142,6 @@ class SaTable:
         return self._ipsec_of.of(owner)
 
     def shared_with(self, owner: Owner) -> tuple[IsakmpSa, ...]:
-        """The ISAKMP SAs shared with one authenticated peer, oldest first.
-
-        XAUTH may prove the user after an SA was entered, so who it is is looked at now.
-        """
-        return tuple(each for each in self._isakmp_with.of(owner[:2]) if each.owner == owner)
+        """The ISAKMP SAs shared with one authenticated peer, oldest first; of those that XAUTH is owed none."""
+        found = (each for each in self._isakmp_with.of(owner[:2]) if each.owner == owner)
+        return tuple(sorted(found, key=lambda each: each.number))

@@ -264,7 +264,7 @@ def test_everything_carried_leaves_nothing() -> None:
         ("", "replay_window = 0", "connections.a.children.net.replay_window", "replay protection"),
         ("", "life_time = 5", "connections.a.children.net.life_time", "60 seconds"),
         ("", "start_action = trap", "connections.a.children.net.start_action", "at once"),
-        ("vips = 0.0.0.0", "", "connections.a.vips", "mode config"),
+        ("vips = 10.9.9.9, ::", "", "connections.a.vips", "one address"),
         ("local-2 { auth = xauth }", "", "connections.a", "several rounds"),
     ],
 )

@@ -183,10 +183,17 @@ def test_a_digest_that_matches_nobody(principal: str, hint: str) -> None:
     assert (found.code, found.hint, marked(text, found)) == ("KN106", hint, f'"{principal}"')
 
 
+def test_users_ask_in_lower_case() -> None:
+    assert findings('Authorizer: "POLICY"\nLicensees: "user:bob@example.org"\nConditions: app_domain == "x";\n') == []
+    found = one('Authorizer: "POLICY"\nLicensees: "user:Bob"\n')
+    assert (found.code, found.hint) == ("KN124", "write user:bob")
+
+
 @pytest.mark.parametrize(
     ("prefix", "hint"),
     [
         ("RSA", ""),
+        ("User", 'did you mean "user:"?'),
         ("rsa-hexx", 'did you mean "rsa-hex:"?'),
         ("Passphrase", 'did you mean "passphrase:"?'),
         ("dn", 'did you mean "DN:"?'),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from daemon.ike.sa import SaFlag
+from daemon.ike.payloads import Identification
+from daemon.ike.registries import IdType
+from daemon.ike.sa import Duty, SaFlag
 from daemon.ike.sa_table import SaTable
 from tests.daemon.ike.network import connected
 
@@ -57,6 +59,28 @@ def test_the_sas_of_a_peer_are_those_of_its_user_once_that_is_proved() -> None:
     assert table.shared_with(("gateway", b"somebody else", "")) == ()
     table.remove(mine)
     assert table.shared_with(mine.owner) == ()
+
+
+def test_an_isakmp_sa_is_found_by_who_was_proved_and_leaves_whoever_it_was_entered_as() -> None:
+    """In hybrid mode the user takes the place of an identity that was only claimed."""
+    core = connected().east.engine._core
+    (isakmp,) = core.sas.isakmp
+    table = SaTable()
+    early, late = (replace(isakmp, number=each, initiator_cookie=each.to_bytes(8)) for each in (1, 2))
+    for each in (early, late):
+        table.add(each)
+        each.duties = (Duty.ASK,)
+    assert table.shared_with(isakmp.owner) == ()
+    for each in (late, early):
+        each.duties, each.user = (), "alice"
+        each.remote_id = Identification(IdType.KEY_ID, 0, 0, b"alice")
+        table.refile(each)
+    assert table.shared_with(early.owner) == (early, late)
+    late.duties = (Duty.ASK,)
+    table.remove(late)
+    table.remove(early)
+    table.refile(early)
+    assert table.shared_with(early.owner) == table.isakmp == ()
 
 
 class _Watched(dict[object, object]):
