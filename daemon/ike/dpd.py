@@ -100,9 +100,8 @@ def _clear(core: Core, isakmp: IsakmpSa) -> None:
 
     It is told by way of a phase 1 that stands, for behind a new mapping of its NAT it may still have those SAs.
     """
-    place = isakmp.owner, isakmp.path.remote
-    there = [each for each in core.sas.ipsec if (each.owner, each.path.remote) == place]
-    heirs = (each for each in reversed(core.sas.isakmp) if each.owner == isakmp.owner)
+    there = [each for each in core.sas.owned_by(isakmp.owner) if each.path.remote == isakmp.path.remote]
+    heirs = reversed(core.sas.shared_with(isakmp.owner))
     heir = next((each for each in heirs if not each.flags & SaFlag.REPLACED), None)
     core.log(f"dpd_check_event: peer has left {isakmp.path.remote}: {len(there)} phase 2 SAs end with phase 1")
     for sa in there:

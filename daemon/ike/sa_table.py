@@ -61,7 +61,7 @@ class SaTable:
             self._isakmp[sa.number] = sa
             self._by_cookies[sa.cookies] = sa
             self._initiator_cookies[sa.initiator_cookie] += 1
-            self._isakmp_with.add(sa.owner[:2], sa)
+            self._isakmp_with.add((sa.name, sa.remote_id.body), sa)
         else:
             self._ipsec[sa.number] = sa
             self._ipsec_of.add(sa.owner, sa)
@@ -73,7 +73,7 @@ class SaTable:
         if isinstance(sa, IsakmpSa):
             if self._isakmp.pop(sa.number, None):
                 del self._by_cookies[sa.cookies]
-                self._isakmp_with.remove(sa.owner[:2], sa)
+                self._isakmp_with.remove((sa.name, sa.remote_id.body), sa)
                 self._initiator_cookies[sa.initiator_cookie] -= 1
                 if not self._initiator_cookies[sa.initiator_cookie]:
                     del self._initiator_cookies[sa.initiator_cookie]
@@ -133,6 +133,6 @@ class SaTable:
     def shared_with(self, owner: Owner) -> tuple[IsakmpSa, ...]:
         """The ISAKMP SAs shared with one authenticated peer, oldest first.
 
-        XAUTH may prove the user after an SA was entered, so who it is is looked at now.
+        XAUTH may prove the user after an SA was entered, so who it is is looked at now; before, it is nobody's.
         """
         return tuple(each for each in self._isakmp_with.of(owner[:2]) if each.owner == owner)

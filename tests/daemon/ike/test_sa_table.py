@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from daemon.ike.sa import SaFlag
+from daemon.ike.sa import Duty, SaFlag
 from daemon.ike.sa_table import SaTable
 from tests.daemon.ike.network import connected
 
@@ -51,7 +51,10 @@ def test_the_sas_of_a_peer_are_those_of_its_user_once_that_is_proved() -> None:
     for each in (mine, colleague):
         table.add(each)
     assert table.shared_with(isakmp.owner) == (mine, colleague)
-    mine.user = "alice"
+    mine.duties = (Duty.ASK,)
+    assert table.shared_with(isakmp.owner) == (colleague,)
+    assert table.shared_with(mine.owner) == ()
+    mine.user, mine.duties = "alice", ()
     assert table.shared_with(mine.owner) == (mine,)
     assert table.shared_with(isakmp.owner) == (colleague,)
     assert table.shared_with(("gateway", b"somebody else", "")) == ()
