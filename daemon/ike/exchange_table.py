@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from daemon.ike.exchange import AnyExchange, Role
 
@@ -47,12 +48,12 @@ class _Crowd:
 
     def full(self, address: str) -> bool:
         """Whether as many are of this address as may be."""
-        return len(self._of.get(address, ())) >= self._limit_per_address
+        return len(self._of.get(_site(address), ())) >= self._limit_per_address
 
     def enter(self, number: int, address: str, configured: bool) -> int | None:
         """One more; who has to go for it, if anybody."""
         self._members[number] = address, configured
-        siblings = self._of.setdefault(address, OrderedDict())
+        siblings = self._of.setdefault(_site(address), OrderedDict())
         siblings[number] = None
         if len(siblings) > self._limit_per_address:
             return next(iter(siblings))
@@ -65,10 +66,10 @@ class _Crowd:
         """Take one out; where it came from and whether that is a known peer, None if it was not here."""
         found = self._members.pop(number, None)
         if found is not None:
-            siblings = self._of[found[0]]
-            del siblings[number]
-            if not siblings:
-                del self._of[found[0]]
+            site = _site(found[0])
+            del self._of[site][number]
+            if not self._of[site]:
+                del self._of[site]
         return found
 
 
@@ -184,6 +185,11 @@ class ExchangeTable:
         self._opening_of[exchange.number] = opening
         self._openings[opening] = exchange.number
         return self._half_open.enter(exchange.number, address, configured)
+
+
+def _site(address: str) -> str | bytes:
+    """What counts as one address: of IPv6 the 64 bits of the network, for a host may call itself anything in it."""
+    return ip_address(address).packed[:8] if ":" in address else address
 
 
 def _key(exchange: AnyExchange) -> Key:
