@@ -187,9 +187,9 @@ class ExchangeTable:
         return self._half_open.enter(exchange.number, address, configured)
 
 
-def _site(address: str) -> str | bytes:
+def _site(address: str) -> str:
     """What counts as one address: of IPv6 the 64 bits of the network, for a host may call itself anything in it."""
-    return ip_address(address).packed[:8] if ":" in address else address
+    return ip_address(address).exploded[:19] if ":" in address else address
 
 
 def _key(exchange: AnyExchange) -> Key:
