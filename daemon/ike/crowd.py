@@ -6,6 +6,7 @@ Those from configured peers go only when there are no others.
 from __future__ import annotations
 
 from collections import OrderedDict
+from ipaddress import ip_address
 
 
 class Crowd:
@@ -22,12 +23,12 @@ class Crowd:
 
     def full(self, address: str) -> bool:
         """Whether as many are of this address as may be."""
-        return len(self._of.get(address, ())) >= self._limit_per_address
+        return len(self._of.get(_site(address), ())) >= self._limit_per_address
 
     def enter(self, number: int, address: str, configured: bool) -> int | None:
         """One more; who has to go for it, if anybody."""
         self._members[number] = address, configured
-        siblings = self._of.setdefault(address, OrderedDict())
+        siblings = self._of.setdefault(_site(address), OrderedDict())
         siblings[number] = None
         if len(siblings) > self._limit_per_address:
             return next(iter(siblings))
@@ -40,8 +41,13 @@ class Crowd:
         """Take one out; where it came from and whether that is a known peer, None if it was not here."""
         found = self._members.pop(number, None)
         if found is not None:
-            siblings = self._of[found[0]]
-            del siblings[number]
-            if not siblings:
-                del self._of[found[0]]
+            site = _site(found[0])
+            del self._of[site][number]
+            if not self._of[site]:
+                del self._of[site]
         return found
+
+
+def _site(address: str) -> str:
+    """What counts as one address: of IPv6 the 64 bits of the network, for a host may call itself anything in it."""
+    return ip_address(address).exploded[:19] if ":" in address else address

@@ -17,6 +17,7 @@ from tests.pki import NOW, YEAR, Ca, Issued
 
 DAY = timedelta(days=1)
 ROOT = pki.root("/CN=My CA")
+CURVE = pki.root("/CN=My CA", key=pki.ec_key("curve"))
 HOST = ROOT.issue("/CN=host", pki.names("DNS:host"))
 
 
@@ -163,10 +164,12 @@ def test_weak_keys_count_only_where_asked_for() -> None:
     assert "exponent below 65537" in refused(frail.issue("/CN=x"), trust(frail))
 
 
-@pytest.mark.parametrize("digest", ["md5", "sha1"])
-def test_weak_signatures_count_only_where_asked_for(digest: str, tmp_path: Path) -> None:
-    (tmp_path / "ca.crt").write_bytes(ROOT.issued.pem)
-    (tmp_path / "ca.key").write_bytes(ROOT.issued.key_pem)
+@pytest.mark.parametrize(
+    ("digest", "ca"), [("md5", ROOT), ("sha1", ROOT), ("sha1", CURVE)], ids=["md5", "sha1", "ECDSA"]
+)
+def test_weak_signatures_count_only_where_asked_for(digest: str, ca: Ca, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(ca.issued.pem)
+    (tmp_path / "ca.key").write_bytes(ca.issued.key_pem)
     (tmp_path / "ext").write_text("basicConstraints=CA:false\n")
     for command in (
         "openssl req -new -newkey rsa:2048 -nodes -subj /CN=old -keyout key -out request",
@@ -175,7 +178,7 @@ def test_weak_signatures_count_only_where_asked_for(digest: str, tmp_path: Path)
         subprocess.run(command.split(), check=True, capture_output=True, cwd=tmp_path)
     host = read_certificate((tmp_path / "cert").read_bytes())
     now = host.begins
-    lasting = pki.root("/CN=My CA", begins=now - YEAR, ends=now + YEAR)
+    lasting = pki.root("/CN=My CA", key=ca.issued.key, begins=now - YEAR, ends=now + YEAR)
     with pytest.raises(CertificateError, match=digest.upper()):
         find_chain(host, (), trust(lasting), now)
     assert len(find_chain(host, (), trust(lasting, weak=True), now)) == 2

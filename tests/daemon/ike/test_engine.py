@@ -414,6 +414,41 @@ def test_a_silent_kernel_leaves_no_token_behind() -> None:
     assert pair.east.engine.result(request.token, SpiAllocated(4711), pair.now) == []
 
 
+def test_an_answer_of_the_kernel_of_another_kind_is_said_and_passed_over() -> None:
+    held = held_at(7)
+    west = held.receiver
+    west.unanswered = []
+    held.inject(held.data)
+    (asked,) = west.unanswered
+    before = west.census()["exchanges"]
+    held.pair.do(west, west.engine.result(asked.token, Installed(), held.pair.now))
+    assert "answer of the wrong kind" in west.log[-1]
+    assert west.census()["exchanges"] == before == 1
+
+
+def test_a_daemon_that_has_shut_down_hears_nothing_any_more() -> None:
+    pair = connected()
+    west = pair.west
+    pair.do(west, west.engine.command(Shutdown(), pair.now))
+    assert west.engine.command(Connect("net"), pair.now) == []
+    assert west.engine.reconfigure(west.oracle, west.secrets, pair.now) == []
+    (first, *_) = (out for _, out in pair.east.sent if isinstance(out, Send))
+    assert west.engine.receive_datagram(first.data, first.path, pair.now) == []
+    assert west.engine.next_deadline() is None
+
+
+def test_who_is_not_expected_at_all_fills_neither_log_nor_record() -> None:
+    pair = initiating()
+    (first, *_) = (out for _, out in pair.start().east.sent if isinstance(out, Send))
+    for number in range(1, 500):
+        stranger = FlightPath(first.path.remote, replace(first.path.local, address=f"203.0.113.{number % 250}"))
+        pair.inject(pair.west, number.to_bytes(8) + first.data[8:], stranger)
+    assert 0 < len(pair.west.log) <= 60
+    assert 0 < len(pair.west.records) <= 60
+    assert not pair.west.sent
+    assert pair.west.census()["exchanges"] == 0
+
+
 def test_a_kernel_that_gives_no_spi_says_nothing_about_the_peer() -> None:
     """Only where the peer does not answer our message 1 may it have lost the ISAKMP SA."""
     held = held_at(7)

@@ -95,6 +95,19 @@ def test_when_all_is_full_strangers_go_before_configured_peers() -> None:
     assert table.half_open == 3
 
 
+def test_all_addresses_of_an_ipv6_network_have_one_share() -> None:
+    table = ExchangeTable()
+    for number in range(1, HALF_OPEN_LIMIT_PER_ADDRESS + 1):
+        assert not table.crowded("2001:db8::1")
+        assert table.admit(exchange(number, f"2001:db8::{number:x}:1"), configured=False) is None
+    assert table.crowded("2001:db8:0:0:f::")
+    assert not table.crowded("2001:db8:0:1::1")
+    assert table.admit(exchange(100, "2001:db8::ffff"), configured=False) == 1
+    for number in (*range(1, HALF_OPEN_LIMIT_PER_ADDRESS + 1), 100):
+        table.remove(number)
+    assert not table.crowded("2001:db8::1")
+
+
 def test_who_has_got_to_message_3_counts_apart_until_the_exchange_ends() -> None:
     """So a flood from forged addresses pushes out nobody who has shown that his is true."""
     table = ExchangeTable(half_open_limit=1)

@@ -144,6 +144,13 @@ def test_a_delete_of_the_phase_1_leaves_the_phase_2() -> None:
     assert pair.west.phase(2) == ["net"]
 
 
+def test_a_delete_of_a_protocol_that_nobody_negotiates_deletes_nothing() -> None:
+    pair = connected()
+    told(pair, pair.east, Delete(Protocol.IPCOMP, tuple(sa.spi.to_bytes(4) for sa in pair.east.kernel.values())))
+    assert pair.established
+    assert pair.west.census()["phase 2"] == 1
+
+
 def test_nobody_deletes_what_another_peer_owns() -> None:
     pair = connected()
     (sa,) = pair.west.engine._core.sas.ipsec

@@ -69,6 +69,19 @@ def test_two_names_read_alike_only_if_they_are_alike(first: list[str], second: l
     assert all(line.isascii() and line.isprintable() for line in lines)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["06035504831e020061", "06001e020061", "06035504031e0161", "06035504031e02d800", "06035504031c0400110000"],
+    ids=["type cut short", "no type", "half a character", "half a pair", "beyond Unicode"],
+)
+def test_an_attribute_that_cannot_be_read_is_refused(value: str) -> None:
+    data = bytes.fromhex(value)
+    for tag in (0x30, 0x31, 0x30):
+        data = bytes([tag, len(data)]) + data
+    with pytest.raises(MalformedNameError):
+        one_line(data)
+
+
 @given(st.binary(max_size=80))
 def test_octets_that_are_no_name_are_refused(data: bytes) -> None:
     with suppress(MalformedNameError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from random import randbytes
 
 import pytest
 
+from daemon.ike.dh import generate
 from daemon.ike.events import Connect, Expired, Send
 from daemon.ike.payloads import Identification, KeyExchange
-from daemon.ike.registries import IdType
+from daemon.ike.registries import Group, IdType
 from daemon.ike.sa import SaFlag
 from policydb.connections import Configuration, Connection, General, Identity, IpsecProtocol, Suite
 from policydb.negotiation import Outcome, Reason
@@ -349,6 +351,29 @@ def test_a_bad_public_value_ends_the_quick_mode_and_nothing_else(number: int, va
     assert held.receiver.census()["exchanges"] == 0
     assert held.receiver.census()["tokens"] == 0
     assert not held.receiver.spis
+    assert not held.receiver.kernel
+    assert held.receiver.phase(1) == ["gateway"]
+
+
+@pytest.mark.parametrize("number", [7, 8])
+@pytest.mark.parametrize("group", [None, "ECP_256"])
+def test_a_key_without_a_group_or_a_group_without_a_key_is_refused(number: int, group: str | None) -> None:
+    """RFC 2409 section 5.5: the KE payload is there if, and only if, the proposals have a group."""
+    suites = (suite(group=group),)
+    pair = Pair(
+        configuration(EAST, WEST, initiates=True, suites=suites, general=PATIENT),
+        configuration(WEST, EAST, suites=suites),
+    )
+    held = held_at(number, pair)
+    others = tuple(each for each in held.message.payloads if not isinstance(each, KeyExchange))
+    held.inject(held.forged(others if group else (*others, KeyExchange(generate(Group.ECP_256, randbytes).public))))
+    pair.run(pair.now + 1.0)
+    (record,) = [each for each in held.receiver.records if each.outcome is not Outcome.ACCEPTED]
+    if number == 7:
+        assert [each.attribute for each in record.comparisons[0].differences] == ["group"]
+    else:
+        assert "disagreement on PFS" in record.detail
+    assert held.receiver.census()["exchanges"] == 0
     assert not held.receiver.kernel
     assert held.receiver.phase(1) == ["gateway"]
 

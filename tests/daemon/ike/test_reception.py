@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.ike.events import Endpoint, LogLine, Send
+from daemon.ike.events import Endpoint, LogLine, Send, SpiAllocated
 from daemon.ike.informational import tell
 from daemon.ike.parser import parse_payloads, read_header
 from daemon.ike.payloads import HEADER_LENGTH, ZERO_COOKIE, Notify
@@ -170,6 +170,33 @@ def test_a_quick_mode_that_came_to_nothing_cannot_be_begun_again_either() -> Non
     held.pair.inject(west, first.data, replace(held.path, remote=Endpoint("203.0.113.66", 31337)))
     assert state_of(west) == before
     assert west.census()["exchanges"] == 0
+
+
+@pytest.mark.parametrize("number", range(2, 7))
+def test_encrypted_news_before_phase_1_is_done_is_dropped_silently(number: int) -> None:
+    """CVE-2019-12312: there are no keys to read it with, nor to answer it."""
+    held = held_at(number)
+    news = changed(held.data, exchange_type=ExchangeType.INFO, flags=Flag.ENC, message_id=7)
+    (line,), notifications = answers(held, news)
+    assert "encrypted informational message without an ISAKMP SA" in line
+    assert not notifications
+    held.release()
+    assert held.pair.established
+
+
+def test_another_message_while_we_wait_for_the_kernel_is_dropped() -> None:
+    held = held_at(7)
+    west = held.receiver
+    west.unanswered = []
+    held.inject(held.data)
+    (line,), notifications = answers(held, held.data[:-1] + bytes([held.data[-1] ^ 1]))
+    assert "out of turn" in line
+    assert not notifications
+    (asked,) = west.unanswered
+    west.unanswered = None
+    held.pair.do(west, west.engine.result(asked.token, SpiAllocated(4711), held.pair.now))
+    held.pair.run(held.pair.now + 8.0)
+    assert held.pair.established
 
 
 def test_every_dropped_datagram_gets_one_line_at_most() -> None:

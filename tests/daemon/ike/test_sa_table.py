@@ -53,7 +53,10 @@ def test_the_sas_of_a_peer_are_those_of_its_user_once_that_is_proved() -> None:
     for each in (mine, colleague):
         table.add(each)
     assert table.shared_with(isakmp.owner) == (mine, colleague)
-    mine.user = "alice"
+    mine.duties = (Duty.ASK,)
+    assert table.shared_with(isakmp.owner) == (colleague,)
+    assert table.shared_with(mine.owner) == ()
+    mine.user, mine.duties = "alice", ()
     assert table.shared_with(mine.owner) == (mine,)
     assert table.shared_with(isakmp.owner) == (colleague,)
     assert table.shared_with(("gateway", b"somebody else", "")) == ()

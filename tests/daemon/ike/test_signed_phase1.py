@@ -370,6 +370,14 @@ def test_a_key_of_ours_that_is_missing_is_said_and_nothing_is_begun() -> None:
     assert not pair.east.sent
 
 
+def test_a_distinguished_name_of_ours_that_no_certificate_bears_is_said_and_nothing_is_begun() -> None:
+    nobody = Identity("DER_ASN1_DN", name="/CN=nobody")
+    pair = meet(holding(host(EAST)), holding(host(WEST)), identity=nobody)
+    assert not pair.east.sent
+    assert "no certificate in Cert-directory is of /CN=nobody" in pair.east.records[0].detail
+    assert pair.east.records[0].reason is Reason.LOCAL_ERROR
+
+
 def test_the_log_tells_at_a_debug_level_what_proved_the_peer_and_what_was_passed_over() -> None:
     kept = {NAMES[EAST]: KeynoteIdentity(credential(BOSS, EAST_KEY).replace("IPsec policy", "any policy"))}
     pair = meet(holding(host(EAST)), replace(holding(host(WEST)), keynote=kept))
