@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import product
 
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
-from policydb.import_common import Draft, Secret, ask, choose_secret, names_of, need, proposals
+from policydb.import_common import Draft, Secret, ask, choose_secret, names_of, need, offered, pairs, proposals
 from policydb.import_ledger import Fates, Ledger, View
 from policydb.import_records import Identity, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
 
@@ -214,7 +213,9 @@ def _connection(view: View, secrets: Sequence[Secret], draft: Draft, local: str 
     lifetime = ask(view, _first(view, "salifetime"), words.lifetime, None)
     window = ask(view, "replay-window", words.replay_window, None)
     initiates = _initiates(view, peer)
-    for one, other in product(*ends):
+    suites = offered(view, _first(view, "esp"), suites) if initiates else suites
+    keys = tuple(f"{side}subnet{'s' * bool(view.statement(f'{side}subnets'))}" for side in (ours, theirs))
+    for one, other in pairs(view, (keys[0], keys[1]), ends):
         draft.tunnel(Tunnel(name, peer, suites, one, other, mode == "transport", initiates, lifetime, window))
     if seconds := ask(view, "dpddelay", words.seconds, 0):
         draft.general("DPD-check-interval", str(seconds), view.statement("dpddelay") or view.first)
