@@ -18,6 +18,7 @@ from daemon.files import FileRefusedError
 from daemon.log import Log, stderr_log, syslog_log
 from daemon.options import Options
 from daemon.process import MixedInstallationError, check_packages
+from policydb.streams import open_closed
 
 KERNELS = ("auto", "memory")
 
@@ -152,6 +153,7 @@ def _run(options: Options, log: Log) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    open_closed()
     try:
         sys.exit(command.main(args=arguments, prog_name="isakmpd", standalone_mode=False))
     except click.ClickException as problem:

@@ -28,6 +28,7 @@ from policydb.ipsec_program import DefaultPeer, Rule, expand
 from policydb.ipsec_rules import IkeRule, Surroundings
 from policydb.ipsec_sas import Bundles, SaRule
 from policydb.sources import as_text, read_included
+from policydb.streams import discard_output, open_closed
 
 DEFAULT_FIFO = "/var/run/isakmpd.fifo"
 STANDARD_INPUT = "-"
@@ -282,8 +283,10 @@ def command(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    open_closed()
     try:
         command.main(args=arguments, prog_name="ipsecctl", standalone_mode=False)
+        sys.stdout.flush()
     except CtlError as error:
         sys.stdout.flush()
         for line in error.lines:
@@ -293,6 +296,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         problem.show()
         sys.exit(1)
     except click.Abort:
+        sys.exit(1)
+    except OSError as error:
+        discard_output()
+        if not isinstance(error, BrokenPipeError):  # who stops reading knows
+            sys.stderr.write(f"ipsecctl: cannot write: {error.strerror}\n")
         sys.exit(1)
     sys.exit(0)
 

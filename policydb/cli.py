@@ -19,6 +19,7 @@ import click
 from policydb import verbs_ask, verbs_files, verbs_store
 from policydb.cli_keynote import keynote
 from policydb.cli_support import Unusable
+from policydb.streams import discard_output, open_closed
 
 
 class _InOrder(click.Group):
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if hasattr(signal, "SIGPIPE"):
         # As other filters do: whoever stops reading (`| head`) ends us, and never gets the exit code of a "no".
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    open_closed()
     sys.exit(run(arguments))
 
 
@@ -91,8 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
     except OSError as problem:
-        # What is left in the buffer would fail once more when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         click.echo(f"error: cannot write the answer: {problem.strerror}", err=True)
         return Unusable.exit_code
     return int(code or 0)

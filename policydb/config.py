@@ -6,8 +6,7 @@ reach is resolved when a file is compiled; the same function makes the daemon's 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
@@ -19,13 +18,13 @@ from policydb.connections import (
     Backoff,
     Configuration,
     Connection,
-    General,
     Identity,
     IkeTransform,
     OnDemand,
     Peer,
     Suite,
 )
+from policydb.general import backoff_of, general_settings, is_address
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.modeconfig import mode_config
 from policydb.peers import doubt_peer, is_exchange_allowed
@@ -54,21 +53,14 @@ from policydb.vocabulary import (
     QUICK_MODES,
     TAGS,
     TRANSPORTS,
-    WEAK_SIGNATURES,
-    YES_OR_NO,
     Kind,
 )
 
 DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 """[General]:Default-phase-2-suites where it is not set (isakmpd.conf(5))."""
 
-LEAST_FRAGMENT = 576
-"""The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
-
 _OPEN_KINDS = frozenset({Kind.PHASE_1, Kind.XAUTH_USERS})
 """Their tags are names."""
-
-_LOG_LEVEL = re.compile(r"(?:A|10|[0-9])=[0-9]{1,2}")  # isakmpd(8), -D
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +114,7 @@ def is_kept(binding: Binding) -> bool:
     """Whether a binding enters the store: only known tags do, lest a misspelt Authentication be kept in the clear."""
     tag, section = binding.tag.lower(), binding.section.lower()
     if section == "phase 1" and tag not in TAGS[Kind.PHASE_1]:
-        return tag not in EVERY_TAG and _is_address(tag)
+        return tag not in EVERY_TAG and is_address(tag)
     return tag in EVERY_TAG or section == XAUTH_USERS
 
 
@@ -144,7 +136,7 @@ class _Resolver:
     def configuration(self) -> Configuration:
         """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
         keynote = self._book.open("KeyNote", Kind.KEYNOTE)
-        general = self._general(self._book.open("General", Kind.GENERAL), keynote)
+        general = general_settings(self._book.open("General", Kind.GENERAL), keynote)
         self._backoff = general.backoff
         self._accepts_aggressive_psk = general.accept_aggressive_psk
         self._book.open("X509-certificates", Kind.X509)
@@ -194,35 +186,6 @@ class _Resolver:
 
     # --- the fixed sections ---------------------------------------------------------------------------------------
 
-    def _general(self, section: Section, keynote: Section) -> General:
-        for tag in ("Default-phase-1-lifetime", "Default-phase-2-lifetime"):
-            section.interval(tag)
-        default = General()
-        return General(
-            check_interval=section.number("Check-interval", default.check_interval, least=1),
-            exchange_max_time=section.number("Exchange-max-time", default.exchange_max_time, least=1),
-            retransmits=section.number("Retransmits", default.retransmits, most=100),
-            backoff=_backoff(section, None),
-            dpd_check_interval=section.number("DPD-check-interval", default.dpd_check_interval),
-            fragment_size=self._fragment_size(section, default.fragment_size),
-            nat_t_keepalive=section.number("NAT-T-Keepalive", default.nat_t_keepalive, least=1),
-            use_keynote=_switched(section, "Use-Keynote", "yes"),
-            delete_sas=not _switched(section, "Delete-SAs", "no"),
-            verbose=section.get("Logverbose") is not None,
-            log_levels=tuple(_log_levels(section)),
-            listen_on=tuple(_listen_on(section)),
-            policy_file=section.text("Policy-file", default.policy_file),
-            accept_aggressive_psk=section.word("Accept-aggressive-psk", YES_OR_NO, default="no") == "yes",
-            accept_weak_signatures=keynote.word("Accept-weak-signatures", WEAK_SIGNATURES, default="no") == "yes",
-        )
-
-    @staticmethod
-    def _fragment_size(section: Section, default: int) -> int:
-        size = section.number("Fragment-size", default, most=65507)
-        if 0 < size < LEAST_FRAGMENT:
-            section.error("CF205", f"Fragment-size is 0 or {LEAST_FRAGMENT} at least", section.get("Fragment-size"))
-        return size
-
     def _phase_1(self, section: Section) -> tuple[dict[Address, str], str | None]:
         """[Phase 1]: which peer is expected at which address, and who anywhere else."""
         by_address: dict[Address, str] = {}
@@ -235,7 +198,7 @@ class _Resolver:
                 inner = asked if value.mark else self._book.open(value.text, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 default = peer.name if peer else None
-            elif _is_address(tag):
+            elif is_address(tag):
                 inner = section.follow(tag, value, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 if peer:
@@ -287,7 +250,7 @@ class _Resolver:
             remote_identity=self._identity(section, "Remote-ID", Kind.PHASE_1_ID),
             secret=secret_reference(section.name) if section.get("Authentication") else None,
             flags=section.flags("Flags", PEER_FLAGS),
-            backoff=_backoff(section, self._backoff),
+            backoff=backoff_of(section, self._backoff),
             user=section.text("XAUTH-User"),
             password=secret_reference(section.name, XAUTH_PASSWORD) if section.get("XAUTH-Password") else None,
         )
@@ -431,56 +394,6 @@ def _family(identity: Identity) -> int | None:
     """4 or 6; None for a name."""
     found = identity.address or identity.network
     return found.version if found else None
-
-
-def _switched(section: Section, tag: str, word: str) -> bool:
-    """Whether a switch, yes where it is not set, begins with a word; nothing but that counts (isakmpd.conf(5))."""
-    text = section.text(tag, "yes")
-    found = text.startswith(word)
-    counts = word if found else {"yes": "no", "no": "yes"}[word]
-    if not text.lower().startswith(counts):
-        section.warn("CF116", f"{tag}={text} counts as {counts}", section.get(tag), "write yes or no")
-    return found
-
-
-def _listen_on(section: Section) -> Iterator[str]:
-    """The addresses of Listen-on. What is none is said here, for the daemon passes over it."""
-    for member in section.members("Listen-on"):
-        if not _is_address(member.text):
-            message = f"Listen-on has {member.text!r}, which is no IP address and is not listened on"
-            section.warn("CF102", message, member, "names and interfaces are not looked up")
-        yield member.text
-
-
-def _backoff(section: Section, inherited: Backoff | None) -> Backoff | None:
-    """The Retransmit- tags of [General] or of a peer; what a peer leaves out is as in [General]."""
-    if not any(section.get(f"Retransmit-{each}") for each in ("tries", "timeout", "base", "limit")):
-        return inherited
-    default = inherited or Backoff()
-    return Backoff(
-        tries=section.number("Retransmit-tries", default.tries, most=100),
-        timeout=section.decimal("Retransmit-timeout", default.timeout, least=0.1, most=60.0),
-        base=section.decimal("Retransmit-base", default.base, least=1.0, most=10.0),
-        limit=section.decimal("Retransmit-limit", default.limit, least=0.0, most=3600.0),
-    )
-
-
-def _log_levels(section: Section) -> Iterator[str]:
-    """The members of Loglevel that say something; the others are skipped, as isakmpd(8) does."""
-    for member in section.members("Loglevel"):
-        if _LOG_LEVEL.fullmatch(member.text):
-            yield member.text
-        else:
-            hint = "write CLASS=LEVEL, as in 3=50, or A=50 for all classes"
-            section.warn("CF105", f"Loglevel knows no {member.text!r}", member, hint)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _unread(book: Book) -> None:

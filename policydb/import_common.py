@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
 from policydb.import_ledger import Ledger, View
-from policydb.import_records import Identity, Login, NotCarriedError, Peer, Plan, Suite, Tunnel
+from policydb.import_records import Identity, Login, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
+
+TWO_FAMILIES = "its two ends are of two address families"
+"""Why a peer or a tunnel cannot be carried."""
 
 _Value = TypeVar("_Value")
+_Ends: TypeAlias = "Sequence[Selector | None]"
 
 
 class Draft:
@@ -30,7 +34,12 @@ class Draft:
         self._users: dict[str, str] = {}
 
     def peer(self, peer: Peer, place: Statement) -> Peer:
-        """The peer to use: one that is there and is the same, else this one. `place` is where its address is said."""
+        """The peer to use: one that is there and is the same, else this one. `place` is where its address is said.
+
+        Raises NotCarriedError.
+        """
+        if peer.address and peer.local_address and peer.address.version != peer.local_address.version:
+            raise NotCarriedError(TWO_FAMILIES)
         for each in self._peers:
             if replace(each, name=peer.name) == peer:
                 return each
@@ -119,6 +128,31 @@ def proposals(
     if not found:
         raise NotCarriedError(f"{key}: none of its proposals can be carried")
     return tuple(dict.fromkeys(found))
+
+
+def offered(view: View, key: str, suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
+    """The suites of one message: its one key exchange is of the first one's group (RFC 2409 section 5.5)."""
+    kept = tuple(each for each in suites if each.group == suites[0].group)
+    if len(kept) < len(suites):
+        view.leave(key, "what is offered together has one PFS group: those with the first one's are carried")
+    return kept
+
+
+def pairs(
+    view: View, keys: tuple[str, str], ends: tuple[_Ends, _Ends]
+) -> list[tuple[Selector | None, Selector | None]]:
+    """Each traffic of one end with each of the other that is of its family. Raises NotCarriedError where none is."""
+    found = [(one, other) for one in ends[0] for other in ends[1] if _version(one) == _version(other)]
+    if not found:
+        raise NotCarriedError(TWO_FAMILIES)
+    for key, one, other in ((keys[0], ends[0], ends[1]), (keys[1], ends[1], ends[0])):
+        for alone in (each for each in one if _version(each) not in map(_version, other)):
+            view.leave(key, f"{alone.network if alone else ''}: the other end has no traffic of its address family")
+    return found
+
+
+def _version(selector: Selector | None) -> int | None:
+    return selector.network.version if selector else None
 
 
 @dataclass(frozen=True, slots=True)

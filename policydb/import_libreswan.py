@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import product
 
 from grammar.nodes import Statement
 from policydb import import_words as words
@@ -21,7 +20,9 @@ from policydb.import_common import (
     login,
     names_of,
     need,
+    offered,
     one_address,
+    pairs,
     proposals,
 )
 from policydb.import_ledger import Fates, Ledger, View
@@ -237,7 +238,9 @@ def _connection(
     lifetime = ask(view, _first(view, "salifetime"), words.lifetime, None)
     window = ask(view, "replay-window", words.replay_window, None)
     initiates = _initiates(view, peer)
-    for one, other in product(*ends):
+    suites = offered(view, _first(view, "esp"), suites) if initiates else suites
+    keys = tuple(f"{side}subnet{'s' * bool(view.statement(f'{side}subnets'))}" for side in (ours, theirs))
+    for one, other in pairs(view, (keys[0], keys[1]), ends):
         draft.tunnel(Tunnel(name, peer, suites, one, other, mode == "transport", initiates, lifetime, window))
     if seconds := ask(view, "dpddelay", words.seconds, 0):
         draft.general("DPD-check-interval", str(seconds), view.statement("dpddelay") or view.first)

@@ -14,7 +14,7 @@ from itertools import product
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
-from policydb.import_common import Draft, Secret, ask, choose_secret, login, names_of, need
+from policydb.import_common import TWO_FAMILIES, Draft, Secret, ask, choose_secret, login, names_of, need
 from policydb.import_ledger import Fates, Ledger, View, walk
 from policydb.import_records import Identity, Login, NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
 
@@ -401,4 +401,6 @@ def _ends(given: Sequence[str]) -> tuple[Selector, Selector]:
         if not bracket:
             network, _, proto = network.partition(" ")
         found.append(words.selector(network, proto, port))
+    if found[0].network.version != found[1].network.version:
+        raise NotCarriedError(TWO_FAMILIES)
     return found[0], found[1]

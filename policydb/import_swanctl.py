@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 from grammar.nodes import Statement
 from policydb import import_words as words
 from policydb.connections import Address
-from policydb.import_common import Draft, Secret, ask, inner_addresses, proposals
+from policydb.import_common import Draft, Secret, ask, inner_addresses, offered, pairs, proposals
 from policydb.import_ledger import Fates, Ledger, View, walk
 from policydb.import_records import NotCarriedError, Peer, Plan, Selector, Suite, Tunnel
 from policydb.import_swanctl_peers import Given, lifetime_of, peer_of, rounds
@@ -237,20 +236,10 @@ def _child(view: View, connection: str, peer: Peer, draft: Draft) -> None:
     window = ask(view, "replay_window", words.replay_window, None)
     lifetime = lifetime_of(view, "life_time", "rekey_time")
     initiates = _initiates(view, peer)
-    suites = _offered(view, suites) if initiates else suites
-    for local, remote in product(*ends):
+    suites = offered(view, "esp_proposals", suites) if initiates else suites
+    for local, remote in pairs(view, ("local_ts", "remote_ts"), ends):
         draft.tunnel(Tunnel(name, peer, suites, local, remote, transport, initiates, lifetime, window))
     view.finish(_CHILD)
-
-
-def _offered(view: View, suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
-    """The suites of one message, whose one key exchange is of the first one's group (RFC 2409 section 5.5)."""
-    kept = tuple(each for each in suites if each.group == suites[0].group)
-    if len(kept) < len(suites):
-        view.leave(
-            "esp_proposals", "what is offered together has one PFS group: those with the first one's are carried"
-        )
-    return kept
 
 
 def _selectors(view: View, key: str) -> list[Selector | None]:

@@ -102,7 +102,9 @@ def exposure(source: SourceText) -> Diagnostic:
 def _files(path: str) -> Iterator[str]:
     if "\0" in path:
         raise _UnusableError(Diagnostic("PD002", "no file has a NUL in its name", path, _START))
-    if path == STANDARD_INPUT or not Path(path).is_dir():
+    if not path:
+        raise _UnusableError(Diagnostic("PD001", "an empty name is no file", path, _START, "is a variable not set?"))
+    if path == STANDARD_INPUT or not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for a name too long
         yield path
         return
     try:

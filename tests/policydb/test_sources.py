@@ -42,3 +42,10 @@ def test_what_is_no_file_is_not_included(name: str, tmp_path: Path, monkeypatch:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(OSError, match=r"not a regular file|No such file"):
         read_included(name)
+
+
+@pytest.mark.parametrize(("name", "code"), [("", "PD001"), ("x" * 300, "PD002"), ("/dev/null/x", "PD002")])
+def test_a_name_that_names_nothing_is_a_finding(name: str, code: str) -> None:
+    """An empty one, which a variable that is not set gives, is not this folder."""
+    texts, [finding] = read_sources([name])
+    assert (texts, finding.code) == ([], code)
