@@ -120,10 +120,10 @@ def check_keys(bindings: Iterable[tuple[str, Binding]]) -> list[Diagnostic]:
 
 def is_kept(binding: Binding) -> bool:
     """Whether a binding enters the store: only known tags do, lest a misspelt Authentication be kept in the clear."""
-    tag, section = binding.tag.lower(), binding.section.lower()
-    if section == "phase 1" and tag not in TAGS[Kind.PHASE_1]:
-        return tag not in EVERY_TAG and _is_address(tag)
-    return tag in EVERY_TAG or section == XAUTH_USERS
+    tag, section = binding.tag.lower(), binding.section
+    if len(section) == len("phase 1") and section.lower() == "phase 1" and tag not in TAGS[Kind.PHASE_1]:
+        return tag not in EVERY_TAG and _address(tag) is not None
+    return tag in EVERY_TAG or section.lower() == XAUTH_USERS
 
 
 class _Resolver:
@@ -235,11 +235,11 @@ class _Resolver:
                 inner = asked if value.mark else self._book.open(value.text, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 default = peer.name if peer else None
-            elif _is_address(tag):
+            elif (address := _address(tag)) is not None:
                 inner = section.follow(tag, value, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 if peer:
-                    by_address.setdefault(ip_address(tag), peer.name)
+                    by_address.setdefault(address, peer.name)
             elif written:
                 source, binding = written.tags[tag]
                 near = instead(binding.tag, ("Default",))
@@ -475,12 +475,11 @@ def _log_levels(section: Section) -> Iterator[str]:
             section.warn("CF105", f"Loglevel knows no {member.text!r}", member, hint)
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _unread(book: Book) -> None:
