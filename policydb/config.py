@@ -94,8 +94,17 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
     _unread(book)
     for each in doubts(configuration):
         _report(book, each)
-    findings = sorted(book.findings, key=lambda each: (each.source, each.span.line, each.span.start, each.code))
-    return Resolved(configuration, tuple(findings))
+    return Resolved(configuration, _ordered(book))
+
+
+def resolve_published(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
+    """The same of bindings that were checked before, as those of a store: only errors are told."""
+    book = Book(bindings)
+    return Resolved(_Resolver(book).configuration(), _ordered(book))
+
+
+def _ordered(book: Book) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(book.findings, key=lambda each: (each.source, each.span.line, each.span.start, each.code)))
 
 
 def _report(book: Book, doubt: Doubt) -> None:

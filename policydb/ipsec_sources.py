@@ -90,6 +90,21 @@ def compile_ipsec(text: str, name: str, read: Reader, host_name: str) -> Compile
     )
 
 
+def keys_in_rules(text: str, name: str, read: Reader, host_name: str) -> list[Binding]:
+    """The pre-shared keys that the rules of a file set, and nothing else: of several for one peer the last."""
+    surroundings = Surroundings(NoResolver(), host_name)
+    found: dict[str, Binding] = {}
+    for node in parse_ipsec(text, name, read).rules:
+        if isinstance(node, IkeNode) and node.psk is not None:
+            peers = {
+                names_of(each).peer for each in expand(node, surroundings, _no_keys).rules if isinstance(each, IkeRule)
+            }
+            found |= {
+                peer: Binding(node.span, peer, "Authentication", node.psk.text, node.span, node.span) for peer in peers
+            }
+    return list(found.values())
+
+
 def _as_a_whole(parsed: ParsedIpsec, texts: Mapping[str, str], surroundings: Surroundings) -> CompiledIpsec:
     """All rules together, each file in one part; the first one has the assertions."""
     compiler = _Compiler(surroundings, DefaultPeer())

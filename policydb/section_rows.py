@@ -124,14 +124,14 @@ def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
     first: dict[str, str] = {}
     lists: dict[str, tuple[int, dict[str, None]]] = {}
     for source, binding, joined in pieces:
-        tag = binding.tag.lower()
         if joined:
+            tag = binding.tag.lower()
             if tag in lists:
                 lists[tag][1].update(dict.fromkeys(binding.value.split(",")))
                 continue
             lists[tag] = len(found), dict.fromkeys(binding.value.split(","))
-        elif binding.section.lower() == PHASE_2:
-            first.setdefault(tag, binding.value)
+        elif len(binding.section) == len(PHASE_2) and binding.section.lower() == PHASE_2:
+            first.setdefault(binding.tag.lower(), binding.value)
         found.append((source, binding))
     for tag, (place, members) in lists.items():
         source, binding = found[place]
