@@ -22,6 +22,7 @@ from daemon.log import Log
 from daemon.oracle import UNCHECKED, Loaded
 from grammar.errors import headline
 from grammar.nodes import Binding
+from policydb.collecting import uncollected
 from policydb.overlay import Change, ChangeError, Verb, WorkingCopy, to_json
 from policydb.salvage import Salvaged, salvage
 
@@ -91,6 +92,7 @@ class Live:
         self._write = _Countdown(_WRITE_SECONDS, self._write_file)
         self._task: asyncio.Task[None] | None = None
         self._waiting: list[Command] = []
+        self._working: WorkingCopy | None = None
         self.replace(loaded)
 
     # --- what holds now -------------------------------------------------------------------------------------------
@@ -102,6 +104,14 @@ class Live:
     def bindings(self) -> list[Binding]:
         """All bindings as a report may show them, changes included."""
         return self._copy.shown()
+
+    @property
+    def _copy(self) -> WorkingCopy:
+        """The bindings, read when somebody first asks for one or changes one: there may be very many."""
+        if self._working is None:
+            with uncollected():
+                self._working = WorkingCopy(self._loaded.oracle.generation, self._loaded.bindings())
+        return self._working
 
     @property
     def oracle(self) -> Oracle:
@@ -116,7 +126,7 @@ class Live:
             each.stop()
         self._loaded = loaded
         self._oracle = loaded.oracle
-        self._copy = WorkingCopy(loaded.oracle.generation, loaded.bindings)
+        self._working = None
         self._dirty = False
         self._wants_reinit = False
         self._findings: tuple[str, ...] = ()
@@ -183,7 +193,7 @@ class Live:
         reinit, self._wants_reinit, self._dirty = self._wants_reinit, False, False
         # Resolving takes as long as it takes; meanwhile the negotiations go on.
         found = await asyncio.to_thread(salvage, before, copy.bindings())
-        if copy is not self._copy:  # a reload came first
+        if copy is not self._working:  # a reload came first
             return
         self._tell(found)
         self._tell_policy(before.general.use_keynote, found.configuration.general.use_keynote)

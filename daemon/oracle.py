@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from daemon.keystore import KeyStore, keys_of
 from daemon.log import Log
 from grammar.errors import render
 from grammar.nodes import Binding
+from policydb.collecting import uncollected
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
 from policydb.graph import CompiledAssertion
@@ -79,13 +80,13 @@ class Compiled:
 class Loaded:
     """An oracle and what the daemon needs beside it.
 
-    `bindings`, each with its source's name, hold no key; `checked` False: the oracle accepts all. `snapshot` is what
-    keeps the store open, for whoever has to close it.
+    `bindings` reads the bindings, each with its source's name and without keys; `checked` False: the oracle accepts
+    all. `snapshot` is what keeps the store open, for whoever has to close it.
     """
 
     oracle: Oracle
     secrets: KeyStore
-    bindings: tuple[tuple[str, Binding], ...] = ()
+    bindings: Callable[[], Sequence[tuple[str, Binding]]] = tuple
     checked: bool = True
     snapshot: Snapshot | None = None
     credentials: Keyring = field(default_factory=Keyring)
@@ -179,34 +180,44 @@ def compile_sources(sources: Sources, now: datetime) -> Compiled:
 
     `now` is an aware time. Raises LoadError; the store is then as it was. Safe in a thread of its own.
     """
+    with uncollected():
+        return _compile_sources(sources, now)
+
+
+def _compile_sources(sources: Sources, now: datetime) -> Compiled:
     from grammar.conf import parse_conf
 
     rules = _read(sources.rules, sources.uid)
     conf = _read(sources.conf, sources.uid)
-    ruled = _bindings_of_rules(rules, sources) if rules is not None else ()
+    ruled = _keys_in_rules(rules, sources) if rules is not None else ()
     bindings = parse_conf(conf, str(sources.conf)).bindings if conf is not None else ()
     paths = [path for path, text in ((sources.conf, conf), (sources.rules, rules)) if text is not None]
     if sources.check_policy and _uses_keynote(bindings):
         paths += _policies(sources, bindings, required=rules is None)
-    everything = (*ruled, *bindings)
-    credentials, lines = read_credentials(places(everything, sources.confdir), sources.uid)
-    compiled = Compiled(keys_of(everything), lines, credentials)
+    credentials, lines = read_credentials(places(bindings, sources.confdir), sources.uid)
+    compiled = Compiled(keys_of((*ruled, *bindings)), lines, credentials)
     return _publish([str(each) for each in paths], sources, now, compiled)
 
 
-def open_loaded(sources: Sources, compiled: Compiled) -> Loaded:
-    """The latest generation of the store, as an immutable snapshot, with the keys of `compiled`. Raises LoadError."""
+def open_loaded(sources: Sources, compiled: Compiled, before: Loaded | None = None) -> Loaded:
+    """The latest generation of the store, as an immutable snapshot, with the keys of `compiled`. Raises LoadError.
+
+    Where that is the generation of `before` its snapshot stays, with all that it has read. Safe in a thread of its own.
+    """
     from policydb.snapshot import open_snapshot
     from policydb.storefile import StoreError
 
     try:
         snapshot = open_snapshot(sources.store)
+        known = None if before is None else before.snapshot
+        if known is not None and known.is_of(snapshot):
+            snapshot.close()
+            snapshot = known
         checked = sources.check_policy and snapshot.configuration.general.use_keynote
-        bindings = tuple(snapshot.bindings())
     except StoreError as error:
         raise LoadError([str(error)]) from error
     oracle = snapshot if checked else AcceptAll(snapshot)
-    return Loaded(oracle, compiled.secrets, bindings, checked, snapshot, compiled.credentials)
+    return Loaded(oracle, compiled.secrets, snapshot.bindings, checked, snapshot, compiled.credentials)
 
 
 def load_at_start(sources: Sources, now: datetime, journal: Log) -> Loaded:
@@ -261,9 +272,9 @@ def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Co
     return replace(compiled, lines=everything)
 
 
-def _bindings_of_rules(text: str, sources: Sources) -> tuple[Binding, ...]:
-    """What an ipsec.conf sets, for its keys. Raises LoadError for an included file that may not be used."""
-    from policydb.ipsec_sources import compile_ipsec
+def _keys_in_rules(text: str, sources: Sources) -> Sequence[Binding]:
+    """The keys of an ipsec.conf. Raises LoadError for an included file that may not be used."""
+    from policydb.ipsec_sources import keys_in_rules
 
     def included(name: str) -> str:
         found = _read(Path(name), sources.uid)
@@ -271,8 +282,7 @@ def _bindings_of_rules(text: str, sources: Sources) -> tuple[Binding, ...]:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         return found
 
-    compiled = compile_ipsec(text, str(sources.rules), included, platform.node())
-    return tuple(each for bindings in compiled.bindings.values() for each in bindings)
+    return keys_in_rules(text, str(sources.rules), included, platform.node())
 
 
 def _policies(sources: Sources, bindings: Sequence[Binding], *, required: bool) -> list[Path]:

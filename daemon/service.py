@@ -214,9 +214,9 @@ class Service:
     async def _reload(self) -> None:
         self._log.notice("isakmpd: reinitializing daemon")
         try:
-            # Compiling takes as long as it takes; meanwhile the negotiations go on.
+            # Compiling and resolving take as long as they take; meanwhile the negotiations go on.
             compiled = await asyncio.to_thread(compile_sources, self._sources, datetime.now(UTC))
-            loaded = open_loaded(self._sources, compiled)
+            loaded = await asyncio.to_thread(open_loaded, self._sources, compiled, self._loaded)
         except LoadError as error:
             for line in error.lines:
                 self._log.error(line)

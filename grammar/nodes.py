@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +263,11 @@ class Assertion:
 # --- isakmpd.conf (isakmpd.conf(5)) -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """`tag=value` below `[section]`. `span` covers the line's text, `section_span` the section's name in its header."""
+class Binding(NamedTuple):
+    """`tag=value` below `[section]`. `span` covers the line's text, `section_span` the section's name in its header.
+
+    A bare tuple: configurations hold hundreds of thousands of them.
+    """
 
     span: Span
     section: str

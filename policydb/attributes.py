@@ -159,6 +159,6 @@ def zero_padded(address: str | IPv4Address | IPv6Address) -> str:
     """
     parsed = ip_address(address) if isinstance(address, str) else address
     if isinstance(parsed, IPv4Address):
-        return ".".join(f"{octet:03d}" for octet in parsed.packed)
+        return "{:03d}.{:03d}.{:03d}.{:03d}".format(*parsed.packed)
     digits = f"{int(parsed):032x}"
     return ":".join(digits[start : start + 4] for start in range(0, 32, 4))

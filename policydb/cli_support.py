@@ -135,13 +135,28 @@ def unreadable(path: str, problem: OSError) -> Unusable:
     return Unusable(f"{path}: {problem.strerror}", "give a file that you can read, or - for standard input")
 
 
+MOST_ALIKE = 100
+"""Findings shown that have the same code and message."""
+
+
 def show_findings(findings: Iterable[Diagnostic], texts: Mapping[str, str]) -> None:
-    """Print findings to standard error, each with its line and a caret. `texts`: what each source says."""
+    """Print findings to standard error, each with its line and a caret. `texts`: what each source says.
+
+    Of very many that say the same the first are shown, and at the end how many there are.
+    """
     from grammar.errors import render  # only where something is wrong
 
+    alike: dict[str, int] = {}
     for each in findings:
+        kind = f"{each.severity}[{each.code}]: {each.message}"
+        alike[kind] = alike.get(kind, 0) + 1
+        if alike[kind] > MOST_ALIKE:
+            continue
         text = texts.get(each.source, "")
         head, *rest = render(each, text).split("\n")
         colour = "red" if each.severity == "error" else "yellow"
         told = rest if text and each.span.end else rest[2:]  # no line and no caret where the whole file is meant
         click.echo("\n".join([click.style(head, fg=colour), *told]), err=True)
+    for kind, count in alike.items():
+        if count > MOST_ALIKE:
+            click.echo(f"{shown(kind)}: {count - MOST_ALIKE:,} more like this", err=True)

@@ -8,11 +8,9 @@ An assertion that the store has already is neither parsed nor looked at again; `
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from grammar.conf import parse_conf
 from grammar.errors import Diagnostic
+from policydb.collecting import uncollected
 from policydb.compilation import Compilation, File, Findings, Work
 from policydb.config import check_keys, resolve
 from policydb.sealing import escapes_sealing, hide_keys, is_key, seal_policy
@@ -60,31 +59,21 @@ def compile_paths(
 
     `author` is who does it, for the list of generations. Raises StoreError where the store itself cannot be used.
     """
-    with _uncollected():
-        work = Work(tuple(paths), Path(store_path), now, watch, author)
-        for stage in STAGES:
-            work = stage(work)
-        return work.compilation()
+    with uncollected():
+        return _through(Work(tuple(paths), Path(store_path), now, watch, author)).compilation()
 
 
 def check_paths(paths: Iterable[str | Path]) -> Findings:
     """Everything that is to be said about files; nothing is written, and no store is looked at."""
-    work = Work(tuple(paths))
+    with uncollected():
+        return _through(Work(tuple(paths))).findings()
+
+
+def _through(work: Work) -> Work:
+    """All stages."""
     for stage in STAGES:
         work = stage(work)
-    return work.findings()
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Nothing that is made here is garbage before the end: looking for some takes a fifth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    return work
 
 
 # --- the stages ---------------------------------------------------------------------------------------------------

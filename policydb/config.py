@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import ip_address
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
@@ -23,8 +22,9 @@ from policydb.connections import (
     OnDemand,
     Peer,
     Suite,
+    address_in,
 )
-from policydb.general import backoff_of, general_settings, is_address
+from policydb.general import backoff_of, general_settings
 from policydb.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.modeconfig import mode_config
 from policydb.peers import doubt_peer, is_exchange_allowed
@@ -86,8 +86,17 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
     _unread(book)
     for each in doubts(configuration):
         _report(book, each)
-    findings = sorted(book.findings, key=lambda each: (each.source, each.span.line, each.span.start, each.code))
-    return Resolved(configuration, tuple(findings))
+    return Resolved(configuration, _ordered(book))
+
+
+def resolve_published(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
+    """The same of bindings that were checked before, as those of a store: only errors are told."""
+    book = Book(bindings)
+    return Resolved(_Resolver(book).configuration(), _ordered(book))
+
+
+def _ordered(book: Book) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(book.findings, key=lambda each: (each.source, each.span.line, each.span.start, each.code)))
 
 
 def _report(book: Book, doubt: Doubt) -> None:
@@ -112,10 +121,10 @@ def check_keys(bindings: Iterable[tuple[str, Binding]]) -> list[Diagnostic]:
 
 def is_kept(binding: Binding) -> bool:
     """Whether a binding enters the store: only known tags do, lest a misspelt Authentication be kept in the clear."""
-    tag, section = binding.tag.lower(), binding.section.lower()
-    if section == "phase 1" and tag not in TAGS[Kind.PHASE_1]:
-        return tag not in EVERY_TAG and is_address(tag)
-    return tag in EVERY_TAG or section == XAUTH_USERS
+    tag, section = binding.tag.lower(), binding.section
+    if len(section) == len("phase 1") and section.lower() == "phase 1" and tag not in TAGS[Kind.PHASE_1]:
+        return tag not in EVERY_TAG and address_in(tag) is not None
+    return tag in EVERY_TAG or section.lower() == XAUTH_USERS
 
 
 class _Resolver:
@@ -198,11 +207,11 @@ class _Resolver:
                 inner = asked if value.mark else self._book.open(value.text, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 default = peer.name if peer else None
-            elif is_address(tag):
+            elif (address := address_in(tag)) is not None:
                 inner = section.follow(tag, value, Kind.PEER)
                 peer = self._peer(inner) if inner else None
                 if peer:
-                    by_address.setdefault(ip_address(tag), peer.name)
+                    by_address.setdefault(address, peer.name)
             elif written:
                 source, binding = written.tags[tag]
                 near = instead(binding.tag, ("Default",))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 
-from policydb.connections import Backoff, General
+from policydb.connections import Backoff, General, address_in
 from policydb.sections import Section
 from policydb.vocabulary import WEAK_SIGNATURES, YES_OR_NO
 
@@ -60,7 +59,7 @@ def _switched(section: Section, tag: str, word: str) -> bool:
 def _listen_on(section: Section) -> Iterator[str]:
     """The addresses of Listen-on. What is none is said here, for the daemon passes over it."""
     for member in section.members("Listen-on"):
-        if not is_address(member.text):
+        if address_in(member.text) is None:
             message = f"Listen-on has {member.text!r}, which is no IP address and is not listened on"
             section.warn("CF102", message, member, "names and interfaces are not looked up")
         yield member.text
@@ -87,12 +86,3 @@ def _log_levels(section: Section) -> Iterator[str]:
         else:
             hint = "write CLASS=LEVEL, as in 3=50, or A=50 for all classes"
             section.warn("CF105", f"Loglevel knows no {member.text!r}", member, hint)
-
-
-def is_address(text: str) -> bool:
-    """Whether it is a numeric IP address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

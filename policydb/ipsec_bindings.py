@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TypeAlias
 
 from grammar.nodes import Binding, Span
@@ -53,7 +52,11 @@ class CommandedSections:
 
     def bindings(self) -> list[tuple[str, Binding]]:
         """Everything that is set, in the order in which it was first set, each with its file's name."""
+        return list(self.keyed().values())
+
+    def keyed(self) -> dict[str, tuple[str, Binding]]:
+        """The same by `section]tag`, in lower case."""
         for key, members in self._members.items():
             file, binding = self._bindings[key]
-            self._bindings[key] = file, replace(binding, value=",".join(members))
-        return list(self._bindings.values())
+            self._bindings[key] = file, binding._replace(value=",".join(members))
+        return self._bindings

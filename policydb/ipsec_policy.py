@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 
 from policydb.attributes import APP_DOMAIN, zero_padded
@@ -81,11 +82,10 @@ def _is(attribute: str, value: str) -> str:
 
 
 def _conditions(rule: IkeRule) -> Iterator[str]:
-    suite = quick_suite(rule)
     yield _is("app_domain", APP_DOMAIN)
     yield _is("doi", "ipsec")
     yield from _peer(rule)
-    yield from _protocol(rule, suite)
+    yield from _protocol(rule.protocol, quick_suite(rule))
     yield from _filter("local_filter", rule.traffic.source, rule.traffic.proto, rule.traffic.source_port)
     yield from _filter("remote_filter", rule.traffic.destination, rule.traffic.proto, rule.traffic.destination_port)
 
@@ -101,8 +101,13 @@ def _peer(rule: IkeRule) -> Iterator[str]:
         yield _is("remote_id", zero_padded(ip_address(rule.dstid)) if kind.endswith("_ADDR") else rule.dstid)
 
 
-def _protocol(rule: IkeRule, suite: QuickSuite) -> Iterator[str]:
-    is_esp = rule.protocol == "esp"
+@lru_cache(maxsize=256)  # files have few suites and many rules
+def _protocol(protocol: str, suite: QuickSuite) -> tuple[str, ...]:
+    return tuple(_protocol_conditions(protocol, suite))
+
+
+def _protocol_conditions(protocol: str, suite: QuickSuite) -> Iterator[str]:
+    is_esp = protocol == "esp"
     prefix = "esp" if is_esp else "ah"
     yield _is("esp_present", "yes" if is_esp else "no")
     yield _is("ah_present", "no" if is_esp else "yes")
@@ -114,7 +119,7 @@ def _protocol(rule: IkeRule, suite: QuickSuite) -> Iterator[str]:
     else:
         yield _is("ah_hash_alg", _hash(suite.transform_id))
         yield _is("ah_auth_alg", f"hmac-{_hash(suite.transform_id)}")
-    if rule.encapsulation == "tunnel":
+    if suite.encapsulation == "TUNNEL":
         udp = _is(f"{prefix}_encapsulation", "udp-encap-tunnel")
         yield f"({_is(f'{prefix}_encapsulation', 'tunnel')} || {udp})"
     else:

@@ -90,6 +90,21 @@ def compile_ipsec(text: str, name: str, read: Reader, host_name: str) -> Compile
     )
 
 
+def keys_in_rules(text: str, name: str, read: Reader, host_name: str) -> list[Binding]:
+    """The pre-shared keys that the rules of a file set, and nothing else: of several for one peer the last."""
+    surroundings = Surroundings(NoResolver(), host_name)
+    found: dict[str, Binding] = {}
+    for node in parse_ipsec(text, name, read).rules:
+        if isinstance(node, IkeNode) and node.psk is not None:
+            peers = {
+                names_of(each).peer for each in expand(node, surroundings, _no_keys).rules if isinstance(each, IkeRule)
+            }
+            found |= {
+                peer: Binding(node.span, peer, "Authentication", node.psk.text, node.span, node.span) for peer in peers
+            }
+    return list(found.values())
+
+
 def _as_a_whole(parsed: ParsedIpsec, texts: Mapping[str, str], surroundings: Surroundings) -> CompiledIpsec:
     """All rules together, each file in one part; the first one has the assertions."""
     compiler = _Compiler(surroundings, DefaultPeer())
@@ -121,6 +136,7 @@ def _in_parts(parsed: ParsedIpsec, lines: RuleLines, surroundings: Surroundings)
     """
     default_peer = DefaultPeer()
     found: list[tuple[Part, Contents]] = []
+    together = _Together()
     findings = list(parsed.diagnostics)
     rules = iter(parsed.rules)
     node = next(rules, None)
@@ -138,29 +154,41 @@ def _in_parts(parsed: ParsedIpsec, lines: RuleLines, surroundings: Surroundings)
         if listed is not None and any(each.severity is Severity.ERROR for each in compiler.findings):
             return None
         findings += compiler.findings
-        found.append((part, compiler.contents()))
-    bindings = _joined([each for _, each in found])
-    return None if bindings is None else (found, bindings, tuple(findings))
-
-
-def _joined(parts: Iterable[Contents]) -> tuple[Binding, ...] | None:
-    """What parts say together; None where two say otherwise about one tag, or come to the same assertion."""
-    found: dict[str, Binding] = {}
-    lists: dict[str, dict[str, None]] = {}
-    texts: set[str] = set()
-    for part in parts:
-        if not texts.isdisjoint(part.assertions):
+        if not together.agrees(compiler):
             return None
-        texts.update(part.assertions)
-        for each in part.bindings:
-            key = f"{each.section}]{each.tag}".lower()
-            if found.setdefault(key, each).value != each.value and key not in _JOINED:
-                return None
-            if key in _JOINED:
-                lists.setdefault(key, {}).update(dict.fromkeys(each.value.split(",")))
-    for key, members in lists.items():
-        found[key] = replace(found[key], value=",".join(members))
-    return tuple(found.values())
+        found.append((part, compiler.contents()))
+    return found, together.bindings(), tuple(findings)
+
+
+class _Together:
+    """What the parts of a file say together."""
+
+    def __init__(self) -> None:
+        self._bindings: dict[str, tuple[str, Binding]] = {}
+        self._members: dict[str, dict[str, None]] = {}
+        self._texts: set[str] = set()
+
+    def agrees(self, part: _Compiler) -> bool:
+        """Take a part; whether no other says otherwise about a tag, or comes to the same assertion."""
+        told = part.sections.keyed()
+        before = {key: self._bindings[key] for key in self._bindings.keys() & told.keys()}
+        if not self._texts.isdisjoint(part.assertions):
+            return False
+        if any(told[key][1].value != known.value and key not in _JOINED for key, (_, known) in before.items()):
+            return False
+        self._texts.update(part.assertions)
+        self._bindings |= told
+        self._bindings |= before
+        for key in _JOINED & told.keys():
+            self._members.setdefault(key, {}).update(dict.fromkeys(told[key][1].value.split(",")))
+        return True
+
+    def bindings(self) -> tuple[Binding, ...]:
+        """Everything in the order in which it was first said."""
+        found = {key: binding for key, (_, binding) in self._bindings.items()}
+        for key, members in self._members.items():
+            found[key] = found[key]._replace(value=",".join(members))
+        return tuple(found.values())
 
 
 def macros_of(lines: Sequence[str]) -> Sequence[tuple[str, str]] | None:
@@ -280,7 +308,7 @@ def with_lists(own: Sequence[Binding], others: Iterable[Binding]) -> tuple[Bindi
     if not found:
         return tuple(own)
     return tuple(
-        replace(each, value=f"{found[each.tag.lower()]},{each.value}")
+        each._replace(value=f"{found[each.tag.lower()]},{each.value}")
         if each.section.lower() == "phase 2" and each.tag.lower() in found
         else each
         for each in own

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
+from policydb.collecting import uncollected
 from policydb.config import resolve
 from policydb.connections import Address, Configuration, Connection, Peer
 from policydb.overlay import SOURCE, members_of
@@ -34,7 +35,8 @@ def salvage(previous: Configuration, bindings: _Bindings) -> Salvaged:
 
     One that was not there before, or whose section is gone, is left out. Never raises for what the bindings say.
     """
-    found = resolve(bindings)
+    with uncollected():
+        found = resolve(bindings)
     findings = tuple(each for each in found.diagnostics if each.severity is Severity.ERROR or each.source == SOURCE)
     if not found.errors:
         return Salvaged(found.configuration, findings)

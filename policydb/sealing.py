@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ XAUTH_PASSWORD = "xauth-password"  # noqa: S105 - a tag's name
 
 XAUTH_USERS = "xauth-users"
 """The section whose tags are users and whose values their passwords, in lower case."""
+
+_SECRET_LENGTHS = frozenset({len(AUTHENTICATION), len(XAUTH_PASSWORD)})  # quick to see that a tag is none
 
 # From the prefix to the end of its literal or, in a comment, of its line. Sealing never adds or takes a line.
 _PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
@@ -129,7 +130,7 @@ def _is_near(word: str, meant: str) -> bool:
 def seal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
     """Bindings with a reference in the place of every pre-shared key and password."""
     return tuple(
-        replace(each, value=secret_reference(each.section, each.tag)) if is_key(each) else each for each in bindings
+        each._replace(value=secret_reference(each.section, each.tag)) if is_key(each) else each for each in bindings
     )
 
 
@@ -153,7 +154,7 @@ def is_secret(section: str, tag: str) -> bool:
     """Whether the value of such a tag is a pre-shared key or a password."""
     if len(section) == len(XAUTH_USERS) and section.lower() == XAUTH_USERS:  # seldom, and the length is quick to see
         return True
-    return tag.lower() in (AUTHENTICATION, XAUTH_PASSWORD)
+    return len(tag) in _SECRET_LENGTHS and tag.lower() in (AUTHENTICATION, XAUTH_PASSWORD)
 
 
 def secret_reference(section: str, tag: str = AUTHENTICATION) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from enum import Enum
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
@@ -22,10 +23,9 @@ _REFERENCES = frozenset(
 PHASE_1, PHASE_2 = "phase 1", "phase 2"
 """The two sections that lead to all others, in lower case."""
 
-_ADDRESSES = frozenset({"address", "network"})
+_IDENTITIES = frozenset({"address", "network", "name"})
 
-
-_compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 class SectionRow(NamedTuple):
@@ -48,11 +48,11 @@ class SectionRow(NamedTuple):
 def encode_sections(bindings: Iterable[Binding], first_line: int, *, joined: bool) -> tuple[SectionRow, ...]:
     """The sections of a part that starts in `first_line`, in the order in which they begin. No key may be in it."""
     found: dict[str, tuple[Binding, list[int], list[Setting]]] = {}
+    name, lines, settings = None, list[int](), list[Setting]()
     for each in bindings:
-        key = each.section.lower()
-        if key not in found:
-            found[key] = each, [], []
-        _, lines, settings = found[key]
+        if each.section != name:
+            name = each.section
+            _, lines, settings = found.setdefault(name.lower(), (each, [], []))
         lines.append(each.span.line - first_line)
         settings.append((each.tag, each.value))
     return tuple(
@@ -60,14 +60,19 @@ def encode_sections(bindings: Iterable[Binding], first_line: int, *, joined: boo
             first.section_span.line - first_line,
             key,
             first.section,
-            next((value for tag, value in settings if tag.lower() == "phase"), None),
+            next((value for tag, value in settings if _use(tag) is _Use.PHASE), None),
             joined and key == PHASE_2,
             str(lines),
-            _compact(settings),
+            encode_settings(settings),
             mentions(key, settings),
         )
         for key, (first, lines, settings) in found.items()
     )
+
+
+def encode_settings(settings: Iterable[Setting]) -> str:
+    """The body of a row: JSON, put together by hand since an encoder takes longer to start than to encode so little."""
+    return f"[{','.join([f'[{_quoted(tag)},{_quoted(value)}]' for tag, value in settings])}]"
 
 
 def decode_section(body: str) -> list[Setting]:
@@ -77,8 +82,13 @@ def decode_section(body: str) -> list[Setting]:
 
 def binding_of(line: int, section_line: int, section: str, tag: str, value: str) -> Binding:
     """A binding whose places are lines only."""
-    place = Span(0, 0, line, 1)
-    return Binding(place, section, tag, value, Span(0, 0, section_line, 1), place)
+    place = _line(line)
+    return Binding(place, section, tag, value, _line(section_line), place)
+
+
+@lru_cache(maxsize=256)  # settings of one rule stand in one line
+def _line(number: int) -> Span:
+    return Span(0, 0, number, 1)
 
 
 class Piece(NamedTuple):
@@ -114,19 +124,19 @@ def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
     first: dict[str, str] = {}
     lists: dict[str, tuple[int, dict[str, None]]] = {}
     for source, binding, joined in pieces:
-        tag = binding.tag.lower()
         if joined:
+            tag = binding.tag.lower()
             if tag in lists:
                 lists[tag][1].update(dict.fromkeys(binding.value.split(",")))
                 continue
             lists[tag] = len(found), dict.fromkeys(binding.value.split(","))
-        elif binding.section.lower() == PHASE_2:
-            first.setdefault(tag, binding.value)
+        elif len(binding.section) == len(PHASE_2) and binding.section.lower() == PHASE_2:
+            first.setdefault(binding.tag.lower(), binding.value)
         found.append((source, binding))
     for tag, (place, members) in lists.items():
         source, binding = found[place]
         value = ",".join([first[tag], *members] if tag in first else members)
-        found[place] = source, replace(binding, value=value)
+        found[place] = source, binding._replace(value=value)
     return found
 
 
@@ -137,11 +147,28 @@ def mentions(key: str, settings: Iterable[Setting]) -> frozenset[str]:
 
 def _mentions(key: str, settings: Iterable[Setting]) -> Iterator[str]:
     for tag, value in settings:
-        lower = tag.lower()
-        if lower in _REFERENCES or key == PHASE_1:
+        use = _Use.NAMES if key == PHASE_1 else _use(tag)
+        if use is _Use.NAMES:
             yield from references(value)
-        elif lower in _ADDRESSES or lower == "name":
+        elif use is _Use.IDENTITY:
             yield identity_key(value)
+
+
+class _Use(Enum):
+    """What the values of a tag are, as far as sections are found by them."""
+
+    NAMES = "names of sections"
+    IDENTITY = "an identity"
+    PHASE = "the phase"
+    NONE = "nothing"
+
+
+@lru_cache(maxsize=1024)  # files have few tags and many settings
+def _use(tag: str) -> _Use:
+    lower = tag.lower()
+    if lower in _REFERENCES:
+        return _Use.NAMES
+    return _Use.IDENTITY if lower in _IDENTITIES else _Use.PHASE if lower == "phase" else _Use.NONE
 
 
 def references(value: str) -> Iterator[str]:

@@ -130,10 +130,10 @@ class Book:
             self.kinds[lower] = {kind}
         written = self.written.get(lower)
         values = written.values if written else {}
-        given = (*self._built_in.get(lower, {}).items(), *predefined_section(name))
-        if given:
+        built_in, predefined = self._built_in.get(lower, {}), predefined_section(name)
+        if built_in or predefined:
             values = dict(values)
-        for tag, text in given:
+        for tag, text in (*built_in.items(), *predefined):
             general = self._general.get(_ORIGINS.get((lower, tag), ""))
             values.setdefault(tag.lower(), Value(text) if general is None else general._replace(text=text))
         return Section(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from grammar.nodes import Binding
@@ -220,7 +219,7 @@ def _with_members(entry: Entry, found: dict[str, list[Entry]]) -> Entry:
     for piece in entry.pieces:
         members = [each for each in piece.binding.value.split(",") if each.strip().lower() in found]
         if members or not piece.binding.value:
-            pieces.append(piece._replace(binding=replace(piece.binding, value=",".join(members))))
+            pieces.append(piece._replace(binding=piece.binding._replace(value=",".join(members))))
     return entry._replace(pieces=tuple(pieces))
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from policydb.checker import Checker
+from policydb.collecting import uncollected
 from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
@@ -74,6 +75,11 @@ ASSERTION = (
     " LEFT JOIN shape ON shape.id = assertion.shape"
     " WHERE assertion.id = :assertion"
 )
+_IDENTITY = (
+    "SELECT number, published, source.name, source.digest, format FROM generation"
+    " CROSS JOIN generation_source ON generation = number CROSS JOIN source ON source.id = source"
+    " WHERE number = :generation ORDER BY position"
+)
 SECTIONS = (
     "SELECT source.name, source_part.line, section.line, section.name, section.joined, section.lines, section.body"
     " FROM generation_source CROSS JOIN source ON source.id = generation_source.source"
@@ -127,14 +133,22 @@ class Snapshot:
         """The generation that answers."""
         return self._generation
 
+    def is_of(self, other: Snapshot) -> bool:
+        """Whether both are the same generation of the same files, though the store may have been made anew."""
+        return self._identity() == other._identity()
+
+    def _identity(self) -> list[Row]:
+        return self.rows(_IDENTITY, {"generation": self._generation})
+
     @property
     def configuration(self) -> Configuration:
         """What the generation's isakmpd.conf files say, resolved once."""
         if self._configuration is None:
             # Imported here: a question about policy alone needs no configuration.
-            from policydb.config import resolve
+            from policydb.config import resolve_published
 
-            found = resolve(self.bindings())
+            with uncollected():
+                found = resolve_published(self.bindings())
             if found.errors:
                 message = (
                     f"{self._path}: generation {self._generation} holds a configuration that this version of the"

@@ -221,6 +221,7 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Database:
     if has_tables(connection):
         version_of(connection, path)
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     # WAL: readers go on undisturbed while a generation is written. FULL: what publish() returned survives power loss.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -341,6 +342,8 @@ def _write_assertions(connection: sqlite3.Connection, new: Iterable[CompiledAsse
         licensees = [(name, each.digest, schema.FORMAT) for each, names in named for name in names]
         connection.executemany(_LICENSEE, licensees)
 
+
+_CACHE = 65_536  # KiB of the file that SQLite may keep in memory while a generation is written
 
 _AT_ONCE = 1_000
 """Assertions written by one statement."""

@@ -10,9 +10,9 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from typing import NamedTuple
 
+from policydb.connections import address_in
 from policydb.vocabulary import EVERY_TAG
 
 LONGEST = 2_048
@@ -54,7 +54,7 @@ def _kept(found: re.Match[str]) -> str:
     name = tag.strip()
     if name.startswith("[") or (head.strip() and len(name.split()) > 1):
         return found[0]  # a header, or words
-    if rest.startswith("=") and not (name.lower() in EVERY_TAG or _is_address(name)):
+    if rest.startswith("=") and not (name.lower() in EVERY_TAG or address_in(name)):
         return f"{head}{tag}={_blank(rest[1:])}"
     if name and not rest and not head.strip():
         return f"{head}{_blank(tag)}"  # neither binding nor comment
@@ -64,14 +64,6 @@ def _kept(found: re.Match[str]) -> str:
 def _blank(value: str) -> str:
     """A value that is not kept; the lines on which it is continued stay."""
     return _BLANK + "\n" * value.count("\n") if value.strip() else value
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def blocks_of(text: str, starts: Sequence[int] = ()) -> Iterator[Block]:

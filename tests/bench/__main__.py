@@ -92,6 +92,11 @@ def configurations() -> None:
             ["connections", "time, ms", "of which CPU, ms"],
             [configuration.explain_row(size, folder) for size in (10, CONNECTIONS)],
         )
+        show(
+            "isakmpd reading an ipsec.conf of so many rules that the store has; seconds of CPU",
+            ["connections", "start", "reload"],
+            [configuration.daemon_row(CONNECTIONS, folder)],
+        )
     selected = [configuration.selection_row(size, median_seconds) for size in SIZES]
     show(
         "isakmpd.conf: an incoming negotiation",

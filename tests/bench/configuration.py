@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import NamedTuple
 
+from daemon.oracle import Loaded, Sources, compile_sources, open_loaded
 from grammar.conf import parse_conf
 from policydb.compiler import compile_paths
 from policydb.config import resolve
@@ -171,6 +173,23 @@ def explain_row(size: int, folder: Path) -> list[object]:
     argv += ["--peer", _address(number), "--local-id", str(_LOCAL.network), "--remote-id", str(_network(number))]
     found = [_timed(lambda: subprocess.run(argv, capture_output=True, check=True)) for _ in range(_CHANGES)]
     return [size, *(statistics.median(each[column] for each in found) * 1e3 for column in (0, 1))]
+
+
+def daemon_row(size: int, folder: Path) -> list[object]:
+    """What isakmpd takes to read a configuration that the store has, at its start and at a reload: seconds of CPU."""
+    rules_conf = folder / "daemon" / "ipsec.conf"
+    rules_conf.parent.mkdir()
+    rules_conf.touch(0o600)
+    rules_conf.write_text(rules(size))
+    sources = Sources(folder / "none.conf", rules_conf.parent, folder / "daemon.db", os.geteuid())
+    compile_sources(sources, datetime.now(UTC))
+    loaded: list[Loaded] = []
+
+    def load() -> None:
+        before = loaded[-1] if loaded else None
+        loaded.append(open_loaded(sources, compile_sources(sources, datetime.now(UTC)), before))
+
+    return [size, *(used for _, used in (_timed(load) for _ in ("start", "reload")))]
 
 
 def selection_row(size: int, timer: Timer) -> Selected:

@@ -101,7 +101,7 @@ class World:
 
 
 def loaded(generation: int = 1, text: str = WHOLE) -> Loaded:
-    return Loaded(Generation(generation, text), KeyStore({}), tuple(bindings(text)))
+    return Loaded(Generation(generation, text), KeyStore({}), lambda: tuple(bindings(text)))
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_use_keynote_that_does_not_start_with_yes_switches_policy_off(
 
 def test_a_missing_configuration_is_no_error(sources: Sources) -> None:
     sources.conf.unlink()
-    assert load(sources).bindings == ()
+    assert not load(sources).bindings()
 
 
 def test_a_missing_policy_leaves_nothing_to_go_on_with(sources: Sources) -> None:

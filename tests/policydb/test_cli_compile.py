@@ -232,3 +232,20 @@ def test_nothing_is_shown_elsewhere_or_of_a_short_one(policydb: Run, count: int,
     with redirect_stderr(shown), redirect_stdout(io.StringIO()):
         assert run(["compile", "many.policy"]) == 0
     assert shown.getvalue() == ""
+
+
+def test_of_many_findings_that_say_the_same_the_first_are_shown_and_all_are_counted(policydb: Run) -> None:
+    rules = (
+        f"ike esp from 10.0.0.0/8 to 172.16.{number}.0/24 peer 192.0.2.1 psk k{number // 200}\n"
+        for number in range(150)
+    )
+    Path("ipsec.conf").touch(0o600)
+    Path("ipsec.conf").write_text("flow esp from 10.0.0.1 to 10.0.0.2 type deny\n" * 150 + "".join(rules))
+    code, out, err = policydb("check", "ipsec.conf")
+    assert (code, out) == (0, "0 errors, 151 warnings\n")
+    lines = err.splitlines()
+    message = "flows and static SAs are loaded by ipsecctl; the store holds what is negotiated"
+    assert sum(line.endswith(message) for line in lines) == 100
+    assert f"warning[IP115]: {message}: 50 more like this" in lines
+    listed = json.loads(policydb("check", "ipsec.conf", "--format", "json")[1])["diagnostics"]
+    assert len(listed) == 151
