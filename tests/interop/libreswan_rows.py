@@ -116,7 +116,7 @@ LIVING = tuple(
             "a lifetime of ten seconds makes us renew",
             AES128 | Settings({"General:Default-phase-2-lifetime": "10,1:86400"}, {"salifetime": "10s", "rekey": "no"}),
             {},
-            {"after": (a_lifetime_ends, renewed_by(Begins.OURS))},
+            {"after": (a_lifetime_ends, renewed_by(Begins.OURS)), "begins": (Begins.OURS,)},
         ),
     )
 )

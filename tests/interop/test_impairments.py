@@ -17,8 +17,8 @@ from tests.interop.settings import isakmpd_conf, policy, psk_licensee
 from tests.interop.strongswan_rows import BY_AUTHORITY
 
 SECONDS = 30
-PATIENCE = {"General:Exchange-max-time": "3"}
-"""Half-open exchanges are given up after this, instead of two minutes."""
+PATIENCE, PATIENCE_IN_THE_GUEST = "3", "20"
+"""Seconds after which half-open exchanges are given up, instead of two minutes. The guest's kernel loads modules."""
 
 STANDS = "isakmpd: phase 1 done"
 
@@ -49,7 +49,8 @@ def _both(bed: Bed, impairment: Impairment) -> tuple[Isakmpd, Libreswan]:
     told = impairment.told()
     held = issue("rsa") if SETUPS[impairment.setup].certified else None
     licensees = BY_AUTHORITY if held else (psk_licensee(),)
-    conf = isakmpd_conf(PATIENCE | dict(told.ours))
+    patience = PATIENCE_IN_THE_GUEST if impairment.kernel else PATIENCE
+    conf = isakmpd_conf({"General:Exchange-max-time": patience, **told.ours})
     ours = Isakmpd(bed, conf, policy(licensees, ESP), files=held.ours() if held else {})
     early = () if impairment.late else impairment.words
     return ours, Libreswan(bed, told.theirs, held.pkcs12() if held else b"", early)
