@@ -7,9 +7,8 @@ reach is resolved when a file is compiled; the same function makes the daemon's 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from ipaddress import ip_address
 
 from grammar.errors import Diagnostic, Severity
@@ -31,18 +30,17 @@ from policydb.modeconfig import mode_config
 from policydb.peers import doubt_peer, is_exchange_allowed
 from policydb.predefined import main_mode_names, suite_names
 from policydb.sealing import (
-    AUTHENTICATION,
     XAUTH_PASSWORD,
     XAUTH_USERS,
     SecretError,
     is_key,
-    means_key,
     secret_octets,
     secret_reference,
 )
-from policydb.sections import Book, Mark, Section, Value, instead
+from policydb.sections import Book, Section, Value, instead
 from policydb.ties import Doubt, doubts
 from policydb.transforms import ike_transform, suite
+from policydb.unread import doubt_unread
 from policydb.vocabulary import (
     CONNECTION_FLAGS,
     DOIS,
@@ -64,9 +62,6 @@ DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 
 LEAST_FRAGMENT = 576
 """The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
-
-_OPEN_KINDS = frozenset({Kind.PHASE_1, Kind.XAUTH_USERS})
-"""Their tags are names."""
 
 _LOG_LEVEL = re.compile(r"(?:A|10|[0-9])=[0-9]{1,2}")  # isakmpd(8), -D
 
@@ -91,7 +86,7 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
     """
     book = Book(bindings)
     configuration = _Resolver(book).configuration()
-    _unread(book)
+    doubt_unread(book)
     for each in doubts(configuration):
         _report(book, each)
     return Resolved(configuration, _ordered(book))
@@ -455,7 +450,7 @@ def _switched(section: Section, tag: str, word: str) -> bool:
 def _listen_on(section: Section) -> Iterator[str]:
     """The addresses of Listen-on. What is none is said here, for the daemon passes over it."""
     for member in section.members("Listen-on"):
-        if not _is_address(member.text):
+        if _address(member.text) is None:
             message = f"Listen-on has {member.text!r}, which is no IP address and is not listened on"
             section.warn("CF102", message, member, "names and interfaces are not looked up")
         yield member.text
@@ -489,37 +484,3 @@ def _address(text: str) -> Address | None:
         return ip_address(text)
     except ValueError:
         return None
-
-
-def _unread(book: Book) -> None:
-    """Warn about sections that nothing refers to, and about tags that their section's kind does not know."""
-    for lower, written in book.written.items():
-        kinds = book.kinds.get(lower) or _kinds_by_look(lower, written.values)
-        if not _OPEN_KINDS.isdisjoint(kinds):
-            continue
-        if not kinds:
-            near = instead(written.name, ("General", "Phase 1", "Phase 2", "KeyNote", "X509-certificates"))
-            hint = near if near.startswith("did you mean") else "is a reference to it misspelt?"
-            book.report("CF109", f"nothing refers to [{written.name}]", written.header, hint, Severity.WARNING)
-            if near == hint:
-                continue
-        known = _known_tags(frozenset(kinds))
-        for tag, (source, binding) in written.tags.items():
-            if tag not in known:
-                message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {binding.tag}"
-                meant = means_key(tag) and AUTHENTICATION in known
-                hint = "did you mean Authentication?" if meant else instead(binding.tag, known.values())
-                book.report("CF105", message, Mark(source, binding.span), hint, Severity.WARNING)
-
-
-@cache
-def _known_tags(kinds: frozenset[Kind]) -> Mapping[str, str]:
-    """The tags that sections of any of these kinds know, in lower case, as they are written; of no kind, every tag."""
-    return EVERY_TAG if not kinds else {tag: name for kind in kinds for tag, name in TAGS[kind].items()}
-
-
-def _kinds_by_look(lower: str, values: Mapping[str, Value]) -> set[Kind]:
-    """Sections that are found by an identity of the peer, which no other section names."""
-    if MODE_CONFIG_NAME.match(lower):
-        return {Kind.MODE_CONFIG}
-    return {Kind.INITIATOR_ID} if AUTHENTICATION in values else set()
