@@ -6,9 +6,8 @@ reach is resolved when a file is compiled; the same function makes the daemon's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
@@ -30,18 +29,17 @@ from policydb.modeconfig import mode_config
 from policydb.peers import doubt_peer, is_exchange_allowed
 from policydb.predefined import main_mode_names, suite_names
 from policydb.sealing import (
-    AUTHENTICATION,
     XAUTH_PASSWORD,
     XAUTH_USERS,
     SecretError,
     is_key,
-    means_key,
     secret_octets,
     secret_reference,
 )
-from policydb.sections import Book, Mark, Section, Value, instead
+from policydb.sections import Book, Section, Value, instead
 from policydb.ties import Doubt, doubts
 from policydb.transforms import ike_transform, suite
+from policydb.unread import doubt_unread
 from policydb.vocabulary import (
     CONNECTION_FLAGS,
     DOIS,
@@ -58,9 +56,6 @@ from policydb.vocabulary import (
 
 DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 """[General]:Default-phase-2-suites where it is not set (isakmpd.conf(5))."""
-
-_OPEN_KINDS = frozenset({Kind.PHASE_1, Kind.XAUTH_USERS})
-"""Their tags are names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,7 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
     """
     book = Book(bindings)
     configuration = _Resolver(book).configuration()
-    _unread(book)
+    doubt_unread(book)
     for each in doubts(configuration):
         _report(book, each)
     return Resolved(configuration, _ordered(book))
@@ -403,37 +398,3 @@ def _family(identity: Identity) -> int | None:
     """4 or 6; None for a name."""
     found = identity.address or identity.network
     return found.version if found else None
-
-
-def _unread(book: Book) -> None:
-    """Warn about sections that nothing refers to, and about tags that their section's kind does not know."""
-    for lower, written in book.written.items():
-        kinds = book.kinds.get(lower) or _kinds_by_look(lower, written.values)
-        if not _OPEN_KINDS.isdisjoint(kinds):
-            continue
-        if not kinds:
-            near = instead(written.name, ("General", "Phase 1", "Phase 2", "KeyNote", "X509-certificates"))
-            hint = near if near.startswith("did you mean") else "is a reference to it misspelt?"
-            book.report("CF109", f"nothing refers to [{written.name}]", written.header, hint, Severity.WARNING)
-            if near == hint:
-                continue
-        known = _known_tags(frozenset(kinds))
-        for tag, (source, binding) in written.tags.items():
-            if tag not in known:
-                message = f"{' or '.join(sorted(kinds)) or 'a section'} knows no tag {binding.tag}"
-                meant = means_key(tag) and AUTHENTICATION in known
-                hint = "did you mean Authentication?" if meant else instead(binding.tag, known.values())
-                book.report("CF105", message, Mark(source, binding.span), hint, Severity.WARNING)
-
-
-@cache
-def _known_tags(kinds: frozenset[Kind]) -> Mapping[str, str]:
-    """The tags that sections of any of these kinds know, in lower case, as they are written; of no kind, every tag."""
-    return EVERY_TAG if not kinds else {tag: name for kind in kinds for tag, name in TAGS[kind].items()}
-
-
-def _kinds_by_look(lower: str, values: Mapping[str, Value]) -> set[Kind]:
-    """Sections that are found by an identity of the peer, which no other section names."""
-    if MODE_CONFIG_NAME.match(lower):
-        return {Kind.MODE_CONFIG}
-    return {Kind.INITIATOR_ID} if AUTHENTICATION in values else set()

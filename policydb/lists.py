@@ -15,6 +15,7 @@ from math import prod
 from typing import NamedTuple
 
 from grammar.ipsec_nodes import HostList, HostSpec, IkeNode
+from policydb.ipsec_rules import MAX_PAIRS
 
 _BLANK = r"(?:[ \t]|\\\n)"
 _ADDRESS = r"[0-9A-Fa-f][0-9A-Fa-f.:]*(?:/[0-9]+)?"
@@ -22,6 +23,7 @@ _LIST = re.compile(rf"\{{({_BLANK}*{_ADDRESS}(?:(?:{_BLANK}+|{_BLANK}*,{_BLANK}*
 _MEMBER = re.compile(_ADDRESS)
 _RULE = re.compile(r"[ \t]*ike[ \t]")
 _OPAQUE = re.compile(r"[\"'#]")
+_MACRO_HOST = re.compile(r"\b(?:from|to)\b[^\n]*?\$|}[ \t]*\$")
 _BETWEEN = ", \t\\\n"
 _VISIBLE = re.compile(r"[^\\\n]")
 
@@ -71,18 +73,19 @@ def _blank(text: str) -> str:
 def long_list(line: str, start: int, least: int, pairs: int) -> tuple[LongList, list[int]] | None:
     """The longest list of a rule and the offsets where pieces of about so many pairs of from and to begin.
 
-    `start` is the offset of the line. None where the rule stands for fewer than `least` pairs.
+    `start` is the offset of the line. None where the rule stands for fewer than `least` pairs, or for too many, or
+    where a macro may stand for a list.
     """
     if "{" not in line or not _RULE.match(line):
         return None
     opaque = _OPAQUE.search(line)
     lists = list(_LIST.finditer(line, 0, opaque.start() if opaque else len(line)))
-    if not lists:
+    if not lists or "$" in line[: lists[-1].end()] or _MACRO_HOST.search(line, lists[-1].end()):
         return None
     members = [list(_MEMBER.finditer(line, *each.span(1))) for each in lists]
     longest = max(range(len(lists)), key=lambda each: len(members[each]))
     others = prod(map(len, members)) // len(members[longest])
-    if len(members[longest]) * others < least:
+    if not least <= len(members[longest]) * others <= MAX_PAIRS:
         return None
     first, last = lists[longest].span(1)
     found = LongList(start, start + first, start + last, start + len(line))
