@@ -45,6 +45,7 @@ class ExchangeTable:
         self._half_open = Crowd(half_open_limit, HALF_OPEN_LIMIT_PER_ADDRESS)
         self._unproved = Crowd(unproved_limit, UNPROVED_LIMIT_PER_ADDRESS)
         self._under: dict[bytes, dict[int, None]] = {}
+        self._named: dict[str, dict[int, None]] = {}
 
     def __len__(self) -> int:
         return len(self._exchanges)
@@ -84,6 +85,10 @@ class ExchangeTable:
         """The exchanges of phase 2 under an ISAKMP SA, oldest first."""
         return tuple(self._exchanges[number] for number in self._under.get(cookies, ()))
 
+    def named(self, name: str) -> tuple[AnyExchange, ...]:
+        """The exchanges with a peer section (phase 1) or about a connection (phase 2), oldest first."""
+        return tuple(self._exchanges[number] for number in self._named.get(name, ()))
+
     def busy(self, cookies: bytes) -> bool:
         """Whether the peer of an ISAKMP SA has as many exchanges under way as may be."""
         return sum(each.role is Role.RESPONDER for each in self.under(cookies)) >= ANSWERED_AT_ONCE
@@ -96,6 +101,9 @@ class ExchangeTable:
         before = self._exchanges.get(exchange.number)
         if before is not None and _key(before) != _key(exchange):
             del self._by_key[_key(before)]
+        if before is not None and before.name != exchange.name:
+            self._forget_name(before)
+        self._named.setdefault(exchange.name, {})[exchange.number] = None
         if exchange.message_id:
             self._under.setdefault(_cookies(exchange), {})[exchange.number] = None
         self._exchanges[exchange.number] = exchange
@@ -113,6 +121,7 @@ class ExchangeTable:
         if exchange is None:
             return
         self._by_key.pop(_key(exchange), None)
+        self._forget_name(exchange)
         if self._begun_here.get(exchange.initiator_cookie) == number:
             del self._begun_here[exchange.initiator_cookie]
         if exchange.message_id:
@@ -125,6 +134,12 @@ class ExchangeTable:
         opening = self._opening_of.pop(number, None)
         if opening is not None:
             self._openings.pop(opening, None)
+
+    def _forget_name(self, exchange: AnyExchange) -> None:
+        alike = self._named[exchange.name]
+        del alike[exchange.number]
+        if not alike:
+            del self._named[exchange.name]
 
     def crowded(self, address: str) -> bool:
         """Whether as many exchanges from this address are half open as may be."""

@@ -31,7 +31,7 @@ def establish(core: Core, name: str) -> None:
     if connection is None or peer is None:
         core.log(f'exchange_establish: no connection "{name}" or no peer for it')
         return
-    if any(each.name == name and isinstance(each.state, QuickMode) for each in core.exchanges):
+    if any(isinstance(each.state, QuickMode) for each in core.exchanges.named(name)):
         return
     isakmp = core.sas.phase1_with(peer.name)
     if isakmp is not None:
@@ -45,8 +45,8 @@ def establish(core: Core, name: str) -> None:
 
 
 def _phase1_under_way(core: Core, peer: str) -> AnyExchange | None:
-    ours = (each for each in core.exchanges if each.role is Role.INITIATOR and isinstance(each.state, Phase1))
-    return next((each for each in ours if each.name == peer), None)
+    begun = (each for each in core.exchanges.named(peer) if each.role is Role.INITIATOR)
+    return next((each for each in begun if isinstance(each.state, Phase1)), None)
 
 
 def check(core: Core) -> None:

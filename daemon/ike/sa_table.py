@@ -40,6 +40,7 @@ class SaTable:
         self._by_cookies: dict[bytes, IsakmpSa] = {}
         self._initiator_cookies: Counter[bytes] = Counter()
         self._isakmp_with: _Groups[tuple[str, bytes], IsakmpSa] = _Groups()
+        self._isakmp_named: _Groups[str, IsakmpSa] = _Groups()
         self._filed: dict[int, tuple[str, bytes]] = {}
         self._ipsec: dict[int, IpsecSa] = {}
         self._by_key: dict[SaKey, IpsecSa] = {}
@@ -62,6 +63,7 @@ class SaTable:
             self._isakmp[sa.number] = sa
             self._by_cookies[sa.cookies] = sa
             self._initiator_cookies[sa.initiator_cookie] += 1
+            self._isakmp_named.add(sa.name, sa)
             self._file(sa)
         else:
             self._ipsec[sa.number] = sa
@@ -74,6 +76,7 @@ class SaTable:
         if isinstance(sa, IsakmpSa):
             if self._isakmp.pop(sa.number, None):
                 del self._by_cookies[sa.cookies]
+                self._isakmp_named.remove(sa.name, sa)
                 self._isakmp_with.remove(self._filed.pop(sa.number), sa)
                 self._initiator_cookies[sa.initiator_cookie] -= 1
                 if not self._initiator_cookies[sa.initiator_cookie]:
@@ -123,8 +126,8 @@ class SaTable:
 
     def phase1_with(self, peer: str) -> IsakmpSa | None:
         """The newest ISAKMP SA with a peer section that may carry new exchanges."""
-        usable = (each for each in reversed(self._isakmp.values()) if each.name == peer)
-        return next((each for each in usable if not each.flags & SaFlag.REPLACED), None)
+        newest_first = reversed(self._isakmp_named.of(peer))
+        return next((each for each in newest_first if not each.flags & SaFlag.REPLACED), None)
 
     def named(self, connection: str) -> tuple[IpsecSa, ...]:
         """The IPsec SAs of a connection, oldest first."""

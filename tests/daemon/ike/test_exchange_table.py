@@ -53,6 +53,21 @@ def test_an_exchange_is_found_by_its_cookies_as_they_become_known() -> None:
     assert len(table) == 0
 
 
+def test_exchanges_are_found_by_the_name_that_they_have_now() -> None:
+    table = ExchangeTable()
+    first, other, last = (replace(exchange(number), name=name) for number, name in ((1, "a"), (2, "b"), (3, "a")))
+    for each in (first, other, last):
+        table.put(each)
+    assert table.named("a") == (first, last)
+    recognised = replace(first, name="b", step=4)
+    table.put(recognised)
+    assert table.named("a") == (last,)
+    assert table.named("b") == (other, recognised)
+    for number in (1, 2, 3, 3):
+        table.remove(number)
+    assert table.named("a") == table.named("b") == ()
+
+
 def test_an_opening_is_found_by_the_address_it_came_from_even_when_the_peer_moves() -> None:
     table = ExchangeTable()
     opened = exchange(1)

@@ -105,6 +105,7 @@ def test_to_find_the_sas_of_one_peer_nobody_looks_at_all() -> None:
     for name in ("_isakmp", "_by_cookies", "_ipsec", "_by_key"):
         setattr(table, name, _Watched(getattr(table, name)))
     assert table.shared_with(isakmp.owner) == (isakmp,)
+    assert table.phase1_with("gateway") is isakmp
     assert table.owned_by(sa.owner) == table.named("net") == (sa,)
     assert table.outbound(sa.owner, "ESP", sa.sas[1].spi) is sa
     for each in (sa, isakmp):
