@@ -31,6 +31,7 @@ class IpsecCode(StrEnum):
     NO_PRINCIPAL = "IP116"
     REPLACED = "IP117"
     TOO_MANY = "IP118"
+    SAME_PEER = "IP119"
 
 
 MEANINGS: Mapping[IpsecCode, str] = {
@@ -56,4 +57,5 @@ MEANINGS: Mapping[IpsecCode, str] = {
     IpsecCode.NO_PRINCIPAL: "warning: nothing names the peer's key, so only its identity and address are asked",
     IpsecCode.REPLACED: "warning: a rule takes the place of an earlier one for the same traffic",
     IpsecCode.TOO_MANY: "lists behind from and to that come to more combinations than one rule may stand for",
+    IpsecCode.SAME_PEER: "warning: two rules for one peer that differ in what they share; the later one counts",
 }

@@ -76,6 +76,15 @@ class _MacroError(Exception):
     """An undefined macro; carries its name."""
 
 
+def _hint(found: Token) -> str:
+    """What to do about a token that can stand nowhere; "" for any other."""
+    if found.type == "UNCLOSED":
+        return "close the quote"
+    if found == "\r":
+        return "lines end with newline alone: tr -d '\\r' takes carriage returns away"
+    return f"strings have {MAX_STRING} octets at most" if len(found) > MAX_STRING else ""
+
+
 class Lexer:
     """The lines of one text. `macros` may grow between lines; the names of those that were used go into `used`."""
 
@@ -118,11 +127,9 @@ class Lexer:
                 token = self._token(kind or "", found[0], start, found.end())
                 if token is not None:
                     tokens.append(token)
-                if token is not None and (len(token) > MAX_STRING or token.type == "UNCLOSED"):
+                hint = _hint(token) if token is not None else ""
+                if hint:
                     span = self._index.span(start, found.end())
-                    hint = (
-                        "close the quote" if token.type == "UNCLOSED" else f"strings have {MAX_STRING} octets at most"
-                    )
                     return Problem(IpsecCode.SYNTAX, "syntax error", span, hint), self._after(found.end())
         if not tokens:
             return None, position

@@ -10,7 +10,7 @@ from grammar.errors import Diagnostic
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import FlowNode, IkeNode, RuleNode
 from policydb.ipsec_flows import FlowRule, flow_rules
-from policydb.ipsec_hosts import FatalRuleError, RuleError
+from policydb.ipsec_hosts import FatalRuleError, Host, RuleError
 from policydb.ipsec_rules import IkeRule, Notes, Surroundings, ike_rules
 from policydb.ipsec_sas import KeyReader, SaRule, sa_rules
 
@@ -66,16 +66,36 @@ class DefaultPeer:
         if self._first is None:
             self._first = rule
             return ()
-        first = self._first
-        compared = (
-            ("local", first.local, rule.local),
-            ("phase 1 auth", first.psk is None, rule.psk is None),
-            ("psk", first.psk, rule.psk if first.psk and rule.psk else first.psk),
-            ("phase 1 mode", first.exchange, rule.exchange),
-            ("srcid", first.srcid, rule.srcid),
-            ("dstid", first.dstid, rule.dstid),
-        )
-        return [f"default peer {what} mismatch" for what, one, other in compared if one != other]
+        return [f"default peer {what} mismatch" for what in _differences(self._first, rule)]
+
+
+class NamedPeers:
+    """Compares the rules for each named peer: they share its section, and what the later one sets has force."""
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[Host, Host | None], IkeRule] = {}
+
+    def replaced(self, rule: IkeRule) -> tuple[IkeRule, Sequence[str]] | None:
+        """The rule before this one for the same peer, and in what it differs; None where it does in nothing."""
+        if rule.peer is None:
+            return None
+        before = self._latest.get((rule.peer, rule.local), rule)
+        self._latest[rule.peer, rule.local] = rule
+        differences = _differences(before, rule)
+        return (before, differences) if differences else None
+
+
+def _differences(first: IkeRule, rule: IkeRule) -> list[str]:
+    """What two rules for one peer say otherwise where they share one setting."""
+    compared = (
+        ("local", first.local, rule.local),
+        ("phase 1 auth", first.psk is None, rule.psk is None),
+        ("psk", first.psk, rule.psk if first.psk and rule.psk else first.psk),
+        ("phase 1 mode", first.exchange, rule.exchange),
+        ("srcid", first.srcid, rule.srcid),
+        ("dstid", first.dstid, rule.dstid),
+    )
+    return [what for what, one, other in compared if one != other]
 
 
 def illegal(rule: IkeRule, message: str) -> Diagnostic:

@@ -19,7 +19,7 @@ from policydb.ipsec_bindings import CommandedSections
 from policydb.ipsec_commands import commands_of, names_of
 from policydb.ipsec_hosts import NoResolver
 from policydb.ipsec_policy import assertion_of, names_no_key
-from policydb.ipsec_program import DefaultPeer, Rule, expand, illegal
+from policydb.ipsec_program import DefaultPeer, NamedPeers, Rule, expand, illegal
 from policydb.ipsec_rules import IkeRule, Surroundings
 from policydb.parts import Contents, Part, RuleLines, parts_of_rules
 
@@ -243,6 +243,7 @@ class _Compiler:
     def __init__(self, surroundings: Surroundings, default_peer: DefaultPeer) -> None:
         self._surroundings = surroundings
         self._default_peer = default_peer
+        self._named_peers = NamedPeers()
         self.sections = CommandedSections()
         self.assertions: dict[str, None] = {}
         self._allowed: dict[str, tuple[str, IkeNode]] = {}
@@ -268,6 +269,12 @@ class _Compiler:
             return
         for message in self._default_peer.mismatches(rule):
             self._warn(IpsecCode.DEFAULT_PEER, message, node)
+        if replaced := self._named_peers.replaced(rule):
+            before, differences = replaced
+            message = (
+                f"{', '.join(differences)} of this peer is otherwise in line {before.span.line}: the later rule counts"
+            )
+            self._warn(IpsecCode.SAME_PEER, message, node, "rules for one peer share its phase 1")
         emission = commands_of(rule)
         if emission.error:
             self.findings.append(illegal(rule, emission.error))

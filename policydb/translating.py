@@ -33,9 +33,10 @@ def translated_files(source: SourceText) -> tuple[list[File], tuple[Diagnostic, 
 
 
 def in_words(files: Sequence[File], findings: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """Findings, those about rules of an ipsec.conf in its words."""
+    """Findings, those about rules of an ipsec.conf in its words. Sections that nothing refers to nobody wrote there."""
     ruled = {each.source.name for each in files if each.translated}
-    return [in_words_of_rules(each) if each.source in ruled else each for each in findings]
+    said = [each for each in findings if each.source not in ruled or each.code != "CF109"]
+    return [in_words_of_rules(each) if each.source in ruled else each for each in said]
 
 
 def merged(files: Sequence[File]) -> list[File]:

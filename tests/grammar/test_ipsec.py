@@ -352,3 +352,9 @@ def test_any_words_give_rules_or_errors_and_nothing_else(words: list[str]) -> No
     text = " ".join(words)
     for each in parsed(text).diagnostics:
         assert 0 <= each.span.start <= each.span.end <= len(text)
+
+
+def test_carriage_returns_have_a_hint_that_takes_them_away() -> None:
+    found = parsed(f"a = b\r\nike {HOSTS}\r\n").diagnostics
+    assert [(each.code, each.span.line) for each in found] == [(IpsecCode.SYNTAX, 1), (IpsecCode.SYNTAX, 2)]
+    assert all("tr -d" in each.hint for each in found)

@@ -315,3 +315,27 @@ def test_a_readable_file_with_a_key_is_warned_about(tmp_path: Path) -> None:
 def test_no_text_makes_anything_but_findings(piece: str, place: int, taken: int) -> None:
     text = TEXT[:place] + piece + TEXT[place + taken :]
     compile_ipsec(text, "ipsec.conf", no_file, "gw")
+
+
+def test_of_two_rules_for_one_peer_the_later_one_says_who_it_is_and_that_is_told() -> None:
+    rule = "ike from 10.1.0.0/16 to 10.{0}.0.0/16 peer 192.0.2.1 dstid {1} psk {1}\n"
+    [found] = findings(rule.format(2, "a") + rule.format(3, "a") + rule.format(4, "b"))
+    assert (found.code, found.span.line, found.severity) == (IpsecCode.SAME_PEER, 3, Severity.WARNING)
+    assert found.message.startswith("psk, dstid of this peer is otherwise in line 2")
+
+
+def test_sections_that_nobody_wrote_are_not_said_to_be_unused(tmp_path: Path) -> None:
+    rule = "ike from 10.1.0.0/16 to 10.{0}.0.0/16 peer 192.0.2.1 dstid {1} psk x\n"
+    found = check_paths([written(tmp_path / "ipsec.conf", rule.format(2, "a") + rule.format(3, "b"))])
+    assert [each.code for each in found.diagnostics] == [IpsecCode.SAME_PEER]
+
+
+def test_a_network_may_leave_its_end_out(store: Path, tmp_path: Path) -> None:
+    found = compiled(
+        store, written(tmp_path / "ipsec.conf", "ike from 172.20/16 to 10.0/8 peer 192.0.2.1 dstid a psk x\n")
+    )
+    assert found.diagnostics == ()
+    with open_snapshot(store) as snapshot:
+        [connection] = snapshot.configuration.connections.values()
+    ends = (connection.local_identity, connection.remote_identity)
+    assert [str(each.network) for each in ends if each] == ["172.20.0.0/16", "10.0.0.0/8"]
