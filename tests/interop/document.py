@@ -167,7 +167,7 @@ def main(part: str, paths: Iterable[str]) -> int:
         row: cell for path in paths if Path(path).exists() for row, cell in json.loads(Path(path).read_text()).items()
     }
     results = known(PATH.read_text()) if PATH.exists() else {}
-    streak = Streak.read(results.get(part, "")).after(ran, _parts()[part], code(PATH.parent))
+    streak = Streak.read(results.get(part, "")).after(ran, _parts()[part], code(PATH.parents[1]))
     results |= ran | {part: str(streak)}
     PATH.write_text(text(results, _versions()))
     names = {name for table in tables() for line in table.lines for name in line.results if name}

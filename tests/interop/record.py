@@ -16,7 +16,11 @@ ENOUGH = 10
 """More runs in a row are not counted, so that the document comes to rest."""
 
 CODE = ("grammar", "policydb", "daemon", "tests/interop")
+WRITERS = ("tests/interop/document.py", "tests/interop/record.py")
+"""What only writes the document is no part of what was run."""
+
 UNCOMMITTED = " with changes"
+"""How the name of a code ends that is none of a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,16 @@ class Streak:
 
 
 def code(root: Path) -> str:
-    """The last commit that changed the code, and whether there are changes since."""
-    told = ["git", "-C", str(root)]
-    last = subprocess.run([*told, "log", "-1", "--format=%h", "--", *CODE], capture_output=True, text=True, check=True)
-    now = subprocess.run([*told, "status", "--porcelain", "--", *CODE], capture_output=True, text=True, check=True)
-    return last.stdout.strip() + (UNCOMMITTED if now.stdout.strip() else "")
+    """The last commit that changed the code of the tree at `root`, and whether there are changes since.
+
+    Where there is no git to ask, the code is none that could be known again.
+    """
+    paths = ["--", *CODE, *(f":(exclude){each}" for each in WRITERS)]
+    try:
+        last, now = (
+            subprocess.run(["git", *told, *paths], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+            for told in (["log", "-1", "--format=%h"], ["status", "--porcelain"])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return f"no commit{UNCOMMITTED}"
+    return last + (UNCOMMITTED if now else "")

@@ -54,6 +54,22 @@ def xauth(*, rsa: bool = False, password: str = PASSWORD) -> Roles:
     }
 
 
+def hybrid() -> Roles:
+    """The gateway has a certificate; the side that begins has none, and proves a user alone."""
+    method: Changes = {"AES-128-SHA2-256-GRP15-RSA_SIG:AUTHENTICATION_METHOD": "HYBRID_INIT_RSA"}
+    client = {"auth": "xauth", "id": "right.example.org", "xauth_id": USER}
+    return {
+        Begins.OURS: Settings(
+            {**method, "peer:XAUTH-User": USER, "peer:XAUTH-Password": PASSWORD},
+            {**_rounds("remote", {"auth": "xauth"}), **_user(PASSWORD)},
+        ),
+        Begins.THEIRS: Settings(
+            {**method, f"XAUTH-users:{USER}": PASSWORD},
+            {**_rounds("local", client), **_user(PASSWORD)},
+        ),
+    }
+
+
 def _user(password: str) -> Changes:
     return {"/secrets.xauth-bob.id": USER, "/secrets.xauth-bob.secret": f'"{password}"'}
 
@@ -148,6 +164,11 @@ ROWS = (
         PEER, "xauth-id-rsa-config", "certificates, a user, and the user's address by mode-config", AES128 | RSA,
         both(xauth(rsa=True), config()), holds=ONE, after=(proved, configured), credentials="rsa",
         licensees=BY_AUTHORITY,
+    ),
+    Scenario(
+        PEER, "xauth-id-rsa-hybrid", "the gateway's certificate and a user; the side that begins has no key",
+        AES128 | RSA, hybrid(), holds=ONE, after=(proved,), credentials="rsa",
+        licensees=(*BY_AUTHORITY, f"user:{USER}"),
     ),
     Scenario(
         PEER, "xauth-id-rsa-aggressive", "aggressive mode, certificates and a user", AES128 | RSA | AGGRESSIVE,
