@@ -131,11 +131,11 @@ def _run(options: Options, log: Log) -> int:
     import asyncio
 
     from daemon.fifo import FifoError
-    from daemon.ike.selftest import SelfTestError
+    from daemon.ike.algorithms.selftest import SelfTestError
     from daemon.oracle import LoadError
     from daemon.service import Service
     from daemon.udp import TransportError
-    from policydb.decisionlog import LogError
+    from policydb.records.decisionlog import LogError
 
     async def service() -> None:
         await Service(options, log).run()

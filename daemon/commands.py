@@ -9,7 +9,7 @@ from typing import Protocol
 
 from daemon.ike.events import Command, Connect, DeleteSa, SetMode, TearDown
 from daemon.log import LevelError, Levels
-from policydb.overlay import BLANK, Change, Verb, may_be_shown
+from policydb.configuration.overlay import BLANK, Change, Verb, may_be_shown
 
 
 class Actions(Protocol):

@@ -23,11 +23,11 @@ from grammar.errors import Diagnostic, Severity
 from grammar.ipsec import ParsedIpsec, parse_ipsec
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import MacroDefinition, RuleNode
-from policydb.ipsec_commands import Command, Emission, commands_of, deletion_of
-from policydb.ipsec_program import DefaultPeer, Rule, expand
-from policydb.ipsec_rules import IkeRule, Surroundings
-from policydb.ipsec_sas import Bundles, SaRule
-from policydb.sources import as_text, read_included
+from policydb.compiling.sources import as_text, read_included
+from policydb.ipsec.commands import Command, Emission, commands_of, deletion_of
+from policydb.ipsec.program import DefaultPeer, Rule, expand
+from policydb.ipsec.rules import IkeRule, Surroundings
+from policydb.ipsec.sas import Bundles, SaRule
 from policydb.streams import discard_output, open_closed
 
 DEFAULT_FIFO = "/var/run/isakmpd.fifo"

@@ -23,8 +23,8 @@ from daemon.oracle import UNCHECKED, Loaded
 from grammar.errors import headline
 from grammar.nodes import Binding
 from policydb.collecting import uncollected
-from policydb.overlay import Change, ChangeError, Verb, WorkingCopy, to_json
-from policydb.salvage import Salvaged, salvage
+from policydb.configuration.overlay import Change, ChangeError, Verb, WorkingCopy, to_json
+from policydb.configuration.salvage import Salvaged, salvage
 
 APPLY_SECONDS = 5.0
 """From the last change until it is applied."""

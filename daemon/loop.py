@@ -39,9 +39,9 @@ from daemon.ike.surroundings import Credentials, Oracle, Secrets
 from daemon.kernel import Kernel, KernelError
 from daemon.log import Log
 from daemon.ratelimit import RateLimit
-from policydb.decisionlog import LogError
 from policydb.negotiation import NegotiationRecord, Reason
 from policydb.negotiation import Outcome as Ending
+from policydb.records.decisionlog import LogError
 
 _BREATHER = 1.0
 """Seconds until the timer is served again after it failed, so that a defect cannot make the daemon spin."""
@@ -98,7 +98,7 @@ class Transports(Protocol):
 
 
 class Recorder(Protocol):
-    """What the loop needs of policydb.decisionlog.DecisionLog."""
+    """What the loop needs of policydb.records.decisionlog.DecisionLog."""
 
     def append(self, record: NegotiationRecord) -> int:
         """Keep a record."""

@@ -1,7 +1,7 @@
 """Where the oracle comes from: isakmpd.conf, ipsec.conf and the policy are checked, compiled and opened again.
 
-ipsec.conf counts as commands that came later, as in policydb.compiler: what its rules set has force. It brings the
-policy for its connections along, so beside it there need be no other.
+ipsec.conf counts as commands that came later, as in policydb.compiling.compiler: what its rules set has force. It
+brings the policy for its connections along, so beside it there need be no other.
 
 The parsers are imported inside, since only a reload needs them. What is wrong is one LoadError with every line of it;
 the generation in force then stays so.
@@ -20,21 +20,21 @@ from typing import TYPE_CHECKING
 
 from daemon.credentials import places, read_credentials
 from daemon.files import FileRefusedError, check_secrecy
-from daemon.ike.keyring import Keyring
 from daemon.ike.surroundings import Oracle
+from daemon.ike.trust.keyring import Keyring
 from daemon.keystore import KeyStore, keys_of
 from daemon.log import Log
 from grammar.errors import render
 from grammar.nodes import Binding
 from policydb.collecting import uncollected
+from policydb.compiling.sources import as_text
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
-from policydb.sources import as_text
 
 if TYPE_CHECKING:
-    from policydb.snapshot import Snapshot
+    from policydb.storage.snapshot import Snapshot
 
 UNCHECKED = "policy checks are off (-K or Use-Keynote): everything that passes the other checks is accepted"
 
@@ -204,8 +204,8 @@ def open_loaded(sources: Sources, compiled: Compiled, before: Loaded | None = No
 
     Where that is the generation of `before` its snapshot stays, with all that it has read. Safe in a thread of its own.
     """
-    from policydb.snapshot import open_snapshot
-    from policydb.storefile import StoreError
+    from policydb.storage.snapshot import open_snapshot
+    from policydb.storage.storefile import StoreError
 
     try:
         snapshot = open_snapshot(sources.store)
@@ -254,8 +254,8 @@ def _open_at_start(sources: Sources, compiled: Compiled, journal: Log, known: Se
 
 
 def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Compiled) -> Compiled:
-    from policydb.compiler import compile_paths
-    from policydb.storefile import StoreError
+    from policydb.compiling.compiler import compile_paths
+    from policydb.storage.storefile import StoreError
 
     try:
         compilation = compile_paths(paths, sources.store, now, author="isakmpd")
@@ -274,7 +274,7 @@ def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Co
 
 def _keys_in_rules(text: str, sources: Sources) -> Sequence[Binding]:
     """The keys of an ipsec.conf. Raises LoadError for an included file that may not be used."""
-    from policydb.ipsec_sources import keys_in_rules
+    from policydb.compiling.ipsec_sources import keys_in_rules
 
     def included(name: str) -> str:
         found = _read(Path(name), sources.uid)

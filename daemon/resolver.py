@@ -10,7 +10,7 @@ from policydb.connections import Address
 
 
 class SystemResolver:
-    """A policydb.ipsec_hosts.Resolver that asks the kernel and the system."""
+    """A policydb.ipsec.hosts.Resolver that asks the kernel and the system."""
 
     def __init__(self) -> None:
         self._names: frozenset[str] | None = None

@@ -18,7 +18,7 @@ from daemon.capture import Capture
 from daemon.commands import CommandError, execute, without_keys
 from daemon.fifo import CommandInput
 from daemon.files import FileRefusedError, make_directory, write_private
-from daemon.ike import selftest
+from daemon.ike.algorithms import selftest
 from daemon.ike.engine import Engine
 from daemon.ike.events import Command, ListenOn, SetCapture, Shutdown
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
@@ -32,11 +32,11 @@ from daemon.oracle import UNCHECKED, Loaded, LoadError, Sources, compile_sources
 from daemon.process import PidFile
 from daemon.report import report_lines, sa_text
 from daemon.udp import Ports, TransportError, Transports, wildcards
+from policydb.configuration.overlay import Change
 from policydb.connections import General
-from policydb.decisionlog import DecisionLog
-from policydb.overlay import Change
-from policydb.snapshot import Snapshot
-from policydb.storefile import fold_log
+from policydb.records.decisionlog import DecisionLog
+from policydb.storage.snapshot import Snapshot
+from policydb.storage.storefile import fold_log
 
 SETTLE_SECONDS = 1.0
 """How long a shutdown waits for outputs, and then again half of it for full sockets."""

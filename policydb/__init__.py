@@ -15,9 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from policydb.checker import Checker
-    from policydb.compilation import Compilation, Findings
-    from policydb.compiler import check_paths, compile_paths
+    from policydb.compiling.compilation import Compilation, Findings
+    from policydb.compiling.compiler import check_paths, compile_paths
     from policydb.decision import (
         AssertionReport,
         AssertionStatus,
@@ -29,12 +28,13 @@ if TYPE_CHECKING:
         Step,
         to_json,
     )
-    from policydb.history import Comparison, SourceChange, compare, list_generations, roll_back
+    from policydb.keynote.checker import Checker
     from policydb.library import Policy, read_policy, with_credentials
-    from policydb.portable import dump_snapshot, load_snapshot
     from policydb.request import DEFAULT_VALUES, Request, RequestError
-    from policydb.snapshot import Snapshot, open_snapshot
-    from policydb.storefile import StoreError
+    from policydb.storage.history import Comparison, SourceChange, compare, list_generations, roll_back
+    from policydb.storage.portable import dump_snapshot, load_snapshot
+    from policydb.storage.snapshot import Snapshot, open_snapshot
+    from policydb.storage.storefile import StoreError
 
 __all__ = [
     "DEFAULT_VALUES",

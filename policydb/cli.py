@@ -16,9 +16,9 @@ from typing import NoReturn
 
 import click
 
-from policydb import verbs_ask, verbs_files, verbs_store
-from policydb.cli_keynote import keynote
-from policydb.cli_support import Unusable
+from policydb.commands import verbs_ask, verbs_files, verbs_store
+from policydb.commands.keynote import keynote
+from policydb.commands.support import Unusable
 from policydb.streams import discard_output, open_closed
 
 

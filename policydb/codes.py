@@ -41,4 +41,4 @@ MEANINGS: Mapping[str, str] = {
     "PD005": "a passphrase that is put together from pieces, or misspelt, and would enter the store in the clear",
     "PD006": "a file that is too large",
 }
-"""Every code that policydb.compiler and policydb.config report, and what it says."""
+"""Every code that policydb.compiling.compiler and policydb.configuration.config report, and what it says."""

@@ -1,7 +1,7 @@
 """The frozen records that a negotiation works with: peers, connections, identities, proposals.
 
 Words and values are those of isakmpd.conf(5) ("3DES_CBC", "MODP_2048", "IPV4_ADDR"); the protocol core turns them into
-numbers. policydb.config makes these records from the store's bindings, once a generation.
+numbers. policydb.configuration.config makes these records from the store's bindings, once a generation.
 """
 
 from __future__ import annotations

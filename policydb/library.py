@@ -1,18 +1,18 @@
 """The engine for programs that embed it: a policy of texts, or a store with a session's credentials, to be asked.
 
 Texts hold octets: a character is a latin-1 octet. A Policy never changes, holds no global state and may be shared by
-threads. A compiled store is asked in the same way: policydb.snapshot.Snapshot has the same methods.
+threads. A compiled store is asked in the same way: policydb.storage.snapshot.Snapshot has the same methods.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from policydb.assemble import Text, assemble
-from policydb.checker import Checker
 from policydb.decision import AssertionReport, Decision
-from policydb.explain import explain
 from policydb.graph import Graph
+from policydb.keynote.assemble import Text, assemble
+from policydb.keynote.checker import Checker
+from policydb.keynote.explain import explain
 from policydb.request import Request
 
 
@@ -49,7 +49,7 @@ def read_policy(*texts: str, credentials: Iterable[str] = (), accept_weak: bool 
     """A policy of texts, each of several trusted assertions, and of credentials, whose signatures have to verify.
 
     An assertion in error does not count, alone; Policy.ignored tells it. `accept_weak`: signatures that use MD5 or
-    SHA-1 count too (policydb.credentials).
+    SHA-1 count too (policydb.keynote.credentials).
     """
     files = [Text(f"policy {number}", text) for number, text in enumerate(texts, start=1)]
     return Policy(assemble(files=files, credentials=_named(credentials), accept_weak=accept_weak).graph())

@@ -143,7 +143,7 @@ def is_key(binding: Binding) -> bool:
 def means_key(tag: str) -> bool:
     """Whether a tag, in lower case, is another program's word for Authentication, or looks like one and is no other."""
     # Imported here: whoever asks seals principals only.
-    from policydb.vocabulary import EVERY_TAG
+    from policydb.configuration.vocabulary import EVERY_TAG
 
     if tag in _OTHERWISE:
         return True

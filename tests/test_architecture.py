@@ -38,7 +38,7 @@ EVALUATORS = {"eval", "exec", "__import__"}
 EVALUATES_ON_PURPOSE = {
     # Condition programs become Python functions, put together from templates and never stored; no text of a file
     # gets into them.
-    "policydb/programs.py": {"exec"},
+    "policydb/keynote/programs.py": {"exec"},
 }
 
 SECRET_NAME = re.compile(
@@ -129,6 +129,48 @@ def test_imports_only_go_down() -> None:
 def test_an_upward_import_is_found_even_inside_a_function() -> None:
     tree = ast.parse("def f():\n    from daemon.ike import events\n")
     assert upward_imports("policydb", imports_of(tree)) == ["line 2: policydb imports daemon.ike.events"]
+
+
+# Folders within a room, each of which may import what stands before it, and the room's contract.
+FOLDERS = {
+    "policydb": (
+        "keynote", "linting", "configuration", "ipsec", "storage", "records", "importers", "compiling", "commands"
+    ),
+    "daemon.ike": ("algorithms", "messages", "trust"),
+}  # fmt: skip
+CONTRACTS = {
+    "policydb": {
+        "attributes", "codes", "connections", "decision", "graph", "negotiation", "request",
+        "collecting", "sealing", "secrecy", "streams", "watching",
+    },
+    "daemon.ike": {"errors", "events", "registries", "surroundings"},
+}  # fmt: skip
+
+
+def imports_from_later_folders(module: str, found: list[Import]) -> list[Import]:
+    """What a module of a folder imports of its room that is neither contract nor in a folder before its own."""
+    room = next((each for each in FOLDERS if module.startswith(f"{each}.")), None)
+    folder = module.removeprefix(f"{room}.").partition(".")[0]
+    if room is None or folder not in FOLDERS[room]:
+        return []
+    allowed = {*CONTRACTS[room], *FOLDERS[room][: FOLDERS[room].index(folder) + 1]}
+    return [
+        each
+        for each in found
+        if each.module.startswith(f"{room}.") and each.module.removeprefix(f"{room}.").partition(".")[0] not in allowed
+    ]
+
+
+def test_folders_import_what_stands_before_them() -> None:
+    assert not offences(SOURCES, lambda path: imports_from_later_folders(module_name(path), imports_of_file(path)))
+    folders = {each.parent.name for room in FOLDERS for each in (ROOT / room.replace(".", "/")).glob("*/__init__.py")}
+    assert folders - {"ike"} == {each for names in FOLDERS.values() for each in names}
+
+
+def test_an_import_from_a_later_folder_is_found() -> None:
+    tree = ast.parse("def f():\n    from policydb.compiling.compiler import compile_paths\n")
+    assert imports_from_later_folders("policydb.storage.store", imports_of(tree))
+    assert not imports_from_later_folders("policydb.commands.compile_files", imports_of(tree))
 
 
 def test_no_two_modules_import_each_other() -> None:
@@ -261,9 +303,18 @@ def test_data_run_as_code_is_found(text: str) -> None:
 # --- the page that shows the way ----------------------------------------------------------------------------------
 
 
-def test_the_architecture_page_places_every_module() -> None:
+def modules_in_the_page() -> list[str]:
+    """`folder/module` for each module that a row of the table names; a row without a folder goes on with the last."""
     rooms = (ROOT / "ARCHITECTURE.md").read_text().partition("## Central types")[0]
-    assert not [shown(path) for path in SOURCES if path.name != "__init__.py" and f"`{path.stem}`" not in rooms]
+    found, folder = [], ""
+    for first, modules in re.findall(r"^\| (?:\*\*([\w/]+)\*\* )?\| ((?:`\w+` ?)+)\|", rooms, re.MULTILINE):
+        folder = first or folder
+        found += [f"{folder}/{each}.py" for each in re.findall(r"`(\w+)`", modules)]
+    return found
+
+
+def test_the_architecture_page_places_every_module_once() -> None:
+    assert sorted(modules_in_the_page()) == [shown(path) for path in SOURCES if path.name != "__init__.py"]
 
 
 # --- sizes --------------------------------------------------------------------------------------------------------

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
 
-from daemon.ike import identities, policy
+from daemon.ike import policy
 from daemon.ike.errors import InvalidIdInformation, NoProposalChosen
 from daemon.ike.events import Path
 from daemon.ike.exchange import NegotiationFailed
-from daemon.ike.proposals import MAX_COMPARISONS, IpsecProposal, QuickOffer, match_suites
+from daemon.ike.messages.proposals import MAX_COMPARISONS, IpsecProposal, QuickOffer, match_suites
 from daemon.ike.records import brief, question
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.surroundings import Oracle
+from daemon.ike.trust import identities
 from policydb.connections import Connection, Identity, Suite
 from policydb.negotiation import Comparison, Difference, Question, Reason
 from policydb.request import Request

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 
-from daemon.ike import identities
 from daemon.ike.core import Core
 from daemon.ike.events import Acquire
 from daemon.ike.lifecycle import establish
 from daemon.ike.sa import SaFlag
+from daemon.ike.trust import identities
 from policydb.connections import Connection, Identity, Peer
 
 ON_DEMAND = "__ondemand"

@@ -16,7 +16,7 @@ from daemon.ike.core import Core
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.informational import delete_of, tell
-from daemon.ike.payloads import Identification
+from daemon.ike.messages.payloads import Identification
 from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.policy import user_authorizer
 from daemon.ike.rebinding import heard_from

@@ -19,9 +19,9 @@ from daemon.ike import phase1_payloads as parts
 from daemon.ike.authentication import CARRIERS, METHODS
 from daemon.ike.errors import Silent
 from daemon.ike.exchange import NegotiationFailed, Retransmission, Role, Script, Step, Tools, known
-from daemon.ike.payloads import Identification, Message, Payload
+from daemon.ike.messages.payloads import Identification, Message, Payload
+from daemon.ike.messages.proposals import offered_methods, with_one_group
 from daemon.ike.phase1 import Phase1, Phase1Exchange
-from daemon.ike.proposals import offered_methods, with_one_group
 from daemon.ike.registries import AuthenticationMethod, ExchangeType, PayloadType
 from policydb.negotiation import Reason
 

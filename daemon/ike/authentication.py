@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
 
-from daemon.ike import identities, keys, signatures
-from daemon.ike.credentials import PeerKey, Proof
+from daemon.ike.algorithms import keys, signatures
 from daemon.ike.errors import AuthenticationFailed, InvalidHashInformation, InvalidSignature, LocalError, Silent
 from daemon.ike.exchange import NegotiationFailed, Role, Tools, known
-from daemon.ike.payloads import Certificate, Hash, Identification, Message, Payload, Signature
+from daemon.ike.messages.payloads import Certificate, Hash, Identification, Message, Payload, Signature
 from daemon.ike.phase1 import Phase1, Phase1Exchange
 from daemon.ike.policy import psk_authorizers
 from daemon.ike.records import printed
 from daemon.ike.registries import AuthenticationMethod, IdType, PayloadType
+from daemon.ike.trust import identities
+from daemon.ike.trust.credentials import PeerKey, Proof
 from policydb.negotiation import Reason
 from policydb.sealing import secret_reference
 

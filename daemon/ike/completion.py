@@ -5,18 +5,18 @@ from __future__ import annotations
 from daemon.ike import dpd
 from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
-from daemon.ike.credentials import Proof
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
 from daemon.ike.lifetimes import LEAST_SECONDS
+from daemon.ike.messages.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
 from daemon.ike.phase1 import Phase1Exchange
-from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
 from daemon.ike.quick import QuickExchange
 from daemon.ike.records import make_record, printed
 from daemon.ike.registries import EspTransform, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
+from daemon.ike.trust.credentials import Proof
 from policydb.negotiation import Outcome, Question
 
 

@@ -11,8 +11,8 @@ from daemon.ike.errors import ProtocolError
 from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
 from daemon.ike.exchange import Datagram, Sent, Tools
 from daemon.ike.exchange_table import UNPROVED_LIMIT, UNPROVED_LIMIT_PER_ADDRESS, ExchangeTable
-from daemon.ike.fragments import FragmentStore, split
-from daemon.ike.payloads import COOKIE_LENGTH, ZERO_COOKIE
+from daemon.ike.messages.fragments import FragmentStore, split
+from daemon.ike.messages.payloads import COOKIE_LENGTH, ZERO_COOKIE
 from daemon.ike.registries import Protocol
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.sa_table import SaTable

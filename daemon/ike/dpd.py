@@ -16,12 +16,12 @@ from dataclasses import replace
 from daemon.ike.core import Awaited, Core
 from daemon.ike.events import LastUse, LastUsed, Outcome
 from daemon.ike.informational import delete_of, tell
-from daemon.ike.payloads import Notify
+from daemon.ike.messages.payloads import Notify
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.registries import Notification, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
-from daemon.ike.vendor import Vendor
 
 PROBES = 5
 PROBE_SECONDS = 5.0

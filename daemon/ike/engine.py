@@ -31,15 +31,15 @@ from daemon.ike.events import (
 )
 from daemon.ike.exchange import Datagram, NegotiationFailed
 from daemon.ike.informational import tell, tell_in_the_clear
-from daemon.ike.keyring import Keyring
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import Notify
 from daemon.ike.negotiation import attend, fail, retransmit, take_result, time_out
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import Notify
 from daemon.ike.registries import ExchangeType, Notification, Protocol
 from daemon.ike.reports import engine_report
 from daemon.ike.sa import IpsecSa, IsakmpSa
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind
+from daemon.ike.trust.keyring import Keyring
 
 
 class Engine:

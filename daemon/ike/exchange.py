@@ -19,11 +19,11 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
-from daemon.ike.crypto import Cbc
+from daemon.ike.algorithms.ciphers import Cbc
 from daemon.ike.errors import InvalidFlags, InvalidPayloadType, LocalError, PayloadMalformed, ProtocolError, Silent
 from daemon.ike.events import Path
-from daemon.ike.parser import parse_payloads
-from daemon.ike.payloads import HEADER_LENGTH, Header, Message, Payload, encode_payloads
+from daemon.ike.messages.parser import parse_payloads
+from daemon.ike.messages.payloads import HEADER_LENGTH, Header, Message, Payload, encode_payloads
 from daemon.ike.registries import ExchangeType, Flag, PayloadType
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from policydb.graph import CompiledAssertion

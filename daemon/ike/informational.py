@@ -9,11 +9,11 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field, replace
 
-from daemon.ike import keys
+from daemon.ike.algorithms import keys
 from daemon.ike.core import Core
 from daemon.ike.errors import InvalidHashInformation
 from daemon.ike.exchange import Datagram, Exchange, Retransmission, Role, Script, Step, Subject, Tools, advance, known
-from daemon.ike.payloads import ZERO_COOKIE, Delete, Hash, Message, Notify, Payload, encode_payloads
+from daemon.ike.messages.payloads import ZERO_COOKIE, Delete, Hash, Message, Notify, Payload, encode_payloads
 from daemon.ike.records import printed
 from daemon.ike.registries import ExchangeType, PayloadType, Protocol
 from daemon.ike.sa import IpsecSa, IsakmpSa

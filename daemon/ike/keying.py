@@ -1,15 +1,15 @@
-"""A finished quick mode as IPsec SAs: keys, SPIs, lifetimes and selectors of both directions (RFC 2409 section 5.5)."""
+"""A finished quick mode as IPsec SAs: keys, SPIs, lifetimes, selectors, both ways (RFC 2409 section 5.5)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from daemon.ike import keys
 from daemon.ike.acceptance import Filters
+from daemon.ike.algorithms import keys
 from daemon.ike.errors import LocalError
 from daemon.ike.events import Path, SecurityAssociation
-from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IpsecParameters
+from daemon.ike.messages.proposals import DEFAULT_LIFE_SECONDS, IpsecParameters
 from daemon.ike.registries import AhTransform, Encapsulation, EspTransform, Protocol
 from policydb.connections import Suite
 

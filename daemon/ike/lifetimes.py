@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from daemon.ike.errors import PayloadMalformed
-from daemon.ike.parser import parse_attributes
-from daemon.ike.payloads import DataAttribute, Notify, encode_attributes
-from daemon.ike.proposals import DEFAULT_LIFE_SECONDS, IpsecProposal
+from daemon.ike.messages.parser import parse_attributes
+from daemon.ike.messages.payloads import DataAttribute, Notify, encode_attributes
+from daemon.ike.messages.proposals import DEFAULT_LIFE_SECONDS, IpsecProposal
+from daemon.ike.messages.wire import Reader
 from daemon.ike.registries import IpsecAttribute, LifeType, Notification, Protocol
-from daemon.ike.wire import Reader
 from policydb.connections import Suite
 
 LEAST_SECONDS = 60

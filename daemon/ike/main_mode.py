@@ -20,7 +20,7 @@ from dataclasses import replace
 from daemon.ike import phase1_payloads as parts
 from daemon.ike.authentication import CARRIERS
 from daemon.ike.exchange import Retransmission, Role, Script, Step, Tools, known
-from daemon.ike.payloads import Identification, Message, Notify, Payload
+from daemon.ike.messages.payloads import Identification, Message, Notify, Payload
 from daemon.ike.phase1 import Phase1, Phase1Exchange, cookies
 from daemon.ike.registries import ExchangeType, Notification, PayloadType, Protocol
 

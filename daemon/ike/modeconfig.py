@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
-from daemon.ike.identities import from_payload
-from daemon.ike.payloads import DataAttribute, Identification
+from daemon.ike.messages.payloads import DataAttribute, Identification
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.registries import IdType
+from daemon.ike.trust.identities import from_payload
 from policydb.connections import Address, Configuration, ModeConfig
 
 _WORDS: Mapping[str, tuple[Kind, Kind]] = {

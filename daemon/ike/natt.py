@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from daemon.ike.events import Endpoint, Path
-from daemon.ike.payloads import NatOriginalAddress
+from daemon.ike.messages.payloads import NatOriginalAddress
+from daemon.ike.messages.vendor import NAT_T, Vendor
 from daemon.ike.registries import IdType, PayloadType
-from daemon.ike.vendor import NAT_T, Vendor
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from daemon.ike import admission, keys
+from daemon.ike import admission
 from daemon.ike.aggressive import AGGRESSIVE_MODE
+from daemon.ike.algorithms import keys
 from daemon.ike.completion import phase1_done, quick_done
 from daemon.ike.core import Awaited, Core
 from daemon.ike.errors import LocalError
@@ -39,7 +40,8 @@ from daemon.ike.exchange import (
 from daemon.ike.informational import tell
 from daemon.ike.keying import protocol_name
 from daemon.ike.main_mode import MAIN_MODE
-from daemon.ike.payloads import ZERO_COOKIE, Delete, Notify
+from daemon.ike.messages.payloads import ZERO_COOKIE, Delete, Notify
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import (
     QUICK_MODE,
@@ -59,7 +61,6 @@ from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import Transaction, TransactionExchange
 from daemon.ike.transaction import exchange_for as transaction_for
-from daemon.ike.vendor import Vendor
 from policydb.connections import Connection, Peer
 from policydb.negotiation import Outcome as Ending
 from policydb.negotiation import Reason

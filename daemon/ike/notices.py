@@ -12,8 +12,8 @@ from daemon.ike.events import Path
 from daemon.ike.exchange import AnyExchange, Role
 from daemon.ike.informational import Informational
 from daemon.ike.keying import protocol_name
+from daemon.ike.messages.payloads import Delete, Notify, Payload
 from daemon.ike.negotiation import complain, end
-from daemon.ike.payloads import Delete, Notify, Payload
 from daemon.ike.quick import QuickExchange, QuickMode, initiator_spi
 from daemon.ike.records import printed
 from daemon.ike.registries import LifeType, Notification, Protocol

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from daemon.ike import dh, keys, signatures
-from daemon.ike.credentials import Proof
+from daemon.ike.algorithms import dh, keys, signatures
 from daemon.ike.exchange import Exchange, Role, Subject, known
+from daemon.ike.messages.payloads import CertificateRequest, Identification, SaPayload
+from daemon.ike.messages.proposals import IkeParameters
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.natt import NatFound, NatVersion
-from daemon.ike.payloads import CertificateRequest, Identification, SaPayload
-from daemon.ike.proposals import IkeParameters
 from daemon.ike.records import printed
 from daemon.ike.registries import AuthenticationMethod
-from daemon.ike.vendor import Vendor
+from daemon.ike.trust.credentials import Proof
 from policydb.connections import Peer
 
 NONCE_LENGTH = 16

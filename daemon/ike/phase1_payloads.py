@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 
-from daemon.ike import crypto, dh, identities, keys, natt, vendor
+from daemon.ike import natt
+from daemon.ike.algorithms import ciphers, dh, keys
 from daemon.ike.authentication import CARRIERS, METHODS, our_identity
 from daemon.ike.errors import (
     InvalidIdInformation,
@@ -21,7 +22,8 @@ from daemon.ike.errors import (
     Silent,
 )
 from daemon.ike.exchange import NegotiationFailed, Role, Tools, beyond_doubt, known
-from daemon.ike.payloads import (
+from daemon.ike.messages import vendor
+from daemon.ike.messages.payloads import (
     CertificateRequest,
     Identification,
     KeyExchange,
@@ -32,10 +34,11 @@ from daemon.ike.payloads import (
     SaPayload,
     VendorId,
 )
+from daemon.ike.messages.proposals import check_phase1_reply, choose_phase1, offered_methods, phase1_offer
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.phase1 import NONCE_LENGTH, Phase1Exchange, cookies, proof_value
-from daemon.ike.proposals import check_phase1_reply, choose_phase1, offered_methods, phase1_offer
 from daemon.ike.registries import AuthenticationMethod, Group, PayloadType
-from daemon.ike.vendor import Vendor
+from daemon.ike.trust import identities
 from policydb.negotiation import Reason
 
 MOST_REQUESTS = 64
@@ -153,7 +156,7 @@ def make_nat_discovery(exchange: Phase1Exchange) -> tuple[Payload, ...]:
     version = exchange.state.version
     if version is None:
         return ()
-    hash_function = partial(crypto.digest, known(exchange.state.parameters).hash)
+    hash_function = partial(ciphers.digest, known(exchange.state.parameters).hash)
     bodies = natt.digests(hash_function, cookies(exchange), exchange.path)
     return tuple(NatDiscovery(each, version.nat_d == PayloadType.NAT_D_DRAFT) for each in bodies)
 
@@ -164,7 +167,7 @@ def read_nat_discovery(exchange: Phase1Exchange, message: Message) -> Phase1Exch
     if version is None:
         return exchange
     bodies = [each.data for each in message.all(NatDiscovery) if each.payload_type == version.nat_d]
-    hash_function = partial(crypto.digest, known(exchange.state.parameters).hash)
+    hash_function = partial(ciphers.digest, known(exchange.state.parameters).hash)
     nat = natt.detect(hash_function, cookies(exchange), exchange.path, bodies)
     return replace(exchange, state=replace(exchange.state, nat=nat))
 

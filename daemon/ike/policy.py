@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from daemon.ike.identities import policy_words
-from daemon.ike.proposals import IpsecProposal
+from daemon.ike.messages.proposals import IpsecProposal
+from daemon.ike.messages.transforms import IpsecParameters
 from daemon.ike.registries import (
     AhTransform,
     Authentication,
@@ -21,7 +21,7 @@ from daemon.ike.registries import (
     Group,
     Protocol,
 )
-from daemon.ike.transforms import IpsecParameters
+from daemon.ike.trust.identities import policy_words
 from policydb.attributes import APP_DOMAIN, zero_padded
 from policydb.connections import Address, Identity
 

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
-from daemon.ike import dh, identities, keys, lifetimes, natt
+from daemon.ike import lifetimes, natt
 from daemon.ike.acceptance import Accepted, Filters, Setting, choose, confirm, matching_connection, refuse_unknown
+from daemon.ike.algorithms import dh, keys
 from daemon.ike.errors import (
     InvalidHashInformation,
     InvalidIdInformation,
@@ -27,7 +28,7 @@ from daemon.ike.errors import (
 from daemon.ike.events import Path, SecurityAssociation
 from daemon.ike.exchange import Exchange, Need, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt, known
 from daemon.ike.keying import Keying, make_sas, soft_share
-from daemon.ike.payloads import (
+from daemon.ike.messages.payloads import (
     Hash,
     Identification,
     KeyExchange,
@@ -39,11 +40,12 @@ from daemon.ike.payloads import (
     SaPayload,
     encode_payloads,
 )
+from daemon.ike.messages.proposals import IpsecProposal, check_quick_reply, quick_group, quick_offer, quick_proposals
 from daemon.ike.phase1 import NONCE_LENGTH
-from daemon.ike.proposals import IpsecProposal, check_quick_reply, quick_group, quick_offer, quick_proposals
 from daemon.ike.records import printed
 from daemon.ike.registries import Encapsulation, ExchangeType, Group, PayloadType, Protocol
 from daemon.ike.sa import IsakmpSa
+from daemon.ike.trust import identities
 from policydb.connections import Connection, IpsecTransform, Suite
 from policydb.negotiation import Question, Reason
 

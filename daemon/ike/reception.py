@@ -26,8 +26,10 @@ from daemon.ike.errors import (
 )
 from daemon.ike.events import Captured
 from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
-from daemon.ike.fragments import parse_fragment
 from daemon.ike.informational import exchange_for, hearsay_exchange
+from daemon.ike.messages.fragments import parse_fragment
+from daemon.ike.messages.parser import check_header, read_header
+from daemon.ike.messages.payloads import ZERO_COOKIE, Message
 from daemon.ike.negotiation import (
     PHASE1_SCRIPTS,
     answer_phase1,
@@ -38,8 +40,6 @@ from daemon.ike.negotiation import (
     retransmit,
 )
 from daemon.ike.notices import act, hear
-from daemon.ike.parser import check_header, read_header
-from daemon.ike.payloads import ZERO_COOKIE, Message
 from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
 from daemon.ike.rebinding import heard_from

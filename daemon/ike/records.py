@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from daemon.ike import identities
 from daemon.ike.errors import ProtocolError
 from daemon.ike.exchange import AnyExchange
-from daemon.ike.payloads import Identification
+from daemon.ike.messages.payloads import Identification
+from daemon.ike.trust import identities
 from policydb.decision import Decision
 from policydb.graph import CompiledAssertion
 from policydb.negotiation import Comparison, Credential, NegotiationRecord, Outcome, Question, Reason

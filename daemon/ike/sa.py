@@ -9,14 +9,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from enum import IntFlag, StrEnum
 
-from daemon.ike.crypto import Cbc
+from daemon.ike.algorithms.ciphers import Cbc
+from daemon.ike.algorithms.keys import Phase1Keys
 from daemon.ike.events import Path, SecurityAssociation
 from daemon.ike.exchange import Role, Sent
-from daemon.ike.keys import Phase1Keys
+from daemon.ike.messages.payloads import Identification
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.natt import NatFound, NatVersion
-from daemon.ike.payloads import Identification
 from daemon.ike.registries import ExchangeType, Group
-from daemon.ike.vendor import Vendor
 from policydb.connections import Address
 from policydb.graph import CompiledAssertion
 

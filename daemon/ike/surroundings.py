@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from daemon.ike.credentials import PeerKeys, Signer
-from daemon.ike.payloads import Certificate, CertificateRequest, Identification
+from daemon.ike.messages.payloads import Certificate, CertificateRequest, Identification
 from daemon.ike.registries import AuthenticationMethod
+from daemon.ike.trust.credentials import PeerKeys, Signer
 from policydb.connections import Configuration
 from policydb.decision import Decision
 from policydb.graph import CompiledAssertion
@@ -55,7 +55,7 @@ class Secrets(Protocol):
 
 
 class Credentials(Protocol):
-    """Private keys, certificates and public keys (daemon.ike.keyring); they live outside the store."""
+    """Private keys, certificates and public keys (daemon.ike.trust.keyring); they live outside the store."""
 
     def own(
         self,

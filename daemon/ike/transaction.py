@@ -14,11 +14,12 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field, replace
 
-from daemon.ike import keys, modeconfig, xauth
+from daemon.ike import modeconfig, xauth
+from daemon.ike.algorithms import keys
 from daemon.ike.core import Core
 from daemon.ike.errors import InvalidHashInformation, PayloadMalformed, Silent, UnsupportedExchangeType
 from daemon.ike.exchange import Exchange, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt, known
-from daemon.ike.payloads import Attributes, DataAttribute, Hash, Message, Payload, encode_payloads
+from daemon.ike.messages.payloads import Attributes, DataAttribute, Hash, Message, Payload, encode_payloads
 from daemon.ike.records import printed
 from daemon.ike.registries import ConfigurationType, ExchangeType, PayloadType
 from daemon.ike.sa import Duty, IsakmpSa

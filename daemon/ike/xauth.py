@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from daemon.ike.errors import AttributesNotSupported, AuthenticationFailed
+from daemon.ike.messages.payloads import Attributes, DataAttribute, Message
 from daemon.ike.modeconfig import shown
-from daemon.ike.payloads import Attributes, DataAttribute, Message
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.registries import XauthStatus, XauthType
 from daemon.ike.surroundings import Secrets

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from daemon.ike import dh, selftest
+from daemon.ike.algorithms import dh, selftest
 from daemon.ike.registries import Group
 from tests.bench import configuration
 from tests.bench.targets import reached

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 from daemon.oracle import Loaded, Sources, compile_sources, open_loaded
 from grammar.conf import parse_conf
-from policydb.compiler import compile_paths
-from policydb.config import resolve
+from policydb.compiling.compiler import compile_paths
+from policydb.configuration.config import resolve
+from policydb.configuration.selection import Incoming, select
 from policydb.connections import Configuration, Identity
 from policydb.request import Request
-from policydb.selection import Incoming, select
-from policydb.snapshot import open_snapshot
+from policydb.storage.snapshot import open_snapshot
 
 Timer = Callable[[Callable[[], object], int], float]
 """Something to be done, and how often in a round -> the median of its time in seconds."""

@@ -10,7 +10,7 @@ import pytest
 
 from daemon import ipsecctl
 from daemon.ipsecctl import main
-from tests.policydb.ipsec import SURROUNDINGS
+from tests.policydb.ipsec.support import SURROUNDINGS
 
 HOSTS = "from 1.1.1.1 to 2.2.2.2"
 NETS = "from 10.1.0.0/16 to 10.2.0.0/16"

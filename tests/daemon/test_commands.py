@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from daemon.commands import COMMANDS, execute, without_keys
 from daemon.ike.events import Command, Connect, DeleteSa, SetMode, TearDown
 from daemon.log import Levels
-from policydb.overlay import BLANK, Change, Verb
+from policydb.configuration.overlay import BLANK, Change, Verb
 
 
 class Recorded:

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from daemon.credentials import Places, places, read_credentials
-from daemon.ike.keyring import Keyring
-from daemon.ike.payloads import Certificate, Identification
+from daemon.ike.messages.payloads import Certificate, Identification
 from daemon.ike.registries import AuthenticationMethod, CertificateEncoding, IdType
+from daemon.ike.trust.keyring import Keyring
 from grammar.conf import parse_conf
-from policydb.keys import private_text
+from policydb.keynote.keys import private_text
 from tests import pki
 from tests.docs.console import blocks_of, outputs
 from tests.pki import NOW

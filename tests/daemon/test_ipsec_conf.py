@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from daemon.oracle import Loaded, Sources, compile_sources, open_loaded
-from policydb.decisionlog import DecisionLog
 from policydb.negotiation import Outcome, Reason
+from policydb.records.decisionlog import DecisionLog
 from tests.daemon.ike.network import Pair
 from tests.daemon.running import Isakmpd
 from tests.loopback import own_network

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.ipsec_rows import FLOW, HOSTS, LINK, NETS, NOT_LOADED, PEER, Row, hold, phase1, phase2, said
-from tests.policydb.ipsec import SURROUNDINGS
+from tests.policydb.ipsec.support import SURROUNDINGS
 
 LEXICAL = {
     "comment": Row(f"# ike from x\nflow out {HOSTS} # behind it\n", (FLOW,), whole=True),

@@ -12,8 +12,8 @@ import pytest
 from daemon import ipsecctl
 from daemon.ipsecctl import CtlError, Options, insecure, main, run
 from daemon.resolver import SystemResolver
-from policydb.ipsec_commands import Command
-from tests.policydb.ipsec import SURROUNDINGS
+from policydb.ipsec.commands import Command
+from tests.policydb.ipsec.support import SURROUNDINGS
 
 HOSTS = "from 1.1.1.1 to 2.2.2.2"
 DELETION = """\

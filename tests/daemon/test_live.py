@@ -19,10 +19,10 @@ from daemon.keystore import KeyStore
 from daemon.live import Live, Uses
 from daemon.log import Levels, Log, StderrSink
 from daemon.oracle import UNCHECKED, AcceptAll, Loaded
+from policydb.configuration.overlay import Change, Verb
 from policydb.connections import Configuration
 from policydb.decision import Decision
 from policydb.graph import CompiledAssertion
-from policydb.overlay import Change, Verb
 from policydb.request import Request
 from policydb.sealing import secret_reference
 from tests.policydb.confs import WHOLE, bindings, read

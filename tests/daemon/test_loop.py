@@ -43,9 +43,9 @@ from daemon.ike.surroundings import Credentials, Oracle, Secrets
 from daemon.kernel import KernelError, SaKey
 from daemon.log import Levels, Log, StderrSink
 from daemon.loop import Loop, Surface
-from policydb.decisionlog import LogError
 from policydb.negotiation import NegotiationRecord, Reason
 from policydb.negotiation import Outcome as Ending
+from policydb.records.decisionlog import LogError
 
 PATH = Path(Endpoint("192.0.2.1", 500), Endpoint("198.51.100.7", 500))
 

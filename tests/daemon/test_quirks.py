@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ike.proposals import phase1_offer
+from daemon.ike.messages.proposals import phase1_offer
 from grammar.conf import parse_conf
 from grammar.errors import Diagnostic
-from policydb.compiler import check_paths
-from policydb.config import resolve
+from policydb.compiling.compiler import check_paths
+from policydb.configuration.config import resolve
 from policydb.connections import Configuration, Identity, Interval
 from tests.daemon.ike.network import EAST, WEST, Pair, configuration, suite
 from tests.daemon.running import OPEN_POLICY, Isakmpd

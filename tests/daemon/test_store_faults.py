@@ -14,9 +14,9 @@ import pytest
 from daemon.keystore import KeyStore
 from daemon.log import Kind, Levels, Log
 from daemon.oracle import Compiled, LoadError, Sources, compile_sources, load_at_start, open_loaded
-from policydb import store, storefile
-from policydb.history import list_generations
 from policydb.request import Request
+from policydb.storage import store, storefile
+from policydb.storage.history import list_generations
 from tests.daemon.running import OPEN_POLICY, Isakmpd
 from tests.policydb.faults import ALICE, FAULTS, FIRST_COMPILED, assert_whole
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from policydb.decisionlog import DecisionLog
 from policydb.negotiation import Outcome, Reason
+from policydb.records.decisionlog import DecisionLog
 from tests.daemon.running import OPEN_POLICY, Isakmpd
 
 CONF = """\

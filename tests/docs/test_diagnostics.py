@@ -9,8 +9,8 @@ import pytest
 
 from grammar.codes import MEANINGS as GRAMMAR
 from grammar.keynote import parse_policy
-from policydb.lint import MEANINGS as LINTS
-from policydb.lint import lint_delegation, lint_policy
+from policydb.linting.lint import MEANINGS as LINTS
+from policydb.linting.lint import lint_delegation, lint_policy
 
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "diagnostics.md"
 _EXAMPLE = re.compile(r"^### (KN\d+)\n\n(?:[^`\n][^\n]*\n\n)?```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -17,13 +17,13 @@ import pytest
 from grammar.conf import parse_conf
 from grammar.errors import Diagnostic
 from grammar.nodes import Binding
-from policydb.config import resolve
+from policydb.compiling.ipsec_sources import compile_ipsec
+from policydb.configuration.config import resolve
+from policydb.configuration.sections import Book
+from policydb.configuration.selection import Incoming, select
+from policydb.configuration.transforms import suite
+from policydb.configuration.vocabulary import Kind
 from policydb.connections import Configuration, Connection, Identity, IkeTransform, IpsecProtocol, Peer, Suite
-from policydb.ipsec_sources import compile_ipsec
-from policydb.sections import Book
-from policydb.selection import Incoming, select
-from policydb.transforms import suite
-from policydb.vocabulary import Kind
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SELECTIONS = sorted(EXAMPLES.glob("*/selections.json"))

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from daemon.ike import keys
+from daemon.ike.algorithms import keys
 from daemon.ike.events import InstallSas
 from daemon.ike.sa import IsakmpSa
 from tests.fuzz.engines import MESSAGES, Node, Pair, converse

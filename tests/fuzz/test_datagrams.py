@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from daemon.ike.events import Captured, LogLine, Output, Record, SaReport, Send
-from daemon.ike.fragments import split
+from daemon.ike.messages.fragments import split
 from tests.fuzz.engines import MESSAGES, MODERN, OLD, Algorithms, Node, Pair, converse
 from tests.fuzz.mutations import EXCHANGE, HEADER, damaged, prefixes
 from tests.sizes import sized

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from daemon.ike.events import InstallSas, LogLine
-from daemon.ike.payloads import Attributes, DataAttribute, Delete, Notify, encode_payloads
+from daemon.ike.messages.payloads import Attributes, DataAttribute, Delete, Notify, encode_payloads
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.registries import ConfigurationType, ExchangeType, Notification, Protocol
 from tests.daemon.ike.roadwarrior import isakmp_of

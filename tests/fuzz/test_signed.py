@@ -11,10 +11,10 @@ from random import Random
 
 import pytest
 
-from daemon.ike.crypto import Cbc
+from daemon.ike.algorithms.ciphers import Cbc
 from daemon.ike.events import Captured, Output, Path
 from daemon.ike.exchange import known
-from daemon.ike.keyring import Keyring
+from daemon.ike.trust.keyring import Keyring
 from tests.daemon.ike.network import EAST, WEST, Pair
 from tests.daemon.ike.test_signed_phase1 import holding, host, written
 from tests.fuzz.mutations import HEADER, damaged

@@ -21,5 +21,5 @@ def test_the_manual_lists_every_code_with_its_meaning() -> None:
 
 
 def test_every_code_is_expected_by_a_test() -> None:
-    tests = "".join(each.read_text() for each in (ROOT / "tests").glob("*/test_ipsec*.py"))
+    tests = "".join(each.read_text() for each in (ROOT / "tests").rglob("test_*.py"))
     assert [each.name for each in IpsecCode if f"IpsecCode.{each.name}" not in tests] == []

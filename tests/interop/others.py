@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from daemon.ike.dh import GROUPS
+from daemon.ike.algorithms.dh import GROUPS
 from tests.interop.bed import run
 
 

@@ -16,13 +16,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from daemon.ike.certificates import read_certificate
-from daemon.ike.crypto import CIPHERS, HASHES, CipherRow
-from daemon.ike.dh import GROUPS
-from daemon.ike.holdings import Holdings
-from daemon.ike.keyring import Keyring
+from daemon.ike.algorithms.ciphers import CIPHERS, HASHES, CipherRow
+from daemon.ike.algorithms.dh import GROUPS
+from daemon.ike.messages.transforms import AH, AUTHENTICATION_METHODS, AUTHENTICATIONS, ESP
 from daemon.ike.registries import AuthenticationMethod, Group
-from daemon.ike.transforms import AH, AUTHENTICATION_METHODS, AUTHENTICATIONS, ESP
+from daemon.ike.trust.certificates import read_certificate
+from daemon.ike.trust.holdings import Holdings
+from daemon.ike.trust.keyring import Keyring
 from policydb.connections import Configuration, General, IkeTransform, IpsecProtocol, Suite
 from tests.daemon.ike.network import EAST, WEST, Pair, configuration, ike_transform, suite
 from tests.pki import Ca, ec_key, names, root, rsa_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding, Span
-from policydb.config import resolve
+from policydb.configuration.config import resolve
 from policydb.connections import Configuration
 
 WHOLE = """\

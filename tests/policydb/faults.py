@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from grammar.conf import parse_conf
 from grammar.fields import split_assertions
-from policydb import schema
-from policydb.compiler import compile_paths
-from policydb.config import is_kept
-from policydb.history import list_generations
+from policydb.compiling.compiler import compile_paths
+from policydb.configuration.config import is_kept
 from policydb.sealing import seal_bindings
-from policydb.snapshot import Snapshot, open_snapshot
-from policydb.stretches import Stretch, stretch, stretches_of
+from policydb.storage import schema
+from policydb.storage.history import list_generations
+from policydb.storage.snapshot import Snapshot, open_snapshot
+from policydb.storage.stretches import Stretch, stretch, stretches_of
 from tests.policydb.old_stores import SCHEMAS, write_old_store
 from tests.policydb.stores import NOON
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from grammar import nodes
-from policydb.numbers import Fault
-from policydb.regex import Patterns
+from policydb.keynote.numbers import Fault
+from policydb.keynote.regex import Patterns
 
 PATTERNS = Patterns()
 COMPARE = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from policydb.assemble import Text, assemble
-from policydb.checker import Checker
 from policydb.decision import Decision
-from policydb.explain import explain
-from policydb.memory import MemoryGraph
+from policydb.keynote.assemble import Text, assemble
+from policydb.keynote.checker import Checker
+from policydb.keynote.explain import explain
+from policydb.keynote.memory import MemoryGraph
 from policydb.request import DEFAULT_VALUES, Request
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from grammar.principal import format_key
-from policydb.algorithms import Label, find
-from policydb.assemble import Assembly, Text, assemble
-from policydb.checker import Checker
-from policydb.keys import PrivateKey, public_key
+from policydb.keynote.algorithms import Label, find
+from policydb.keynote.assemble import Assembly, Text, assemble
+from policydb.keynote.checker import Checker
+from policydb.keynote.keys import PrivateKey, public_key
+from policydb.keynote.signing import sign as signature
+from policydb.keynote.signing import with_signature
 from policydb.request import DEFAULT_VALUES, Request
-from policydb.signing import sign as signature
-from policydb.signing import with_signature
 
 ALICE, BOB, CAROL = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2, 3))
 

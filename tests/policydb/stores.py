@@ -8,9 +8,9 @@ from pathlib import Path
 
 from policydb.decision import Place
 from policydb.graph import CompiledAssertion, Principals
-from policydb.section_rows import binding_of, encode_sections
-from policydb.store import Publication, Source, StoredPart, open_store
-from policydb.stretches import Stretch, stretches_of
+from policydb.storage.section_rows import binding_of, encode_sections
+from policydb.storage.store import Publication, Source, StoredPart, open_store
+from policydb.storage.stretches import Stretch, stretches_of
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 

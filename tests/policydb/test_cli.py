@@ -105,7 +105,7 @@ def test_asking_a_store_loads_nothing_heavy(policydb: Run, tmp_path: Path, proje
         command, ("--authorizer", "alice", "--attribute", "colour=red")
     )
     if command == "log":
-        from policydb.decisionlog import DecisionLog
+        from policydb.records.decisionlog import DecisionLog
 
         DecisionLog("decisions.db").close()
     done = in_process(project, tmp_path, "-X", "importtime", "-m", "policydb.cli", command, *question)

@@ -17,5 +17,5 @@ def test_the_manual_lists_every_code_with_its_meaning() -> None:
 
 
 def test_every_code_is_expected_by_a_test() -> None:
-    tests = "".join(each.read_text(encoding="utf-8") for each in Path(__file__).parent.glob("test_*.py"))
+    tests = "".join(each.read_text(encoding="utf-8") for each in Path(__file__).parent.rglob("test_*.py"))
     assert [code for code in MEANINGS if f'"{code}"' not in tests] == []

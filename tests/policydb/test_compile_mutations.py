@@ -14,9 +14,9 @@ from typing import TypeAlias
 import pytest
 
 from policydb.connections import Configuration
-from policydb.history import list_generations
 from policydb.request import Request
-from policydb.snapshot import open_snapshot
+from policydb.storage.history import list_generations
+from policydb.storage.snapshot import open_snapshot
 from tests.policydb.command_line import Run
 from tests.policydb.faults import assert_whole
 from tests.policydb.mutations import mutated

@@ -10,7 +10,7 @@ import pytest
 
 from grammar.conf import parse_conf
 from grammar.errors import render
-from policydb.config import resolve
+from policydb.configuration.config import resolve
 from policydb.sealing import hide_keys
 from tests.policydb.confs import altered, with_lines
 

@@ -11,7 +11,7 @@ from grammar.codes import MEANINGS as GRAMMAR
 from grammar.conf import parse_conf
 from grammar.errors import render
 from policydb.codes import MEANINGS
-from policydb.config import check_keys, resolve
+from policydb.configuration.config import check_keys, resolve
 from tests.policydb.confs import WHOLE
 from tests.policydb.mutations import mutated
 

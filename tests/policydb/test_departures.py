@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from grammar.keynote import parse_policy
 from grammar.principal import RsaKey, parse_key
-from policydb.batch import answers
-from policydb.numbers import ARITHMETIC, floating
+from policydb.commands.batch import answers
+from policydb.keynote.numbers import ARITHMETIC, floating
 from policydb.request import Request, RequestError
-from policydb.snapshot import Snapshot
+from policydb.storage.snapshot import Snapshot
 from tests.policydb.policies import holds, worth
 from tests.policydb.signed import ALICE, answer, credential, gathered, name, refusals
 

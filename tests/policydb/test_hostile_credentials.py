@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from grammar import keynote
-from policydb.assemble import MAX_CREDENTIAL, Assembly, Text, assemble
-from policydb.checker import decide
+from policydb.keynote.assemble import MAX_CREDENTIAL, Assembly, Text, assemble
+from policydb.keynote.checker import decide
 from policydb.request import Request
 from tests.policydb.signers import ED25519, KEYS, body, credential, name_of, sealed_text, with_octets
 
@@ -64,7 +64,7 @@ def test_what_is_oversized_is_refused_by_name_and_not_even_parsed(
         parsed.append(len(text.strip("\n")))
         return parse(text, source)
 
-    monkeypatch.setattr("policydb.assemble.parse_policy", watched)
+    monkeypatch.setattr("policydb.keynote.assemble.parse_policy", watched)
     assembly = harmless(by(key, rest))
     assert [each.reason for each in assembly.ignored] == [f"it is longer than {MAX_CREDENTIAL} octets"]
     assert max(parsed) <= MAX_CREDENTIAL

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grammar.errors import Severity
-from policydb.compiler import check_paths
-from policydb.importing import Kind, Text, convert
+from policydb.compiling.compiler import check_paths
+from policydb.importers.conversion import Kind, Text, convert
 
 LINES = {
     Kind.SWANCTL: (

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from policydb.compiler import check_paths
+from policydb.compiling.compiler import check_paths
 from policydb.connections import Configuration, Peer
-from policydb.import_ledger import Outcome
-from policydb.importing import Imported, Kind, Text, convert
+from policydb.importers.conversion import Imported, Kind, Text, convert
+from policydb.importers.ledger import Outcome
 from tests.policydb.command_line import Run
-from tests.policydb.test_importing import configuration, write
+from tests.policydb.importers.test_conversion import configuration, write
 
 SWANCTL = """\
 connections {

@@ -12,7 +12,8 @@ import pytest
 
 from grammar.conf import parse_conf
 from grammar.errors import Severity
-from policydb.config import resolve
+from policydb.configuration.config import resolve
+from policydb.configuration.vocabulary import TAGS, Kind
 from policydb.connections import (
     ANY,
     Configuration,
@@ -24,7 +25,6 @@ from policydb.connections import (
     Lifetime,
     Peer,
 )
-from policydb.vocabulary import TAGS, Kind
 from tests.policydb.confs import WHOLE, altered, with_lines
 
 # --- how a text is read -------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import policydb as package
-from policydb import schema
-from policydb.history import list_generations
+from policydb.storage import schema
+from policydb.storage.history import list_generations
 from tests.policydb.faults import assert_whole
 from tests.policydb.kills import Ended, run, run_and_kill
 from tests.policydb.old_stores import SCHEMAS, write_old_store

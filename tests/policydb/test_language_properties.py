@@ -13,11 +13,11 @@ from grammar import nodes
 from grammar.format import format_policy
 from grammar.keynote import parse_assertion
 from grammar.render import quote, render_program
-from policydb.assemble import Assembly
-from policydb.checker import Checker
-from policydb.conditions import compile_assertion
-from policydb.explain import explain
-from policydb.programs import Programs, Question, Scale
+from policydb.keynote.assemble import Assembly
+from policydb.keynote.checker import Checker
+from policydb.keynote.conditions import compile_assertion
+from policydb.keynote.explain import explain
+from policydb.keynote.programs import Programs, Question, Scale
 from policydb.request import Request
 from tests.policydb.interpreter import Interpreter
 from tests.policydb.programs_of_nodes import VALUES

@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from policydb import Request, read_policy
-from policydb.checker import Checker
 from policydb.decision import Place
-from policydb.explain import explain
 from policydb.graph import CompiledAssertion, Principals
-from policydb.memory import MemoryGraph
-from policydb.numbers import Fault
-from policydb.regex import MAX_STEPS, Patterns
+from policydb.keynote.checker import Checker
+from policydb.keynote.explain import explain
+from policydb.keynote.memory import MemoryGraph
+from policydb.keynote.numbers import Fault
+from policydb.keynote.regex import MAX_STEPS, Patterns
 from tests.policydb.policies import explained
 from tests.sizes import sized
 

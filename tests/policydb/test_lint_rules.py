@@ -6,7 +6,7 @@ import pytest
 
 from grammar.errors import Diagnostic
 from grammar.keynote import parse_policy
-from policydb.lint import lint_delegation, lint_policy
+from policydb.linting.lint import lint_delegation, lint_policy
 
 KEY = "passphrase-sha1-hex:fef341f85d87439e7d91a2d465b9871ef66b5e98"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from policydb import schema
-from policydb.history import list_generations
 from policydb.request import Request
-from policydb.snapshot import open_snapshot
-from policydb.store import open_store
-from policydb.storefile import StoreError
-from policydb.stretches import stretches_of
+from policydb.storage import schema
+from policydb.storage.history import list_generations
+from policydb.storage.snapshot import open_snapshot
+from policydb.storage.store import open_store
+from policydb.storage.storefile import StoreError
+from policydb.storage.stretches import stretches_of
 from tests.policydb.command_line import Run
 from tests.policydb.old_stores import SCHEMAS, write_old_store
 from tests.policydb.stores import NOON, assertion, publish, source

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from policydb import storefile
-from policydb.history import list_generations
 from policydb.request import Request
-from policydb.snapshot import open_snapshot
-from policydb.store import open_store
+from policydb.storage import storefile
+from policydb.storage.history import list_generations
+from policydb.storage.snapshot import open_snapshot
+from policydb.storage.store import open_store
 from tests.policydb.faults import assert_whole, write_store
 from tests.policydb.stores import NOON, assertion, source
 
@@ -32,7 +32,7 @@ _WRITER = f"""
     import sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from policydb.compiler import compile_paths
+    from policydb.compiling.compiler import compile_paths
 
     POLICY = {_POLICY!r}
     folder = Path(sys.argv[1])
@@ -50,7 +50,7 @@ _READER = """
     import sys
     from pathlib import Path
     from policydb.request import Request
-    from policydb.snapshot import open_snapshot
+    from policydb.storage.snapshot import open_snapshot
 
     path, last = Path(sys.argv[1]), int(sys.argv[2])
     seen, asked, print_once = set(), 0, True
@@ -165,7 +165,7 @@ def test_two_who_make_the_store_at_once_make_one_store(tmp_path: Path) -> None:
     program = """
         import sys
         from datetime import UTC, datetime
-        from policydb.compiler import compile_paths
+        from policydb.compiling.compiler import compile_paths
         sys.stdin.readline()
         print(compile_paths([sys.argv[1]], sys.argv[2], datetime.now(UTC)).generation)
     """

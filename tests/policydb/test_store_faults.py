@@ -21,11 +21,12 @@ from pathlib import Path
 import pytest
 
 import policydb as package
-from policydb import cli, store, storefile
-from policydb.decisionlog import DecisionLog
+from policydb import cli
+from policydb.records.decisionlog import DecisionLog
+from policydb.storage import store, storefile
 from tests.policydb.command_line import Run
 from tests.policydb.faults import FAULTS, FIRST_COMPILED, assert_whole, write_store
-from tests.policydb.records import REFUSED
+from tests.policydb.records.samples import REFUSED
 
 STORE = "policy.db"
 CAROL = 'Authorizer: "POLICY"\nLicensees: "carol"\n'

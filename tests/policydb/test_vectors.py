@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from policydb.assemble import Text, assemble
-from policydb.checker import Checker
-from policydb.explain import explain
+from policydb.keynote.assemble import Text, assemble
+from policydb.keynote.checker import Checker
+from policydb.keynote.explain import explain
 from policydb.request import Request, RequestError
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors"

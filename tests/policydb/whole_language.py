@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from grammar import nodes
 from grammar.render import quote, render_program
-from policydb.keys import PrivateKey
+from policydb.keynote.keys import PrivateKey
 from tests.policydb.programs_of_nodes import AT, VALUES, numbers
 from tests.policydb.signed import ALICE, BOB, CAROL, name, sign
 

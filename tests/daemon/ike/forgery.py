@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from daemon.ike import keys
 from daemon.ike.aggressive import AGGRESSIVE_MODE
-from daemon.ike.crypto import Cbc
+from daemon.ike.algorithms import keys
+from daemon.ike.algorithms.ciphers import Cbc
 from daemon.ike.events import Path, Send
 from daemon.ike.exchange import AnyExchange, Datagram, Script, Step, open_message, seal
 from daemon.ike.informational import INFORMATIONAL, tell
 from daemon.ike.main_mode import MAIN_MODE
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import ZERO_COOKIE, Hash, Header, Message, Notify, Payload, encode_payloads
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import ZERO_COOKIE, Hash, Header, Message, Notify, Payload, encode_payloads
 from daemon.ike.quick import QUICK_MODE
 from daemon.ike.registries import ExchangeType, Flag, Notification, Protocol
 from daemon.ike.sa import IsakmpSa

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from daemon.ike.payloads import (
+from daemon.ike.messages.payloads import (
     Attributes,
     Certificate,
     CertificateRequest,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address
 from typing import Any
 
-from daemon.ike import keys
-from daemon.ike.crypto import Cbc
+from daemon.ike.algorithms import keys
+from daemon.ike.algorithms.ciphers import Cbc
 from daemon.ike.events import Path, Send
 from daemon.ike.exchange import Datagram, open_message, seal
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import Attributes, DataAttribute, Hash, Header, Message, Payload, encode_payloads
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import Attributes, DataAttribute, Hash, Header, Message, Payload, encode_payloads
 from daemon.ike.registries import ExchangeType, Flag
 from daemon.ike.sa import Duty, IsakmpSa
 from policydb.connections import Configuration, Identity, IkeTransform, ModeConfig

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from daemon.ike.identities import from_payload
-from daemon.ike.payloads import DataAttribute, Identification, Transform
+from daemon.ike.messages.payloads import DataAttribute, Identification, Transform
+from daemon.ike.messages.proposals import IpsecParameters, IpsecProposal
+from daemon.ike.messages.transforms import Unsupported, decode_ipsec
 from daemon.ike.policy import NegotiationFacts, action_attributes
-from daemon.ike.proposals import IpsecParameters, IpsecProposal
 from daemon.ike.registries import (
     AhTransform,
     Authentication,
@@ -32,7 +32,7 @@ from daemon.ike.registries import (
     IpsecAttribute,
     Protocol,
 )
-from daemon.ike.transforms import Unsupported, decode_ipsec
+from daemon.ike.trust.identities import from_payload
 from policydb.attributes import VOCABULARY
 from policydb.connections import Identity
 from tests.daemon.ike.network import host

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from daemon.ike.events import Connect, Path, Send
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import Attributes, Delete
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import Attributes, Delete
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.registries import ConfigurationType, ExchangeType, Protocol
 from daemon.ike.sa import Duty, SaFlag

@@ -8,8 +8,8 @@ import pytest
 
 from daemon.ike.events import Connect, Endpoint, Path, Send, SendKeepalive, TearDown
 from daemon.ike.exchange_table import HALF_OPEN_LIMIT_PER_ADDRESS
-from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import (
+from daemon.ike.messages.parser import parse_payloads, read_header
+from daemon.ike.messages.payloads import (
     HEADER_LENGTH,
     Hash,
     Identification,
@@ -21,10 +21,10 @@ from daemon.ike.payloads import (
     SaPayload,
     VendorId,
 )
+from daemon.ike.messages.vendor import NAT_T
 from daemon.ike.policy import psk_authorizers
 from daemon.ike.registries import ExchangeType, Flag, Group, IdType, Notification, Protocol
 from daemon.ike.surroundings import Settings
-from daemon.ike.vendor import NAT_T
 from policydb.connections import Configuration, General, Identity, IkeTransform
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.forgery import Held, held_at, negotiating, state_of

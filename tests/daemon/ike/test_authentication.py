@@ -8,9 +8,9 @@ import pytest
 
 from daemon.ike.authentication import CARRIERS, METHODS
 from daemon.ike.exchange import Role
-from daemon.ike.payloads import Hash, Signature
+from daemon.ike.messages.payloads import Hash, Signature
+from daemon.ike.messages.transforms import AUTHENTICATION_METHODS
 from daemon.ike.policy import psk_authorizers
-from daemon.ike.transforms import AUTHENTICATION_METHODS
 from policydb.negotiation import Reason
 from tests.daemon.ike.forgery import held_at, state_of
 from tests.daemon.ike.network import SECRET, connected

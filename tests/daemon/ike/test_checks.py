@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from daemon.ike import keys
+from daemon.ike.algorithms import keys
 from daemon.ike.events import Send
 from daemon.ike.exchange import Datagram, open_message
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import HEADER_LENGTH, ZERO_COOKIE, Notify, Payload, SaPayload
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import HEADER_LENGTH, ZERO_COOKIE, Notify, Payload, SaPayload
 from daemon.ike.registries import Doi, ExchangeType, Flag, Notification, PayloadType, Protocol, Situation
 from tests.daemon.ike.forgery import COURSES, Held, state_of
 

@@ -8,13 +8,13 @@ import pytest
 
 from daemon.ike.events import DeleteSas, KernelFailed, LastUse, LastUsed, Outcome, Send
 from daemon.ike.informational import tell
+from daemon.ike.messages.payloads import Notify
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.negotiation import start_phase1
-from daemon.ike.payloads import Notify
 from daemon.ike.registries import Notification, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
-from daemon.ike.vendor import Vendor
 from policydb.connections import Configuration, General, Identity
 from tests.daemon.ike.network import EAST, SECRET, WEST, FakeOracle, Nat, Node, Pair, configuration
 

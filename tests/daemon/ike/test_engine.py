@@ -26,9 +26,9 @@ from daemon.ike.events import (
     TearDown,
 )
 from daemon.ike.events import Path as FlightPath
+from daemon.ike.messages.parser import parse_payloads, read_header
+from daemon.ike.messages.payloads import HEADER_LENGTH
 from daemon.ike.negotiation import start_quick
-from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH
 from daemon.ike.registries import Flag
 from daemon.ike.sa import SaFlag
 from policydb.connections import General

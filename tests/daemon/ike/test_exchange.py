@@ -11,7 +11,7 @@ import pytest
 from daemon.ike.errors import InvalidPayloadType, PayloadMalformed
 from daemon.ike.exchange import Role, Step, check_payloads
 from daemon.ike.informational import HEARSAY
-from daemon.ike.payloads import (
+from daemon.ike.messages.payloads import (
     Attributes,
     Certificate,
     CertificateRequest,

@@ -13,7 +13,7 @@ from daemon.ike.exchange_table import (
     ExchangeTable,
 )
 from daemon.ike.main_mode import MAIN_MODE
-from daemon.ike.payloads import ZERO_COOKIE
+from daemon.ike.messages.payloads import ZERO_COOKIE
 from daemon.ike.phase1 import Phase1
 from tests.daemon.ike.network import EAST, WEST, FakeOracle, configuration
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.ike.algorithms.keys import phase2_cipher, quick_hash1
 from daemon.ike.events import Endpoint, Path, Send
 from daemon.ike.exchange import seal
 from daemon.ike.exchange_table import (
@@ -14,9 +15,8 @@ from daemon.ike.exchange_table import (
     UNPROVED_LIMIT_PER_ADDRESS,
     ExchangeTable,
 )
-from daemon.ike.keys import phase2_cipher, quick_hash1
-from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, Hash, Message, Notify, encode_payloads
+from daemon.ike.messages.parser import parse_payloads, read_header
+from daemon.ike.messages.payloads import HEADER_LENGTH, Hash, Message, Notify, encode_payloads
 from daemon.ike.registries import ExchangeType, Notification, PayloadType
 from tests.daemon.ike.forgery import held_at
 from tests.daemon.ike.network import EAST, Pair, connected

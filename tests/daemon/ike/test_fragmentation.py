@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.ike.events import Endpoint, Path, Send
-from daemon.ike.fragments import KEPT_SECONDS, split
-from daemon.ike.parser import read_header
+from daemon.ike.messages.fragments import KEPT_SECONDS, split
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.registries import PayloadType
 from daemon.ike.timers import TimerKey, TimerKind
-from daemon.ike.vendor import Vendor
 from policydb.connections import Configuration, General
 from tests.daemon.ike.forgery import held_at, state_of
 from tests.daemon.ike.network import EAST, WEST, Nat, Node, Pair, Weather, configuration, suite

@@ -11,10 +11,16 @@ from daemon.ike.authentication import METHODS
 from daemon.ike.crowd import Crowd
 from daemon.ike.events import Captured
 from daemon.ike.exchange import Role
-from daemon.ike.holdings import Holdings
-from daemon.ike.keyring import Keyring
-from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, Attributes, CertificateRequest, Delete, Message, Notify, Signature
+from daemon.ike.messages.parser import parse_payloads, read_header
+from daemon.ike.messages.payloads import (
+    HEADER_LENGTH,
+    Attributes,
+    CertificateRequest,
+    Delete,
+    Message,
+    Notify,
+    Signature,
+)
 from daemon.ike.registries import (
     AuthenticationMethod,
     ConfigurationType,
@@ -26,6 +32,8 @@ from daemon.ike.registries import (
 )
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.sa import Duty
+from daemon.ike.trust.holdings import Holdings
+from daemon.ike.trust.keyring import Keyring
 from policydb.connections import Configuration, Identity
 from policydb.negotiation import Reason
 from policydb.request import Request

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.ike import keys
+from daemon.ike.algorithms import keys
 from daemon.ike.events import Send, Shutdown, TearDown
 from daemon.ike.exchange import Datagram, open_message, seal
 from daemon.ike.informational import tell
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import Delete, Hash, Header, Message, Notify, Payload, encode_payloads
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import Delete, Hash, Header, Message, Notify, Payload, encode_payloads
 from daemon.ike.registries import ExchangeType, Flag, Notification, Protocol
 from daemon.ike.sa import IsakmpSa
 from policydb.negotiation import Reason

@@ -14,10 +14,10 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from daemon.ike.dh import modp_prime
+from daemon.ike.algorithms.dh import modp_prime
 from daemon.ike.events import AllocateSpi, DeleteSas, InstallSas, Send
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import Hash, Identification, KeyExchange, Notify, Payload
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import Hash, Identification, KeyExchange, Notify, Payload
 from daemon.ike.registries import ExchangeType, Flag, Group, Notification, Protocol
 from policydb.connections import Configuration, General, Identity
 from policydb.negotiation import Outcome, Reason

@@ -13,7 +13,7 @@ from daemon.ike.errors import PayloadMalformed
 from daemon.ike.events import Expired
 from daemon.ike.informational import tell
 from daemon.ike.lifetimes import announcements, heeded, shorter, told
-from daemon.ike.payloads import Notify
+from daemon.ike.messages.payloads import Notify
 from daemon.ike.registries import LifeType, Notification, Protocol
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind

@@ -7,19 +7,19 @@ from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
-from daemon.ike.dh import GROUPS
+from daemon.ike.algorithms.dh import GROUPS
 from daemon.ike.events import Endpoint, Send, SendKeepalive
 from daemon.ike.exchange import Datagram, accept
 from daemon.ike.informational import tell
 from daemon.ike.main_mode import MAIN_MODE
+from daemon.ike.messages.parser import parse_payloads, read_header
+from daemon.ike.messages.payloads import HEADER_LENGTH, Delete, KeyExchange, NatDiscovery, VendorId
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.negotiation import answer_phase1
-from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, Delete, KeyExchange, NatDiscovery, VendorId
 from daemon.ike.phase1 import Phase1
 from daemon.ike.registries import Group, Protocol
 from daemon.ike.sa import SaFlag
 from daemon.ike.surroundings import Settings
-from daemon.ike.vendor import Vendor
 from policydb.connections import General, Identity, IkeTransform
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.forgery import held_at, state_of

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.ike import natt
 from daemon.ike.events import Endpoint, Path
-from daemon.ike.vendor import Vendor
+from daemon.ike.messages.vendor import Vendor
 
 COOKIES = bytes(range(16))
 HERE, THERE = Endpoint("192.0.2.1", 500), Endpoint("2001:db8::2", 500)

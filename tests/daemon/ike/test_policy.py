@@ -10,8 +10,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from daemon.ike.messages.proposals import IpsecParameters, IpsecProposal
+from daemon.ike.messages.transforms import AH, AUTHENTICATIONS, ESP
 from daemon.ike.policy import NegotiationFacts, action_attributes, psk_authorizers
-from daemon.ike.proposals import IpsecParameters, IpsecProposal
 from daemon.ike.registries import (
     AhTransform,
     Authentication,
@@ -21,7 +22,6 @@ from daemon.ike.registries import (
     Group,
     Protocol,
 )
-from daemon.ike.transforms import AH, AUTHENTICATIONS, ESP
 from policydb.attributes import VOCABULARY, Kind
 from policydb.connections import Identity
 

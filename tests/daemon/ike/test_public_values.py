@@ -10,10 +10,10 @@ import random
 
 import pytest
 
-from daemon.ike.dh import GROUPS, generate, modp_prime
+from daemon.ike.algorithms.dh import GROUPS, generate, modp_prime
 from daemon.ike.errors import InvalidKeyInformation
 from daemon.ike.events import Send
-from daemon.ike.payloads import KeyExchange
+from daemon.ike.messages.payloads import KeyExchange
 from daemon.ike.registries import Group
 from policydb.negotiation import Outcome, Reason
 from tests.daemon.ike.curves import CURVES

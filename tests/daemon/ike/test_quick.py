@@ -8,9 +8,9 @@ from random import randbytes
 
 import pytest
 
-from daemon.ike.dh import generate
+from daemon.ike.algorithms.dh import generate
 from daemon.ike.events import Connect, Expired, Send
-from daemon.ike.payloads import Identification, KeyExchange
+from daemon.ike.messages.payloads import Identification, KeyExchange
 from daemon.ike.registries import Group, IdType
 from daemon.ike.sa import SaFlag
 from policydb.connections import Configuration, Connection, General, Identity, IpsecProtocol, Suite

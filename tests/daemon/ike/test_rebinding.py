@@ -11,12 +11,12 @@ import pytest
 from daemon.ike import natt
 from daemon.ike.events import Endpoint, MoveSas, Path, PeerMoved, Send, SendKeepalive
 from daemon.ike.informational import tell
-from daemon.ike.payloads import NatOriginalAddress, Notify
+from daemon.ike.messages.payloads import NatOriginalAddress, Notify
+from daemon.ike.messages.vendor import Vendor
 from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import IdType, Notification
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
-from daemon.ike.vendor import Vendor
 from policydb.connections import General, Suite
 from tests.daemon.ike.network import EAST, WEST, Nat, Node, Pair, Weather, configuration, suite
 

@@ -8,8 +8,8 @@ import pytest
 
 from daemon.ike.events import Endpoint, LogLine, Send, SpiAllocated
 from daemon.ike.informational import tell
-from daemon.ike.parser import parse_payloads, read_header
-from daemon.ike.payloads import HEADER_LENGTH, ZERO_COOKIE, Notify
+from daemon.ike.messages.parser import parse_payloads, read_header
+from daemon.ike.messages.payloads import HEADER_LENGTH, ZERO_COOKIE, Notify
 from daemon.ike.registries import ExchangeType, Flag, Notification, Protocol
 from tests.daemon.ike.forgery import Held, held_at, state_of
 from tests.daemon.ike.network import Pair, connected

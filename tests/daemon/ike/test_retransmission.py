@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from daemon.ike.events import Path, Send
+from daemon.ike.messages.parser import read_header
 from daemon.ike.negotiation import start_quick
-from daemon.ike.parser import read_header
 from daemon.ike.registries import ExchangeType
 from policydb.connections import Backoff, General
 from policydb.negotiation import Outcome, Reason

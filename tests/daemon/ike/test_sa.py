@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daemon.ike.events import Endpoint, Path
 from daemon.ike.exchange import Retransmission, Sent
-from daemon.ike.payloads import Header, Message
+from daemon.ike.messages.payloads import Header, Message
 from daemon.ike.registries import ExchangeType
 from daemon.ike.sa import Answered
 from tests.daemon.ike.network import EAST, WEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from daemon.ike.payloads import Identification
+from daemon.ike.messages.payloads import Identification
 from daemon.ike.registries import IdType
 from daemon.ike.sa import Duty, SaFlag
 from daemon.ike.sa_table import SaTable

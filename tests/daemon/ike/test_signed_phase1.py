@@ -8,25 +8,25 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.ike.assertions import principal
-from daemon.ike.certificates import X509Certificate, read_certificate, read_crl
 from daemon.ike.events import LogLine
-from daemon.ike.holdings import Holdings, KeynoteIdentity
-from daemon.ike.keyring import Keyring
+from daemon.ike.trust.assertions import principal
+from daemon.ike.trust.certificates import X509Certificate, read_certificate, read_crl
+from daemon.ike.trust.holdings import Holdings, KeynoteIdentity
+from daemon.ike.trust.keyring import Keyring
 from daemon.oracle import AcceptAll
-from policydb.algorithms import find
-from policydb.assemble import Text, assemble
-from policydb.checker import Checker
 from policydb.connections import Configuration, Identity
 from policydb.decision import AssertionStatus, Decision
-from policydb.explain import explain
 from policydb.graph import CompiledAssertion
-from policydb.keys import public_text
-from policydb.memory import MemoryGraph
+from policydb.keynote.algorithms import find
+from policydb.keynote.assemble import Text, assemble
+from policydb.keynote.checker import Checker
+from policydb.keynote.explain import explain
+from policydb.keynote.keys import public_text
+from policydb.keynote.memory import MemoryGraph
+from policydb.keynote.session import Session, delegates
+from policydb.keynote.signing import sign, with_signature
 from policydb.negotiation import Reason
 from policydb.request import Request
-from policydb.session import Session, delegates
-from policydb.signing import sign, with_signature
 from tests import pki
 from tests.daemon.ike.network import BEGIN, EAST, WEST, Pair, configuration, ike_transform
 from tests.pki import Ca, Issued

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from daemon.ike.events import Connect, Path, Send
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import ZERO_COOKIE
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import ZERO_COOKIE
 from daemon.ike.registries import ExchangeType
 from policydb.connections import General
 from tests.daemon.ike.forgery import COURSES, Held, held_at

@@ -9,12 +9,12 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from daemon.ike.crypto import Cbc
+from daemon.ike.algorithms.ciphers import Cbc
 from daemon.ike.events import Connect, Path, Send, TearDown
 from daemon.ike.exchange import Datagram, open_message
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import Attributes, DataAttribute, Hash, Identification, Nonce, Payload
 from daemon.ike.modeconfig import section_for
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import Attributes, DataAttribute, Hash, Identification, Nonce, Payload
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.registries import ConfigurationType, ExchangeType, IdType
 from policydb.connections import General, Identity, ModeConfig

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from daemon.ike.errors import AuthenticationFailed
 from daemon.ike.events import Captured, Endpoint, Path, Send
-from daemon.ike.parser import read_header
-from daemon.ike.payloads import Attributes, DataAttribute, Message, UnknownPayload
+from daemon.ike.messages.parser import read_header
+from daemon.ike.messages.payloads import Attributes, DataAttribute, Message, UnknownPayload
 from daemon.ike.registries import ConfigurationAttribute as Kind
 from daemon.ike.registries import ConfigurationType, ExchangeType, PayloadType
 from daemon.ike.sa import Duty, IsakmpSa

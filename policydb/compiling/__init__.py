@@ -1,0 +1,1 @@
+"""Files to a generation: the stages, and what a change concerns."""

@@ -1,0 +1,158 @@
+"""What is new in configuration files since the store's generation: parsed, resolved with what it concerns, and no more.
+
+The generation in force was checked as a whole. So a change can only put in error what has changed and what refers to
+it, over however many sections; the index of the store finds those (policydb.compiling.consequences), and they are
+resolved as a slice (policydb.storage.slices). Whatever is unusual, an error above all, is left to the compiler, which
+looks at everything and tells all findings.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grammar.errors import Diagnostic
+from policydb.compiling.agreement import check_agreement
+from policydb.compiling.consequences import changed_names, concerned, differences, rivals
+from policydb.compiling.revisions import Revision, UnusualError, parsed, revisions_of, shown
+from policydb.compiling.rule_assertions import RuleAssertions
+from policydb.compiling.sources import SourceKind, SourceText
+from policydb.configuration.config import resolve
+from policydb.ipsec.words import in_words_of_rules
+from policydb.storage.publishing import configuration_source
+from policydb.storage.slices import Fresh, Placed, Shelf, sliced
+from policydb.storage.store import POLICY, Source
+from policydb.storage.storefile import StoreError, connect_read_only
+
+_SETTINGS = "SELECT coalesce(sum(settings), 0) FROM part CROSS JOIN temp.shelf ON shelf.stretch = part.stretch"
+_PHASES = (
+    "SELECT phase, count(DISTINCT key) FROM temp.shelf CROSS JOIN section INDEXED BY section_phase"
+    " ON section.stretch = shelf.stretch WHERE phase IS NOT NULL GROUP BY phase"
+)
+_HAS_PHASE = (
+    "SELECT 1 FROM section CROSS JOIN temp.shelf ON shelf.stretch = section.stretch WHERE key = ? AND phase = ?"
+)
+_ASSERTIONS = "SELECT count(*) FROM stretch JOIN appearance ON appearance.stretch = stretch.id WHERE digest = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Configurations ready to be published, by the names of their sources in the order of the generation.
+
+    `diagnostics` are warnings about what is new; `texts` are the files as they may be shown, as far as that is told of.
+    """
+
+    sources: Mapping[str, Source]
+    diagnostics: tuple[Diagnostic, ...]
+    texts: Mapping[str, str]
+    counts: Mapping[str, int]
+
+
+def changes_of(texts: Sequence[SourceText], store: Path, host_name: str) -> Changes | None:
+    """What to publish for these files, those that are no policies; None where they have to be looked at as a whole."""
+    if all(each.kind is SourceKind.POLICY for each in texts) or not store.exists():
+        return None
+    try:
+        connection = connect_read_only(store)
+    except (sqlite3.Error, StoreError):
+        return None  # whoever publishes says what is wrong
+    try:
+        return _changes(connection, revisions_of(connection, texts, host_name))
+    except (UnusualError, sqlite3.Error, StoreError):
+        return None
+    finally:
+        connection.close()
+
+
+def _changes(connection: sqlite3.Connection, files: Sequence[Revision]) -> Changes:
+    findings: list[Diagnostic] = []
+    revisions = []
+    for each in files:
+        revision, found = parsed(connection, each)
+        revisions.append(revision)
+        findings += found
+    shelf = _shelf(connection, revisions)
+    changed = [differences(connection, each) for each in revisions]
+    names = changed_names(each for some in changed for each in some)
+    if names:
+        findings += _resolved(shelf, revisions, concerned(shelf, names))
+    for file, revision in enumerate(revisions):
+        check_agreement(shelf, file, revision, {each.key for each in changed[file]})
+    sources = _sources(connection, revisions)
+    told = {each.source for each in findings}
+    texts = {each.name: shown(each) for each in revisions if each.name in told}
+    return Changes(sources, tuple(findings), texts, _counts(connection, revisions, sources))
+
+
+def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> Shelf:
+    known, fresh = [], []
+    for file, revision in enumerate(revisions):
+        ids = {each.digest: each.stretch for each in revision.old}
+        for number, (part, contents) in enumerate(revision.contents()):
+            if contents is None:
+                known.append(Placed(ids[part.digest], file, number, part.line))
+            else:
+                fresh.append(Fresh(file, number, contents.bindings, revision.rules is not None))
+    return Shelf(connection, [each.name for each in revisions], known, fresh)
+
+
+def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> list[Diagnostic]:
+    """Resolve what is concerned, with the connections that it may tie with: the warnings about what is new."""
+    found = resolve(sliced(shelf, names))
+    if not found.errors:
+        others = rivals(shelf, found.configuration, names)
+        found = resolve(sliced(shelf, names | others)) if others else found
+    if found.errors:
+        raise UnusualError
+    places = {
+        (revision.name, line)
+        for revision in revisions
+        for each in revision.bindings()
+        if each.section.lower() in names
+        for line in (each.span.line, each.section_span.line)
+    }
+    ruled = {each.name for each in revisions if each.rules is not None}
+    return [
+        in_words_of_rules(each) if each.source in ruled else each
+        for each in found.diagnostics
+        if (each.source, each.span.line) in places and each.span.end  # the store knows lines only
+    ]
+
+
+def _sources(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> dict[str, Source]:
+    assertions = RuleAssertions(connection)
+    sources: dict[str, Source] = {}
+    for revision in revisions:
+        stored = {number: each.stored for number, each in revision.new.items()}
+        parts = [(part, stored.get(number)) for number, part in enumerate(revision.parts)]
+        sources[revision.name] = configuration_source(revision.name, parts)
+        policy = None if revision.rules is None else assertions.source(revision)
+        if policy is not None:
+            sources[policy.name] = policy
+    return sources
+
+
+def _counts(
+    connection: sqlite3.Connection, revisions: Sequence[Revision], sources: Mapping[str, Source]
+) -> dict[str, int]:
+    """As the compiler counts: everything that is in the files now."""
+    new = [each for revision in revisions for each in revision.bindings()]
+    (settings,) = connection.execute(_SETTINGS).fetchone()
+    phases = {"1": 0, "2": 0, **dict(connection.execute(_PHASES))}
+    for phase, key in {(each.value, each.section.lower()) for each in new if each.tag.lower() == "phase"}:
+        if phase in phases and not connection.execute(_HAS_PHASE, (key, phase)).fetchone():
+            phases[phase] += 1
+    count = 0
+    for source in sources.values():
+        for each in source.stretches:
+            count += len(each.passages)
+            if source.kind == POLICY and not each.passages:
+                count += connection.execute(_ASSERTIONS, (each.digest,)).fetchone()[0]
+    return {
+        "assertions": count,
+        "bindings": settings + len(new),
+        "peers": phases["1"],
+        "connections": phases["2"],
+    }

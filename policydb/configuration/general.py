@@ -1,0 +1,88 @@
+"""[General] of isakmpd.conf(5) to its record, and what peers may set for themselves in the same words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from policydb.configuration.sections import Section
+from policydb.configuration.vocabulary import WEAK_SIGNATURES, YES_OR_NO
+from policydb.connections import Backoff, General, address_in
+
+LEAST_FRAGMENT = 576
+"""The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
+
+_LOG_LEVEL = re.compile(r"(?:A|10|[0-9])=[0-9]{1,2}")  # isakmpd(8), -D
+
+
+def general_settings(section: Section, keynote: Section) -> General:
+    """What [General] says, and of [KeyNote] what counts for all."""
+    for tag in ("Default-phase-1-lifetime", "Default-phase-2-lifetime"):
+        section.interval(tag)
+    default = General()
+    return General(
+        check_interval=section.number("Check-interval", default.check_interval, least=1),
+        exchange_max_time=section.number("Exchange-max-time", default.exchange_max_time, least=1),
+        retransmits=section.number("Retransmits", default.retransmits, most=100),
+        backoff=backoff_of(section, None),
+        dpd_check_interval=section.number("DPD-check-interval", default.dpd_check_interval),
+        fragment_size=_fragment_size(section, default.fragment_size),
+        nat_t_keepalive=section.number("NAT-T-Keepalive", default.nat_t_keepalive, least=1),
+        use_keynote=_switched(section, "Use-Keynote", "yes"),
+        delete_sas=not _switched(section, "Delete-SAs", "no"),
+        verbose=section.get("Logverbose") is not None,
+        log_levels=tuple(_log_levels(section)),
+        listen_on=tuple(_listen_on(section)),
+        policy_file=section.text("Policy-file", default.policy_file),
+        accept_aggressive_psk=section.word("Accept-aggressive-psk", YES_OR_NO, default="no") == "yes",
+        accept_weak_signatures=keynote.word("Accept-weak-signatures", WEAK_SIGNATURES, default="no") == "yes",
+    )
+
+
+def _fragment_size(section: Section, default: int) -> int:
+    size = section.number("Fragment-size", default, most=65507)
+    if 0 < size < LEAST_FRAGMENT:
+        section.error("CF205", f"Fragment-size is 0 or {LEAST_FRAGMENT} at least", section.get("Fragment-size"))
+    return size
+
+
+def _switched(section: Section, tag: str, word: str) -> bool:
+    """Whether a switch, yes where it is not set, begins with a word; nothing but that counts (isakmpd.conf(5))."""
+    text = section.text(tag, "yes")
+    found = text.startswith(word)
+    counts = word if found else {"yes": "no", "no": "yes"}[word]
+    if not text.lower().startswith(counts):
+        section.warn("CF116", f"{tag}={text} counts as {counts}", section.get(tag), "write yes or no")
+    return found
+
+
+def _listen_on(section: Section) -> Iterator[str]:
+    """The addresses of Listen-on. What is none is said here, for the daemon passes over it."""
+    for member in section.members("Listen-on"):
+        if address_in(member.text) is None:
+            message = f"Listen-on has {member.text!r}, which is no IP address and is not listened on"
+            section.warn("CF102", message, member, "names and interfaces are not looked up")
+        yield member.text
+
+
+def backoff_of(section: Section, inherited: Backoff | None) -> Backoff | None:
+    """The Retransmit- tags of [General] or of a peer; what a peer leaves out is as in [General]."""
+    if not any(section.get(f"Retransmit-{each}") for each in ("tries", "timeout", "base", "limit")):
+        return inherited
+    default = inherited or Backoff()
+    return Backoff(
+        tries=section.number("Retransmit-tries", default.tries, most=100),
+        timeout=section.decimal("Retransmit-timeout", default.timeout, least=0.1, most=60.0),
+        base=section.decimal("Retransmit-base", default.base, least=1.0, most=10.0),
+        limit=section.decimal("Retransmit-limit", default.limit, least=0.0, most=3600.0),
+    )
+
+
+def _log_levels(section: Section) -> Iterator[str]:
+    """The members of Loglevel that say something; the others are skipped, as isakmpd(8) does."""
+    for member in section.members("Loglevel"):
+        if _LOG_LEVEL.fullmatch(member.text):
+            yield member.text
+        else:
+            hint = "write CLASS=LEVEL, as in 3=50, or A=50 for all classes"
+            section.warn("CF105", f"Loglevel knows no {member.text!r}", member, hint)

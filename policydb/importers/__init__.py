@@ -1,0 +1,1 @@
+"""Configurations of other IKE daemons, converted, with every setting accounted for."""

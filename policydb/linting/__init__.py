@@ -1,0 +1,1 @@
+"""What authors of policies seldom mean, as findings with stable codes."""

@@ -1,0 +1,1 @@
+"""The store: its tables, publishing a generation, and reading one."""
