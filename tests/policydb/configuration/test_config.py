@@ -364,7 +364,7 @@ def test_all_errors_are_told_in_one_run() -> None:
         ("Retransmits=5", "Retransmits=many"),
         ("ISAKMP-peer=east", "ISAKMP-peer=west"),
         ("EXCHANGE_TYPE=ID_PROT", "EXCHANGE_TYPE=MAIN"),
-        ("Network=10.1.0.0", "Network=10.1"),
+        ("Network=10.1.0.0", "Network=10.1.0.256"),
         ("Name=west.example.org\n", ""),
     )
     codes = sorted(each.code for each in findings(text))
