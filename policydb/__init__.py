@@ -70,19 +70,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "checker": ("Checker",),
-    "compilation": ("Compilation", "Findings"),
-    "compiler": ("check_paths", "compile_paths"),
+    "keynote.checker": ("Checker",),
+    "compiling.compilation": ("Compilation", "Findings"),
+    "compiling.compiler": ("check_paths", "compile_paths"),
     "decision": (
         *("AssertionReport", "AssertionStatus", "Atom", "Change", "Decision", "Nearest", "Place", "Step"),
         "to_json",
     ),
-    "history": ("Comparison", "SourceChange", "compare", "list_generations", "roll_back"),
+    "storage.history": ("Comparison", "SourceChange", "compare", "list_generations", "roll_back"),
     "library": ("Policy", "read_policy", "with_credentials"),
-    "portable": ("dump_snapshot", "load_snapshot"),
+    "storage.portable": ("dump_snapshot", "load_snapshot"),
     "request": ("DEFAULT_VALUES", "Request", "RequestError"),
-    "snapshot": ("Snapshot", "open_snapshot"),
-    "storefile": ("StoreError",),
+    "storage.snapshot": ("Snapshot", "open_snapshot"),
+    "storage.storefile": ("StoreError",),
 }
 
 if not TYPE_CHECKING:  # a checker of types is to see the names above, and no others
