@@ -19,6 +19,11 @@ import cryptography.hazmat.primitives.asymmetric.rsa
 import cryptography.x509  # noqa: F401
 import re2  # noqa: F401
 
+import policydb.configuration.config
+import policydb.keynote.explain
+import policydb.keynote.session
+import policydb.storage.section_rows
+import policydb.storage.slices  # noqa: F401
 from policydb.storage import schema
 from policydb.storage.snapshot import Snapshot
 from policydb.storage.storefile import StoreError, explained, version_of

@@ -91,7 +91,7 @@ class Victim:
 @pytest.mark.full_size
 @pytest.mark.timeout(600)
 def test_a_killed_command_damages_nothing_and_loses_no_acknowledged_generation(tmp_path: Path) -> None:
-    for each in pkgutil.iter_modules(package.__path__, "policydb."):
+    for each in pkgutil.walk_packages(package.__path__, "policydb."):
         importlib.import_module(each.name)  # so that a forked process begins with its work
     chance = random.Random(4)
     first = Victim(tmp_path / "first", chance, older=False)

@@ -177,7 +177,7 @@ def test_a_store_that_somebody_keeps_to_himself_is_said_to_be_locked(
 
 def in_child(work: Callable[[], None]) -> tuple[int, str]:
     """Run `work` in a process of its own; its exit code, and what it printed on standard error."""
-    for each in pkgutil.iter_modules(package.__path__, "policydb."):
+    for each in pkgutil.walk_packages(package.__path__, "policydb."):
         importlib.import_module(each.name)  # a child without rights or room may not be able to
     importlib.import_module("tabulate")  # what they load only when they need it
     reading, writing = os.pipe()
