@@ -62,6 +62,7 @@ class _Builder:
         self._findings = findings
 
     def actions(self) -> Mapping[str, Callable[[Node, list[_Part | Token]], _Part]]:
+        """What each production of the grammar, by its name there, is made into."""
         return {
             "string": self._string,
             "attribute": self._attribute,

@@ -223,6 +223,7 @@ def introduction() -> None:
 
 
 def a_tunnel(east: Gateway, west: Gateway) -> None:
+    """East asks for a tunnel that West's policy allows. Raises DemoError if it does not come up."""
     title("1. A tunnel that both want")
     say("""We tell East's isakmpd, through its command FIFO, to bring up the connection "offices". West decides by its
         policy whether East may have it.""")
@@ -243,6 +244,7 @@ def a_tunnel(east: Gateway, west: Gateway) -> None:
 
 
 def refused_by_policy(east: Gateway, west: Gateway) -> None:
+    """East asks for a tunnel that West's policy refuses. Raises DemoError if West accepts it."""
     title("2. A tunnel that policy refuses")
     say("""An old printer in East's office knows no cipher but 3DES. East is willing and offers that. West's policy file
         says what West allows, so West refuses; and West can say exactly why.""")
@@ -265,6 +267,7 @@ def refused_by_policy(east: Gateway, west: Gateway) -> None:
 
 
 def no_transform(east: Gateway, west: Gateway) -> None:
+    """East offers phase 1 what West does not have. Raises DemoError if West accepts it."""
     title("3. A peer that offers something else")
     say("""The connection "museum" goes to West as it was long ago: already phase 1 offers only old algorithms. That is
         no matter of policy yet. Nothing that East offers is in West's configuration.""")
@@ -281,6 +284,7 @@ def no_transform(east: Gateway, west: Gateway) -> None:
 
 
 def goodbye(east: Gateway, west: Gateway) -> None:
+    """East ends and tells West so. Raises DemoError if it does not end cleanly, or West keeps anything."""
     title("The end")
     if east.stop() != 0:
         raise DemoError("East did not end cleanly")

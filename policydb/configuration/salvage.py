@@ -75,6 +75,7 @@ class _Salvage:
         return reached
 
     def result(self, findings: tuple[Diagnostic, ...]) -> Salvaged:
+        """The new configuration where it holds together, the previous one where a wrong section is reached."""
         before, found = self._previous, self._found
         peers = {name: each for name, each in found.peers.items() if not self._is_touched(name)}
         kept_peers = {name: each for name, each in before.peers.items() if self._is_touched(name) and name not in peers}

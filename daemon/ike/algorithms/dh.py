@@ -129,6 +129,7 @@ class _ModpPair:
     public: bytes
 
     def shared(self, peer: bytes) -> bytes:
+        """g^xy in octets, as long as the prime (RFC 2409 section 5). Raises InvalidKeyInformation."""
         prime = modp_prime(self.group)
         octets = _MODP[self.group].bits // 8
         if len(peer) != octets:
@@ -184,6 +185,7 @@ class _EcpPair:
     public: bytes
 
     def shared(self, peer: bytes) -> bytes:
+        """The x coordinate of the common point, in octets (RFC 5903 section 7). Raises InvalidKeyInformation."""
         row = _ECP[self.group]
         if len(peer) != 2 * row.octets:
             raise InvalidKeyInformation(f"public value of {len(peer)} octets, {self.group} has {2 * row.octets}")
