@@ -146,6 +146,13 @@ def test_d14_text_behind_the_signature_is_no_part_of_the_assertion(junk: str) ->
     assert answer([TRUSTS_ALICE], ["mallory"], credentials=[credential(ALICE, '"bob"') + junk]) == "false"
 
 
+@pytest.mark.parametrize("field", ['Conditions: a == "never";', "Comment: c", "junk", 'Licensees: "b"'])
+def test_d14_text_behind_the_signature_of_a_policy_is_an_error(field: str) -> None:
+    """RFC 2704, 4.6.7 makes it no part of the assertion: Conditions there would hold nobody back."""
+    text = f'{ROOT}Signature: "sig-ed25519-hex:00"\n{field}\n'
+    assert codes(text) == ["KN015"]
+
+
 @pytest.mark.parametrize("conditions", ["true; }", "true; } junk", "true -> { true; }; };"])
 def test_d15_an_unmatched_brace_is_a_syntax_error(conditions: str) -> None:
     """RFC 2704, 5.3. The C library stops there and keeps what it has read."""
