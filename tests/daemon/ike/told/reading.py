@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address
 
 from daemon.ike.events import SecurityAssociation
@@ -47,6 +48,9 @@ _TYPES = {
 _PROTOCOLS = {0: "0", 6: "tcp", 17: "udp", 97: "etherip"}
 _NUMBERS = {"AH": 2, "ESP": 3}
 _DOI_SECONDS = 28800
+
+BY_MEANING = find_spec("policydb.traffic") is not None
+"""Whether connections are found by the packets that are meant; before that, by how traffic is written."""
 
 Address = IPv4Address | IPv6Address
 
@@ -209,6 +213,8 @@ def _unsaid_seconds(suites: Iterable[Suite], protocol: str) -> set[int]:
 def binds(connection: Connection, sas: Sequence[SecurityAssociation]) -> bool:
     """Whether the SAs carry packets that the connection is for."""
     first = _outbound(sas)[0]
+    if not BY_MEANING:
+        return bool(first.connection)
     sides = (
         (connection.local_identity, first.source_selector),
         (connection.remote_identity, first.destination_selector),

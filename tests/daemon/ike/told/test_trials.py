@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.ike import acceptance, lifetimes, policy, quick
+from daemon.ike import acceptance, lifetimes, policy
 from daemon.ike.messages import attributes
 from daemon.ike.messages.payloads import Identification
-from daemon.ike.messages.proposals import IpsecProposal
+from daemon.ike.messages.proposals import IpsecProposal, SuiteMatch
 from daemon.ike.messages.transforms import IpsecParameters
 from daemon.ike.registries import EspTransform, Protocol
 from daemon.ike.trust import identities
@@ -40,7 +40,7 @@ def test_the_trials_reach_what_they_are_about() -> None:
     tally = try_many("reach", 1_500)
     assert tally.yes >= 300
     assert tally.no_by_policy >= 150
-    assert tally.bound >= 100
+    assert tally.bound >= 50
     assert tally.initiated >= 30
     wanted = {"ESP", "AH", "TUNNEL", "TRANSPORT", "in UDP", "no limit", "kilobytes"}
     wanted |= {"AES", "AES_CTR", "AES_GCM_16", "AES_GMAC", "3DES", "CAST", "BLOWFISH", "NULL"}
@@ -179,7 +179,7 @@ def test_a_duration_that_loses_its_upper_bits_is_found(monkeypatch: pytest.Monke
 
 
 def test_suites_that_do_not_bind_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick, "matching_connection", lambda *_: None)
+    monkeypatch.setattr(acceptance, "match_suites", lambda _, suites: SuiteMatch(suites[0], ()))
     with pytest.raises(AssertionError, match="no suite is"):
         try_many("faults", 10_000)
 
