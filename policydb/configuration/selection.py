@@ -281,5 +281,5 @@ def _offered(interval: Interval | None) -> int | None:
 
 
 def _life(lifetimes: Iterable[Lifetime], kind: str) -> int | None:
-    """The duration that a transform offers, None where it names none."""
-    return next((each.duration.offer for each in lifetimes if each.type == kind and each.duration), None)
+    """The duration that a transform offers, None where it names none: 0 kilobytes are no limit."""
+    return next((each.duration.offer for each in lifetimes if each.type == kind and each.duration), None) or None
