@@ -17,7 +17,7 @@ MEANINGS: Mapping[str, str] = {
     "CF110": "warning: a connection answers to the same peer and identities as an earlier one, which is taken",
     "CF111": "warning: a connection never answers, for [Phase 1] does not lead to its peer",
     "CF112": "warning: a connection is to be started and its peer has no Address, or only transforms with ANY",
-    "CF113": "warning: the Retransmit- tags of a peer repeat a message for longer than Exchange-max-time",
+    "CF113": "warning: messages to a peer are repeated for longer than Exchange-max-time",
     "CF114": "warning: aggressive mode with a pre-shared key, which every listener can try to guess",
     "CF115": "warning: transforms of aggressive mode ask for different groups; the first one's is offered",
     "CF201": "a reference to a section that does not exist",

@@ -40,7 +40,7 @@ def test_policy_and_configuration_come_into_force_together(sources: Sources) -> 
     loaded = load(sources)
     assert loaded.checked
     assert not loaded.oracle.allows(QUESTION)
-    assert loaded.oracle.configuration.general.retransmits == 5
+    assert loaded.oracle.configuration.general.schedule.tries == 5
     assert loaded.secrets.preshared_key(secret_reference("east")) == b"mekmitasdigoat"
 
 
@@ -60,7 +60,7 @@ def test_without_policy_all_is_accepted_and_the_answer_says_that_nobody_was_aske
     decision = loaded.oracle.explain(QUESTION)
     assert (decision.value, decision.allowed, decision.generation) == ("true", True, loaded.oracle.generation)
     assert "policy checks are off" in to_json(decision)["ignored"][0]["reason"]
-    assert loaded.oracle.configuration.general.retransmits == 5
+    assert loaded.oracle.configuration.general.schedule.tries == 5
 
 
 def test_without_policy_traffic_of_no_connection_is_nobodys_to_allow(sources: Sources) -> None:
