@@ -23,6 +23,7 @@ from typing import Any
 from policydb.decision import AssertionReport
 from policydb.keynote.assemble import Text, assemble
 from policydb.keynote.explain import assess
+from policydb.keynote.shapes import ShapeError
 from policydb.request import DEFAULT_VALUES, Request, RequestError
 from policydb.storage.snapshot import Snapshot
 from policydb.storage.storefile import StoreError
@@ -70,7 +71,7 @@ def _answer(line: bytes, number: int, store: Source, accept_weak: bool) -> dict[
             missing = f"line {number}: neither policies nor files, and no store: asked of an empty policy"
             return {"id": identity, **_told(*_of_its_own(query), [missing])}
         return {"id": identity, **_told(*_of_store(query, snapshot, accept_weak), [])}
-    except (BatchError, RequestError, StoreError) as problem:
+    except (BatchError, RequestError, StoreError, ShapeError) as problem:
         return {"id": identity, **_told(None, (), [f"line {number}: {problem}"])}
 
 

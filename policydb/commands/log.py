@@ -6,11 +6,14 @@ A negotiation comes from the daemon's decision log; asked again, it is the gener
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
+from grammar.errors import visible
 from policydb.commands.support import NO, YES, Unusable, shown
 from policydb.negotiation import NegotiationRecord, Outcome, Question
 from policydb.records import record_json, record_text
@@ -36,7 +39,9 @@ def listing(path: str, peer: str | None, refused: bool, limit: int, form: str) -
         click.echo(json.dumps([record_json.to_json(each) for each in records], indent=2))
         return YES
     for each in records:
-        click.echo(shown(record_text.line(each)))
+        with _readable(each.number):
+            line = record_text.line(each)
+        click.echo(visible(line))
     return YES
 
 
@@ -111,4 +116,15 @@ def _print(record: NegotiationRecord, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(record_json.to_json(record), indent=2))
     else:
-        click.echo(shown(record_text.text(record)))
+        with _readable(record.number):
+            told = record_text.text(record)
+        click.echo("\n".join(map(visible, told.split("\n"))))
+
+
+@contextmanager
+def _readable(number: int) -> Iterator[None]:
+    """What cannot be laid out in words is no record that isakmpd wrote."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as problem:
+        raise Unusable(f"record {number} is damaged: {type(problem).__name__}", _HINT) from problem

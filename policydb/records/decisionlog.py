@@ -165,8 +165,7 @@ class DecisionLog:
 
     def _rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         with self._reported():
-            self._patience.begin()
-            return self._patience.fetch(self._connection.execute(query, parameters))
+            return self._patience.rows(query, parameters)
 
     def _decoded(self, number: int, text: str) -> NegotiationRecord:
         try:
