@@ -76,7 +76,13 @@ def list_generations(path: str | Path) -> tuple[Generation, ...]:
             sources.setdefault(number, []).append(SourceVersion(*map(text_of, source)))
         listed = patience.rows("SELECT number, published, author, restores FROM generation ORDER BY number")
         return tuple(
-            Generation(number_of(number), text_of(published), tuple(sources.get(number, ())), text_of(author), restores)
+            Generation(
+                number_of(number),
+                text_of(published),
+                tuple(sources.get(number, ())),
+                text_of(author),
+                None if restores is None else number_of(restores),
+            )
             for number, published, author, restores in listed
         )
 

@@ -1,4 +1,4 @@
-"""A store that nobody's program wrote ends in one line and exit code 2, or answers: no traceback, no end that never comes.
+"""A store that nobody's program wrote ends in one line and exit code 2, or answers: no traceback, and an end.
 
 `make test` tries some, drawn by lot, `make faults` all of them.
 """
