@@ -37,7 +37,7 @@ from policydb.request import Request
 if TYPE_CHECKING:
     from policydb.storage.snapshot import Snapshot
 
-UNCHECKED = "policy checks are off (-K or Use-Keynote): everything that passes the other checks is accepted"
+UNCHECKED = "policy checks are off (-K or Use-Keynote=no): everything that passes the other checks is accepted"
 
 
 class LoadError(Exception):
@@ -99,7 +99,7 @@ class Loaded:
 
 
 class AcceptAll:
-    """An oracle without policy: -K, or Use-Keynote other than yes. It accepts all and says so.
+    """An oracle without policy: -K, or Use-Keynote=no. It accepts all and says so.
 
     Traffic that no connection has is then nobody's to allow, so the configuration says that policy is not used.
     """
@@ -321,6 +321,5 @@ def _general(bindings: Sequence[Binding], tag: str) -> str | None:
 
 
 def _uses_keynote(bindings: Sequence[Binding]) -> bool:
-    """isakmpd.conf(5): anything that does not start with "yes" switches policy off."""
-    named = _general(bindings, "Use-Keynote")
-    return named is None or named.startswith("yes")
+    """Only `no` switches policy off; what is neither yes nor no is an error of the compile."""
+    return _general(bindings, "Use-Keynote") != "no"

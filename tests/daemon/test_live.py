@@ -87,7 +87,7 @@ class World:
         self.log = Log(StderrSink(self.written, datetime.now), Levels())
 
     def configure(self, oracle: Oracle, secrets: Secrets) -> None:
-        self.done.append(oracle.configuration.general.retransmits)
+        self.done.append(oracle.configuration.general.schedule.tries)
         self.secrets = secrets
 
     def command(self, command: Command) -> None:
