@@ -77,7 +77,7 @@ def encode_settings(settings: Iterable[Setting]) -> str:
 
 
 def decode_section(body: str) -> list[Setting]:
-    """The settings of a row. Raises ValueError, TypeError or RecursionError where encode_settings() did not write it."""
+    """The settings of a row. Raises ValueError, TypeError or RecursionError where it is none."""
     return [(text_of(tag), text_of(value)) for tag, value in json.loads(body)]
 
 

@@ -37,6 +37,7 @@ VALUES: dict[str, object] = {
 }
 """What is put into a column, by what it is."""
 
+_EVERYTHING = "SELECT * FROM other"
 ENDLESS = "WITH RECURSIVE endless(x) AS (SELECT 1 UNION ALL SELECT x FROM endless) SELECT"
 
 
@@ -110,13 +111,12 @@ def _objects(good: Path) -> Iterator[Hostile]:
             named = ", ".join(columns)
             moved = f"ALTER TABLE {table} RENAME TO other"
             view = f"CREATE VIEW {table} AS"
-            yield _by(f"{table} is a view", moved, f"{view} SELECT * FROM other")
+            yield _by(f"{table} is a view", moved, f"{view} {_EVERYTHING}")
             yield _by(f"{table} is endless", moved, f"{view} {ENDLESS} {rest} FROM endless")
             yield _by(f"{table} is missing", "PRAGMA foreign_keys = OFF", f"DROP TABLE {table}")
             yield _by(f"{table} has a trigger", _trigger(table, columns[0]))
-            yield _by(
-                f"{table} is loose", moved, f"CREATE TABLE {table} AS " + "SELECT * FROM other", "DROP TABLE other"
-            )
+            copied = f"CREATE TABLE {table} AS {_EVERYTHING}"
+            yield _by(f"{table} is loose", moved, copied, "DROP TABLE other")
             generated = ", ".join([f"{columns[0]} AS (zeroblob(1000000000))", *columns[1:]])
             yield _by(f"{table} is generated", moved, f"CREATE TABLE {table} ({generated})")
             yield _by(f"{table} is of a module", moved, f"CREATE VIRTUAL TABLE {table} USING fts5({named})")

@@ -5,31 +5,36 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
+import pkgutil
 import random
 import shutil
 import signal
 import sys
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import policydb as package
 from policydb.cli import run
 from policydb.compiling.compiler import compile_paths
 from policydb.records.decisionlog import DecisionLog
 from tests.policydb.hostile_stores import Hostile, every, make
 from tests.policydb.records.samples import REFUSED
 from tests.policydb.stores import NOON
-from tests.sizes import FULL
+from tests.sizes import sized
 
 PATIENCE = 60
 """Seconds after which what does not end is killed; none of it takes one on a quiet machine."""
 
-SOME = 60
+SOME = sized(24, 600)
+"""Of some 1,200: a run at full size takes every second one."""
 
 POLICY = """Authorizer: "POLICY"
 Licensees: "alice" || 2-of("bob", "carol", "dave")
@@ -61,12 +66,14 @@ VERBS = (
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of two generations with all that a store may hold, and the files beside it that the verbs want."""
+    for each in pkgutil.walk_packages(package.__path__, "policydb."):
+        importlib.import_module(each.name)  # so that a forked process begins with its work
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "isakmpd.conf").write_bytes(CONF.read_bytes())
     (folder / "next.policy").write_text(POLICY + '\nAuthorizer: "POLICY"\nLicensees: "frank"\n')
     (folder / "batch.jsonl").write_text('{"authorizers": ["alice"], "attributes": [["colour", "red"]]}\n')
     with DecisionLog(folder / "decisions.db") as log:
-        log.append(REFUSED)
+        log.append(replace(REFUSED, generation=1))
     (folder / "site.policy").write_text(POLICY)
     path = folder / "good.db"
     for text in (POLICY, POLICY.replace("red", "green")):
@@ -131,7 +138,7 @@ def wrong(found: list[tuple[int, str, str]]) -> list[str]:
 @pytest.mark.timeout(3600)
 def test_a_store_that_nobody_wrote_ends_in_one_line(good: Path) -> None:
     kinds = every(good)
-    chosen = kinds if FULL else random.Random(9).sample(kinds, SOME)
+    chosen = random.Random(9).sample(kinds, SOME)
     faults = {each.name: found for each in chosen if (found := wrong(outcomes(good, each)))}
     print(f"{len(chosen)} of {len(kinds)} hostile stores, {len(VERBS)} verbs each")
     assert faults == {}
@@ -139,5 +146,5 @@ def test_a_store_that_nobody_wrote_ends_in_one_line(good: Path) -> None:
 
 def test_the_good_store_serves_every_verb(good: Path) -> None:
     found = outcomes(good, Hostile("none", lambda _: None))
-    assert [code for code, _, _ in found] == [1, 1, 1, 1, 0, 0, 1, 0, 0]
+    assert [code for code, _, _ in found] == [1, 1, 0, 1, 0, 0, 1, 0, 0]
     assert wrong(found) == []
