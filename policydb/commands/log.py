@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from grammar.errors import visible
-from policydb.commands.support import NO, YES, Unusable, shown
+from policydb.commands.support import NO, YES, Unusable, of_store, shown
+from policydb.keynote.shapes import ShapeError
 from policydb.negotiation import NegotiationRecord, Outcome, Question
 from policydb.records import record_json, record_text
 from policydb.records.decisionlog import DecisionLog, LogError
@@ -63,8 +64,13 @@ def explain(number: int, path: str, store: str, form: str) -> int:
         except StoreError as problem:
             hint = f"name the daemon's store with --store FILE; `policydb log {number}` shows the record as it was kept"
             raise Unusable(str(problem), hint) from None
-        oracle = _session(record, snapshot)
-        questions = tuple(_asked_again(each, oracle) for each in record.questions)
+        try:
+            oracle = _session(record, snapshot)
+            questions = tuple(_asked_again(each, oracle) for each in record.questions)
+        except StoreError as problem:
+            raise of_store(problem) from None
+        except ShapeError as problem:
+            raise Unusable(str(problem), "compile again") from None
         for before, now in zip(record.questions, questions, strict=True):
             if before.decision.value != now.decision.value:
                 click.echo(

@@ -61,9 +61,8 @@ def test_a_group_of_others_is_others(folder: Path) -> None:
 def test_a_group_that_holds_the_owner_alone_is_nobody_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Debian and Fedora give each user one, with a umask of 002."""
     folder.chmod(0o775)
-    monkeypatch.setattr(
-        folders, "_is_alone", lambda uid, gid: (uid, gid) == (folder.stat().st_uid, folder.stat().st_gid)
-    )
+    owners = (folder.stat().st_uid, folder.stat().st_gid)
+    monkeypatch.setattr(folders, "_is_alone", lambda uid, gid: (uid, gid) == owners)
     Folder(folder).close()
     monkeypatch.setattr(folders, "_is_alone", lambda _uid, _gid: False)
     with pytest.raises(FileRefusedError):
