@@ -198,9 +198,11 @@ def test_nothing_else_in_the_place_of_a_log_is_followed(path: Path, tmp_path: Pa
 def test_a_log_that_is_locked_when_it_is_begun_anew_is_tried_again(path: Path) -> None:
     with DecisionLog(path, wait=0.01) as log:
         path.unlink()
+        DecisionLog(path.with_name("new.db")).close()
+        path.with_name("new.db").rename(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
             other.execute("BEGIN EXCLUSIVE")
-            path.chmod(0o600)
             for _ in range(2):
                 with pytest.raises(LogLockedError):
                     log.append(ACCEPTED)
