@@ -75,7 +75,7 @@ class _Text:
     # --- the assertion that decided -------------------------------------------------------------------------------
 
     def _step(self, step: Step) -> Iterator[str]:
-        place = f"{step.place.source}:{step.place.line}"
+        place = f"{_printable(step.place.source)}:{step.place.line}"
         licensees = " ".join(_short(each) for each in step.licensees[:3]) or "everybody"
         more = f" and {len(step.licensees) - 3} more" if len(step.licensees) > 3 else ""
         yield f"  {self._paint(_BOLD, place)} {_short(step.authorizer)} -> {licensees}{more}"
@@ -168,7 +168,9 @@ class _Text:
     def _ignored(self) -> Iterator[str]:
         ignored = [each for each in self._decision.assertions if each.status is AssertionStatus.IGNORED]
         for each in ignored[:_IGNORED]:
-            yield self._paint(_DIM, f"  ignored: {each.place.source}:{each.place.line}: {each.reason}")
+            yield self._paint(
+                _DIM, f"  ignored: {_printable(each.place.source)}:{each.place.line}: {_printable(each.reason)}"
+            )
         if len(ignored) > _IGNORED:
             yield self._paint(_DIM, f"  ignored: {len(ignored) - _IGNORED} more")
 
