@@ -32,8 +32,8 @@ class Label(StrEnum):
 
 
 _LABELS = {each.lower(): each for each in Label}
-# A possessive group must fail at its first character or not at all: Python before 3.11.5 loses its place otherwise.
-_PIECE = re.compile(r"(\n*)((?:[^\n]++\n?+)++)")
+# Empty lines are no part of a match: a search that began at each of them would be quadratic in their number.
+_PIECE = re.compile(r"[^\n]+(?:\n[^\n]+)*\n?")
 _CONTENT = re.compile(r"^[ \t]*[^ \t\n#]", re.MULTILINE)
 _LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -82,13 +82,13 @@ class FieldList:
 def split_assertions(text: str) -> list[Piece]:
     """The assertions of a file; pieces of comments and blanks alone are left out."""
     found: list[Piece] = []
-    offset, line = 0, 1
-    for gap, piece in _PIECE.findall(text):
-        offset += len(gap)
-        line += len(gap)
+    end, line = 0, 1
+    for match in _PIECE.finditer(text):
+        start, piece = match.start(), match.group()
+        line += start - end
         if _CONTENT.search(piece):
-            found.append(Piece(offset, line, piece))
-        offset += len(piece)
+            found.append(Piece(start, line, piece))
+        end = match.end()
         line += piece.count("\n")
     return found
 
