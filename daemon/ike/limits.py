@@ -59,10 +59,11 @@ EXCHANGE_OCTETS = 2560
 SENT_OCTETS = 256
 """What a message of ours takes besides its octets while it may have to be sent again."""
 
-KNOWN_OPENINGS = 6 * MEBIBYTE
-"""Openings from addresses with a section of their own. 1,500 of the longest: 3,000 a second for ROUND_TRIP."""
+KNOWN_OPENINGS = 5 * MEBIBYTE
+OTHER_OPENINGS = 5 * MEBIBYTE
+"""Openings from addresses with a section of their own, and from all others. A thousand of the longest, which is more
+than 3,000 a second for ROUND_TRIP; 1,700 of usual length."""
 
-OTHER_OPENINGS = 4 * MEBIBYTE
 KNOWN_SHOWN = 2 * MEBIBYTE
 OTHER_SHOWN = 2 * MEBIBYTE
 FRAGMENTS = 2 * MEBIBYTE
@@ -71,7 +72,7 @@ FRAGMENTS = 2 * MEBIBYTE
 SHARE = 16
 """The part of a room, one in so many, that one address may fill as long as others want it: beyond that it gives up."""
 
-ROUND_TRIP = 0.5
+ROUND_TRIP = 0.3
 """Seconds that an exchange has its place for certain: so long a path, and our computing, may take.
 
 When a room is full of younger ones, the newcomer is turned away. So whoever gets in stays long enough to go on.
