@@ -143,7 +143,7 @@ CONTRACTS = {
         "attributes", "codes", "connections", "decision", "graph", "negotiation", "request",
         "collecting", "cores", "folders", "sealing", "secrecy", "streams", "watching",
     },
-    "daemon.ike": {"errors", "events", "registries", "surroundings"},
+    "daemon.ike": {"errors", "events", "limits", "registries", "surroundings"},
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     """The ISAKMP SA of a phase 1 in which both sides have proved themselves, in the table."""
     state = exchange.state
     parameters = known(state.parameters)
+    core.public_values.retire(state.public_r)
     seconds = parameters.seconds
     isakmp = IsakmpSa(
         number=core.next_number(),

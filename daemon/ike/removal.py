@@ -54,7 +54,7 @@ def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
         core.timers.cancel(TimerKey(kind, sa.number))
     core.drop_tokens(sa.number)
     core.sas.remove(sa)
-    core.unproved.leave(sa.number)
+    core.unadmitted.leave(sa.number)
     core.dynamic.doubt(sa.name)
     if isinstance(sa, IpsecSa):
         core.emit(DeleteSas(sa.keys))

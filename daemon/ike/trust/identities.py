@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 
+from daemon.ike import limits
 from daemon.ike.errors import InvalidIdInformation, LocalError
 from daemon.ike.messages.payloads import Identification
 from daemon.ike.registries import IdType
-from daemon.ike.trust.names import MOST_OCTETS, general_name, one_line
+from daemon.ike.trust.names import general_name, one_line
 from policydb.attributes import zero_padded
 from policydb.connections import Address, Identity
 
@@ -90,8 +91,8 @@ _TYPES = {
     IdType.IPV6_ADDR_SUBNET: _Row(_read_network, _IPV6, "IPv6 subnet"),
     IdType.IPV4_RANGE: _Row(_read_range, _IPV4, "IPv4 range"),
     IdType.IPV6_RANGE: _Row(_read_range, _IPV6, "IPv6 range"),
-    IdType.DER_ASN1_DN: _Row(_read_dn, MOST_OCTETS, "ASN1 DN"),
-    IdType.DER_ASN1_GN: _Row(_read_gn, MOST_OCTETS, "ASN1 GN"),
+    IdType.DER_ASN1_DN: _Row(_read_dn, limits.NAME_OCTETS, "ASN1 DN"),
+    IdType.DER_ASN1_GN: _Row(_read_gn, limits.NAME_OCTETS, "ASN1 GN"),
     IdType.KEY_ID: _Row(_read_octets, _MAX_NAME, "Key ID"),
 }
 
