@@ -15,6 +15,9 @@ from ipaddress import ip_address
 MOST_OCTETS = 4096
 """Of a DER Name; real ones have a few hundred."""
 
+_MOST_TYPE_BITS = 128
+"""Of one number of an attribute's type: there are some made of UUIDs (ITU-T X.667)."""
+
 _OID, _SEQUENCE, _SET = 0x06, 0x30, 0x31
 _NARROW = frozenset({0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A})  # UTF8, Numeric, Printable, T61, IA5, Visible
 _WIDE = {0x1E: "utf-16-be", 0x1C: "utf-32-be"}  # BMPString, UniversalString
@@ -113,6 +116,8 @@ def _dotted(oid: bytes) -> str:
     number = 0
     for octet in oid:
         number = number << 7 | octet & 0x7F
+        if number >> _MOST_TYPE_BITS:
+            raise MalformedNameError("an attribute's type is out of bounds")
         if not octet & 0x80:
             numbers.append(number)
             number = 0
