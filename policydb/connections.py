@@ -7,9 +7,11 @@ numbers. policydb.configuration.config makes these records from the store's bind
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import ClassVar, TypeAlias
+
+from policydb.traffic import Flow, FlowIndex, Traffic, flows_overlap
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -119,15 +121,31 @@ class Identity:
         return f"{value}{suffix}"
 
     @property
+    def traffic(self) -> Traffic | None:
+        """The packets that this selects as an identity of phase 2; None for a name, which selects nobody knows what."""
+        network = self.network
+        if network is not None:
+            lowest, size = int(network.network_address), 1 << (network.max_prefixlen - network.prefixlen)
+            return Traffic(network.version, lowest, lowest + size - 1, self.protocol, self.port)
+        if self.address is None:
+            return None
+        highest = self.address if self.upper is None else self.upper
+        return Traffic(self.address.version, int(self.address), int(highest), self.protocol, self.port)
+
+    @property
     def unspecified(self) -> bool:
         """Whether this is 0.0.0.0 or ::, no host's address: as Local-ID, the one that mode-config gives us."""
-        return self.address is not None and self.address.is_unspecified
+        traffic = self.traffic
+        return traffic is not None and traffic.highest == 0
 
     def meaning(self) -> tuple[object, ...]:
-        """Type and value without protocol and port, in a form that is quick to compare and to look up."""
-        address = None if self.address is None else int(self.address)
-        network = None if self.network is None else (int(self.network.network_address), self.network.prefixlen)
-        return self.type, address, network, self.name, None if self.upper is None else int(self.upper)
+        """What is selected but for protocol and port, in a form that is quick to compare and to look up."""
+        traffic = self.traffic
+        return (self.type, self.name) if traffic is None else (traffic.family, traffic.lowest, traffic.highest)
+
+    def means(self, other: Identity) -> bool:
+        """Whether both select the same, protocol and port included, however it is written (RFC 2407 section 4.6.2)."""
+        return self.meaning() == other.meaning() and (self.protocol, self.port) == (other.protocol, other.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +291,17 @@ _Key: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What the configuration says about a flow: the connection it belongs to, and those whose suites all must agree.
+
+    The connection, if any, is the first of those.
+    """
+
+    connection: Connection | None = None
+    by: tuple[Connection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that isakmpd.conf says, resolved. `peers_by_address` is [Phase 1]; `default_peer` its Default.
 
@@ -289,10 +318,12 @@ class Configuration:
     on_demand: OnDemand = field(default_factory=OnDemand)
     users: Mapping[str, str] = field(default_factory=dict)
     _answering: Mapping[_Key, tuple[int, Connection]] = field(init=False, repr=False, compare=False)
+    _crossing: _Crossing = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the connections that answer: an incoming quick mode is looked up, not searched for."""
+        """Index the connections: an incoming quick mode is looked up, not searched for."""
         object.__setattr__(self, "_answering", _indexed(self.connections.values()))
+        object.__setattr__(self, "_crossing", _Crossing(self.connections.values()))
 
     def peer_at(self, address: Address) -> Peer | None:
         """The peer section for an incoming phase 1 (isakmpd.conf(5), [Phase 1]); None: nobody is expected there."""
@@ -302,19 +333,93 @@ class Configuration:
     def connection_for(self, peer: str, local: Identity, remote: Identity, *, hosts: bool) -> Connection | None:
         """The connection that answers to these identities of a quick mode; None: none does.
 
-        Both must match, protocol and port included where they are configured. Else a connection without Remote-ID
-        matches on the local one alone (road warriors), and one without any where the identities are the negotiating
-        `hosts` themselves. Of several the first of the configuration is taken.
+        Both must select the same, however it is written; protocol and port count where they are configured, and the
+        connection that has the offered ones comes first. Else a connection without Remote-ID matches on the local one
+        alone (road warriors), and one without any where the identities are the negotiating `hosts` themselves. Of
+        several the first of the configuration is taken.
         """
         ours, theirs = tuple(_variants(local)), tuple(_variants(remote))
-        found = self._first((peer, *mine, *other) for mine in ours for other in theirs)
+        found = self._first([(peer, *_exactly(local), *_exactly(remote))])
+        if found is None:
+            found = self._first((peer, *mine, *other) for mine in ours for other in theirs)
         if found is None:
             found = self._first([*((peer, *mine) for mine in ours), *([(peer,)] if hosts else [])])
         return found
 
+    def bound(
+        self, peer: str, local: Identity, remote: Identity, *, hosts: Flow, assigned: Address | None = None
+    ) -> Bound:
+        """What an incoming quick mode for this traffic belongs to, and whose suites bind it.
+
+        A connection for exactly this traffic has the say alone. Otherwise every connection of the peer that has a
+        packet in common with it binds, whether that answers or not. `hosts` is the traffic of the two negotiating
+        addresses, `assigned` the address that mode-config gave us: it stands for the unspecified Local-ID, which nobody
+        can name as it is.
+        """
+        offered = local.traffic, remote.traffic
+        connection = None
+        if assigned is not None and local.meaning() == (assigned.version, int(assigned), int(assigned)):
+            unspecified = replace(local, address=type(assigned)(0), network=None, upper=None)
+            connection = self.connection_for(peer, unspecified, remote, hosts=False)
+        if connection is None and not local.unspecified:
+            connection = self.connection_for(peer, local, remote, hosts=offered == hosts)
+        is_whole = connection is not None and flow_of(connection, hosts, assigned) == offered
+        if connection is not None and is_whole and None not in offered:
+            return Bound(connection, (connection,))
+        found = self._crossing.of(peer, offered, hosts, assigned)
+        if connection is not None:
+            found = (connection, *(each for each in found if each is not connection))
+        return Bound(connection, found)
+
     def _first(self, keys: Iterable[_Key]) -> Connection | None:
         found = [self._answering[key] for key in keys if key in self._answering]
         return min(found, key=lambda each: each[0])[1] if found else None
+
+
+def flow_of(connection: Connection, hosts: Flow, assigned: Address | None) -> Flow | None:
+    """The traffic of a connection where `hosts` negotiate and we have an address assigned; None: it has none so far."""
+    local, remote = connection.local_identity, connection.remote_identity
+    if local is None and remote is None:
+        return hosts
+    ours = local.traffic if local is not None else None
+    if local is not None and ours is not None and local.unspecified:
+        if assigned is None:
+            return None
+        ours = replace(ours, family=assigned.version, lowest=int(assigned), highest=int(assigned))
+    return ours, remote.traffic if remote is not None else None
+
+
+class _Crossing:
+    """The connections of each peer by their traffic; a peer's index is made when it is asked for."""
+
+    __slots__ = ("_connections", "_indices")
+
+    def __init__(self, connections: Iterable[Connection]) -> None:
+        self._connections: dict[str, list[Connection]] = {}
+        self._indices: dict[str, FlowIndex] = {}
+        for each in connections:
+            self._connections.setdefault(each.peer, []).append(each)
+
+    def of(self, peer: str, offered: Flow, hosts: Flow, assigned: Address | None) -> tuple[Connection, ...]:
+        """The connections that have a packet in common with a flow, in the order of the configuration."""
+        connections = self._connections.get(peer, [])
+        if peer not in self._indices:
+            self._indices[peer] = FlowIndex(map(_widest_flow, connections))
+        candidates = (connections[each] for each in self._indices[peer].overlapping(offered))
+        return tuple(each for each in candidates if crosses(each, offered, hosts, assigned))
+
+
+def crosses(connection: Connection, offered: Flow, hosts: Flow, assigned: Address | None) -> bool:
+    """Whether a connection has a packet in common with a flow."""
+    flow = flow_of(connection, hosts, assigned)
+    return flow is not None and flows_overlap(flow, offered)
+
+
+def _widest_flow(connection: Connection) -> Flow:
+    """Whatever traffic a connection may come to have."""
+    remote = connection.remote_identity
+    flow = flow_of(connection, (None, None), None)
+    return flow if flow is not None else (None, remote.traffic if remote is not None else None)
 
 
 def _indexed(connections: Iterable[Connection]) -> dict[_Key, tuple[int, Connection]]:
@@ -332,6 +437,10 @@ def selector_key(connection: Connection) -> _Key:
     return connection.peer, *(
         part for each in identities if each for part in (each.meaning(), each.protocol, each.port)
     )
+
+
+def _exactly(received: Identity) -> _Key:
+    return received.meaning(), received.protocol, received.port
 
 
 def _variants(received: Identity) -> Iterator[_Key]:

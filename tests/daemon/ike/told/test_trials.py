@@ -1,4 +1,4 @@
-"""Policy is told what the SA will be: 100,000 offers by dice against policies by dice (docs/security.md).
+"""Policy is told what the SA will be: 100,000 offers by dice against policies by dice (docs/policies.md).
 
 `make test` tries 2,700 of them, `.ci/run` 10,000, `make faults` all. TOLD_SEED=word tries others.
 """
@@ -186,7 +186,7 @@ def test_a_duration_that_loses_its_upper_bits_is_found(monkeypatch: pytest.Monke
 
 def test_suites_that_do_not_bind_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(acceptance, "match_suites", lambda _, suites: SuiteMatch(suites[0], ()))
-    with pytest.raises(AssertionError, match="no suite is"):
+    with pytest.raises(AssertionError, match="no suite of"):
         try_many("faults", 10_000)
 
 
