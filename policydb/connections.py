@@ -6,7 +6,7 @@ numbers. policydb.configuration.config makes these records from the store's bind
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import ClassVar, TypeAlias
@@ -123,25 +123,28 @@ class Identity:
     @property
     def traffic(self) -> Traffic | None:
         """The packets that this selects as an identity of phase 2; None for a name, which selects nobody knows what."""
-        network = self.network
+        ends = self._ends()
+        return None if ends is None else Traffic(*ends, self.protocol, self.port)
+
+    def _ends(self) -> tuple[int, int, int] | None:
+        """Family, lowest and highest address; None for a name."""
+        network, address = self.network, self.address
         if network is not None:
-            lowest, size = int(network.network_address), 1 << (network.max_prefixlen - network.prefixlen)
-            return Traffic(network.version, lowest, lowest + size - 1, self.protocol, self.port)
-        if self.address is None:
+            lowest = int(network.network_address)
+            return network.version, lowest, lowest + (1 << network.max_prefixlen - network.prefixlen) - 1
+        if address is None:
             return None
-        highest = self.address if self.upper is None else self.upper
-        return Traffic(self.address.version, int(self.address), int(highest), self.protocol, self.port)
+        return address.version, int(address), int(address if self.upper is None else self.upper)
 
     @property
     def unspecified(self) -> bool:
         """Whether this is 0.0.0.0 or ::, no host's address: as Local-ID, the one that mode-config gives us."""
-        traffic = self.traffic
-        return traffic is not None and traffic.highest == 0
+        ends = self._ends()
+        return ends is not None and ends[2] == 0
 
     def meaning(self) -> tuple[object, ...]:
         """What is selected but for protocol and port, in a form that is quick to compare and to look up."""
-        traffic = self.traffic
-        return (self.type, self.name) if traffic is None else (traffic.family, traffic.lowest, traffic.highest)
+        return self._ends() or (self.type, self.name)
 
     def means(self, other: Identity) -> bool:
         """Whether both select the same, protocol and port included, however it is written (RFC 2407 section 4.6.2)."""
@@ -338,12 +341,14 @@ class Configuration:
         alone (road warriors), and one without any where the identities are the negotiating `hosts` themselves. Of
         several the first of the configuration is taken.
         """
-        ours, theirs = tuple(_variants(local)), tuple(_variants(remote))
-        found = self._first([(peer, *_exactly(local), *_exactly(remote))])
+        mine, other = local.meaning(), remote.meaning()
+        exact = peer, mine, local.protocol, local.port, other, remote.protocol, remote.port
+        if exact in self._answering:
+            return self._answering[exact][1]
+        ours, theirs = _variants(mine, local), _variants(other, remote)
+        found = self._first((peer, *one, *another) for one in ours for another in theirs)
         if found is None:
-            found = self._first((peer, *mine, *other) for mine in ours for other in theirs)
-        if found is None:
-            found = self._first([*((peer, *mine) for mine in ours), *([(peer,)] if hosts else [])])
+            found = self._first([*((peer, *one) for one in ours), *([(peer,)] if hosts else [])])
         return found
 
     def bound(
@@ -396,7 +401,7 @@ class _Crossing:
 
     def __init__(self, connections: Iterable[Connection]) -> None:
         self._connections: dict[str, list[Connection]] = {}
-        self._indices: dict[str, FlowIndex] = {}
+        self._indices: dict[str, tuple[FlowIndex, frozenset[int]]] = {}
         for each in connections:
             self._connections.setdefault(each.peer, []).append(each)
 
@@ -404,22 +409,28 @@ class _Crossing:
         """The connections that have a packet in common with a flow, in the order of the configuration."""
         connections = self._connections.get(peer, [])
         if peer not in self._indices:
-            self._indices[peer] = FlowIndex(map(_widest_flow, connections))
-        candidates = (connections[each] for each in self._indices[peer].overlapping(offered))
-        return tuple(each for each in candidates if crosses(each, offered, hosts, assigned))
+            self._indices[peer] = _indexed_flows(connections)
+        index, depending = self._indices[peer]
+        found = []
+        for each in index.overlapping(offered):
+            flow = flow_of(connections[each], hosts, assigned) if each in depending else offered
+            if flow is not None and flows_overlap(flow, offered):
+                found.append(connections[each])
+        return tuple(found)
 
 
-def crosses(connection: Connection, offered: Flow, hosts: Flow, assigned: Address | None) -> bool:
-    """Whether a connection has a packet in common with a flow."""
-    flow = flow_of(connection, hosts, assigned)
-    return flow is not None and flows_overlap(flow, offered)
-
-
-def _widest_flow(connection: Connection) -> Flow:
-    """Whatever traffic a connection may come to have."""
-    remote = connection.remote_identity
-    flow = flow_of(connection, (None, None), None)
-    return flow if flow is not None else (None, remote.traffic if remote is not None else None)
+def _indexed_flows(connections: Iterable[Connection]) -> tuple[FlowIndex, frozenset[int]]:
+    """The widest flow that each may come to have, and which depend on the hosts or on what we have assigned."""
+    flows: list[Flow] = []
+    depending = set()
+    for number, each in enumerate(connections):
+        local, remote = each.local_identity, each.remote_identity
+        ours, theirs = local.traffic if local else None, remote.traffic if remote else None
+        if local is None or local.unspecified:
+            depending.add(number)
+            ours = None
+        flows.append((ours, theirs))
+    return FlowIndex(flows), frozenset(depending)
 
 
 def _indexed(connections: Iterable[Connection]) -> dict[_Key, tuple[int, Connection]]:
@@ -439,13 +450,6 @@ def selector_key(connection: Connection) -> _Key:
     )
 
 
-def _exactly(received: Identity) -> _Key:
-    return received.meaning(), received.protocol, received.port
-
-
-def _variants(received: Identity) -> Iterator[_Key]:
+def _variants(meaning: _Key, received: Identity) -> list[_Key]:
     """How a configured identity may look that matches a received one: protocol and port the same, or not configured."""
-    meaning = received.meaning()
-    for protocol in {received.protocol, 0}:
-        for port in {received.port, 0}:
-            yield meaning, protocol, port
+    return [(meaning, protocol, port) for protocol in {received.protocol, 0} for port in {received.port, 0}]

@@ -34,7 +34,19 @@ from daemon.ike.errors import (
     NoProposalChosen,
 )
 from daemon.ike.events import Path, SecurityAssociation
-from daemon.ike.exchange import Exchange, Need, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt, known
+from daemon.ike.exchange import (
+    Exchange,
+    Need,
+    NegotiationFailed,
+    Retransmission,
+    Role,
+    Script,
+    Step,
+    Subject,
+    Tools,
+    beyond_doubt,
+    known,
+)
 from daemon.ike.keying import Keying, make_sas, soft_share
 from daemon.ike.messages.payloads import (
     Hash,
@@ -263,7 +275,8 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
     _verify(keys.quick_hash2(state.isakmp.keys, exchange.message_id, state.nonce_i, _after_hash(message)), message)
     with beyond_doubt(exchange, Reason.MALFORMED):
         if not _same_identities(exchange, _id_pair(message)):
-            raise InvalidIdInformation("initiator_recv_HASH_SA_NONCE: the responder returned other identities")
+            error = InvalidIdInformation("initiator_recv_HASH_SA_NONCE: the responder returned other identities")
+            raise NegotiationFailed(error, Reason.IDENTITY_MISMATCH)
         proposal = check_quick_reply(known(state.offer), message.all(SaPayload)[0])
         public = _public_value(message)
         if bool(public) is not (proposal.group is not None) or bool(public) is not (state.pair is not None):

@@ -157,14 +157,14 @@ def _is_same_name(given: Identity, configured: Identity) -> bool:
 # --- connections --------------------------------------------------------------------------------------------------
 
 
-def _hosts(peer: Peer, incoming: Incoming, local: Identity) -> Flow:
+def _hosts(peer: Peer, address: Address, local: Identity) -> Flow:
     """The traffic of the two negotiating hosts; where no address of ours is configured, any may be ours."""
     ours = local.traffic
     if peer.local_address is not None:
         ours = _host(peer.local_address)
     elif ours is not None:
         ours = replace(ours, protocol=0, port=0) if ours.is_one_address else None
-    return ours, _host(incoming.address)
+    return ours, _host(address)
 
 
 def _host(address: Address) -> Traffic:
@@ -175,52 +175,62 @@ def _bound(configuration: Configuration, incoming: Incoming, peer: Peer) -> Boun
     if incoming.traffic is None:
         return Bound()
     local, remote = incoming.traffic
-    return configuration.bound(peer.name, local, remote, hosts=_hosts(peer, incoming, local))
+    return configuration.bound(peer.name, local, remote, hosts=_hosts(peer, incoming.address, local))
 
 
 def _connections(configuration: Configuration, incoming: Incoming, peer: Peer, bound: Bound) -> Iterator[Candidate]:
     """The connections of the peer in the order of the configuration, then those of other peers that would fit."""
     others = []
     binding = {each.name for each in bound.by}
+    traffic = _Traffic.of(peer, incoming.traffic, incoming.address) if incoming.traffic is not None else None
     for each in configuration.connections.values():
         taken = each is bound.connection
-        difference = None if taken else _traffic(each, incoming, peer)
+        difference = None if taken or traffic is None else traffic.difference(each)
         if each.peer == peer.name:
             if difference is None and not each.answers:
                 difference = Difference("direction", "incoming", "none: it only initiates, or is not listed")
             yield Candidate(f"[{each.name}]", each.name, taken, difference, each.name in binding and not taken)
-        elif incoming.traffic is not None and difference is None and each.answers:
+        elif traffic is not None and difference is None and each.answers:
             others.append(
                 Candidate(f"[{each.name}]", each.name, False, Difference("ISAKMP-peer", peer.name, each.peer))
             )
     yield from others
 
 
-def _traffic(connection: Connection, incoming: Incoming, peer: Peer) -> Difference | None:
-    if incoming.traffic is None:
+@dataclass(frozen=True, slots=True)
+class _Traffic:
+    """The traffic that is asked about, what each end means, and whether it is that of the two hosts."""
+
+    local: Identity
+    remote: Identity
+    meanings: tuple[object, object]
+    hosts: bool
+
+    @classmethod
+    def of(cls, peer: Peer, traffic: tuple[Identity, Identity], address: Address) -> _Traffic:
+        local, remote = traffic
+        hosts = (local.traffic, remote.traffic) == _hosts(peer, address, local)
+        return cls(local, remote, (local.meaning(), remote.meaning()), hosts)
+
+    def difference(self, connection: Connection) -> Difference | None:
+        """The first field in which a connection differs; None: it matches."""
+        ours, theirs = connection.local_identity, connection.remote_identity
+        if ours is None and theirs is None:
+            hosts = f"{self.local} - {self.remote}", "the two hosts themselves"
+            return None if self.hosts else Difference("traffic", *hosts)
+        if ours is None:
+            return Difference("local", str(self.local), "none: Remote-ID stands without Local-ID")
+        sides = (("local", self.local, self.meanings[0], ours), ("remote", self.remote, self.meanings[1], theirs))
+        for side, given, meaning, configured in sides:
+            if configured is None:
+                continue
+            if meaning != configured.meaning():
+                return _value(side, given, configured)
+            for field in ("protocol", "port"):
+                wanted, got = getattr(configured, field), getattr(given, field)
+                if wanted and wanted != got:
+                    return Difference(f"{side} {field}", str(got), str(wanted))
         return None
-    local, remote = incoming.traffic
-    hosts = (local.traffic, remote.traffic) == _hosts(peer, incoming, local)
-    return _selectors(connection, local, remote, hosts=hosts)
-
-
-def _selectors(connection: Connection, local: Identity, remote: Identity, *, hosts: bool) -> Difference | None:
-    """The first field in which the connection differs from the traffic; None: it matches."""
-    if connection.local_identity is None and connection.remote_identity is None:
-        return None if hosts else Difference("traffic", f"{local} - {remote}", "the two hosts themselves")
-    if connection.local_identity is None:
-        return Difference("local", str(local), "none: Remote-ID stands without Local-ID")
-    sides = (("local", local, connection.local_identity), ("remote", remote, connection.remote_identity))
-    for side, given, configured in sides:
-        if configured is None:
-            continue
-        if given.meaning() != configured.meaning():
-            return _value(side, given, configured)
-        for field in ("protocol", "port"):
-            wanted, got = getattr(configured, field), getattr(given, field)
-            if wanted and wanted != got:
-                return Difference(f"{side} {field}", str(got), str(wanted))
-    return None
 
 
 _FIELDS = {

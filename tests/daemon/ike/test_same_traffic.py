@@ -250,8 +250,8 @@ def test_an_sa_for_equal_traffic_makes_the_connection_count_as_up() -> None:
 # --- the initiator ------------------------------------------------------------------------------------------------
 
 
-def answered(sent: tuple[Identity, Identity] | None, *said: Identity) -> tuple[bool, str]:
-    """Whether east, which sent these identities (or none), takes an answer with those; and what it says last."""
+def answered(sent: tuple[Identity, Identity] | None, *said: Identity) -> tuple[bool, Reason | None, str]:
+    """Whether east, which sent these identities (or none), takes an answer with those; its reason and last line."""
     local, remote = sent or (None, None)
     east = configuration(
         EAST, WEST, initiates=True, connection=ends(local, remote), general=General(check_interval=900)
@@ -259,7 +259,7 @@ def answered(sent: tuple[Identity, Identity] | None, *said: Identity) -> tuple[b
     held = held_at(8, Pair(east, configuration(WEST, EAST, connection=ends(remote, local))))
     kept = tuple(each for each in held.message.payloads if not isinstance(each, Identification))
     held.inject(held.forged((*kept, *map(to_payload, said))))
-    return bool(held.receiver.kernel), held.receiver.log[-1]
+    return bool(held.receiver.kernel), held.receiver.records[-1].reason, held.receiver.log[-1]
 
 
 @pytest.mark.parametrize("ways", WRITTEN, ids=lambda ways: str(ways[0]))
@@ -294,8 +294,8 @@ def test_our_traffic_may_come_back_in_another_way_of_writing(ways: list[Identity
 def test_other_traffic_in_the_answer_is_refused_also_if_it_is_less(
     sent: tuple[Identity, Identity] | None, said: tuple[Identity, ...]
 ) -> None:
-    taken, log = answered(sent, *said)
-    assert not taken
+    taken, reason, log = answered(sent, *said)
+    assert (taken, reason) == (False, Reason.IDENTITY_MISMATCH)
     assert "INVALID_ID_INFORMATION: initiator_recv_HASH_SA_NONCE: the responder returned other identities" in log
 
 

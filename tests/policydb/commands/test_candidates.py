@@ -75,6 +75,29 @@ def test_the_field_that_differs(policydb: Run) -> None:
     assert "  [link] -> no: remote network 10.1.0.0/16 differs from 10.3.0.0/16" in told.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("local", "remote"), [("10.2.0.0-10.2.255.255", "10.1.0.0/16"), ("10.2.0.0/16", "10.1.0.0-10.1.255.255")]
+)
+def test_a_range_that_fills_a_network_is_that_network(policydb: Run, local: str, remote: str) -> None:
+    code, told, _ = policydb("explain", "--peer", "192.0.2.1", "--local-id", local, "--remote-id", remote)
+    assert code == 0
+    assert "  [link] -> chosen" in told.splitlines()
+
+
+@pytest.mark.parametrize("remote", ["10.1.0.9", "10.1.0.9/32", "10.1.0.9-10.2.0.0", "0.0.0.0/0", "10.1.0.0/16,6,22"])
+@pytest.mark.parametrize("suite", ["QM-ESP-3DES-SHA-SUITE", "QM-ESP-AES-256-SHA2-256-PFS-GRP14-SUITE"])
+def test_what_touches_a_connections_traffic_is_bound_by_its_suites(policydb: Run, remote: str, suite: str) -> None:
+    ends = ("--local-id", "10.2.0.7", "--remote-id", remote)
+    code, told, _ = policydb("explain", "--peer", "192.0.2.1", *ends, "--offer", suite, "--format", "json")
+    answer = json.loads(told)
+    (link,) = answer["connections"]
+    assert (code, link["chosen"], link["binds"]) == (1, False, True)
+    assert (answer["phase_2_offers"][-1]["differences"] == []) is ("3DES" not in suite)
+    _, told, _ = policydb("explain", "--peer", "192.0.2.1", *ends)
+    assert "; its suites bind this traffic" in told
+    assert "with Use-Keynote policy decides, and the suites of those that bind must agree" in told
+
+
 def test_the_same_as_json(policydb: Run) -> None:
     code, told, _ = policydb("explain", "--peer", "192.0.2.1", "--offer", "3DES-SHA-GRP14", "--format", "json")
     answer = json.loads(told)
