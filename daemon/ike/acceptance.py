@@ -105,10 +105,11 @@ def choose(setting: Setting, offer: QuickOffer, with_key: bool, bound: Bound) ->
             comparisons.append(_without_key(proposal, with_key))
             continue
         suite, differing = _matched(proposal, bound.connection, binding)
-        if differing:
+        if differing is not None:
             comparisons.extend(differing)
             continue
-        settled, own_lives = lifetimes.filled_in(proposal, suite)
+        # Several connections may want different lifetimes: what all of them accept is left as it is.
+        settled, own_lives = lifetimes.filled_in(proposal, suite if len(binding) == 1 else None)
         request = ask(setting, settled)
         if _allows(setting, request):
             return Accepted(settled, suite, _yes(setting, settled, request), own_lives)
@@ -149,8 +150,8 @@ def _different(connections: Iterable[Connection]) -> tuple[Connection, ...]:
 
 def _matched(
     proposal: IpsecProposal, named: Connection | None, binding: Iterable[Connection]
-) -> tuple[Suite | None, tuple[Comparison, ...]]:
-    """The suite of the first connection that the proposal matches, or what keeps it from matching one of them."""
+) -> tuple[Suite | None, tuple[Comparison, ...] | None]:
+    """The suite of the first connection, and None; or what keeps the proposal from matching one of the connections."""
     suite = None
     for connection in binding:
         match = match_suites(proposal, connection.suites)
@@ -160,7 +161,7 @@ def _matched(
             owner = f"of [{connection.name}]"
             return None, tuple(replace(each, configured=f"{each.configured} {owner}") for each in match.comparisons)
         suite = suite or match.suite
-    return suite, ()
+    return suite, None
 
 
 def _without_key(proposal: IpsecProposal, with_key: bool) -> Comparison:

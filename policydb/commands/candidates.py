@@ -81,8 +81,18 @@ def _incoming(question: PeerQuestion) -> Incoming:
     if (local is None) is not (remote is None):
         given, other = ("--remote-id", "--local-id") if local is None else ("--local-id", "--remote-id")
         raise Unusable(f"{given} names traffic, and {other} does not", f"add {other} with the network or host there")
-    traffic = (local, remote) if local and remote else None
-    return Incoming(source, local_id, remote_id, traffic)
+    if local is None or remote is None:
+        return Incoming(source, local_id, remote_id)
+    if problem := _between_none(local, remote):
+        raise Unusable(f"--local-id {local}, --remote-id {remote}: {problem}", "a peer that asks for it is refused")
+    return Incoming(source, local_id, remote_id, (local, remote))
+
+
+def _between_none(local: Identity, remote: Identity) -> str:
+    """Why no packet goes between two ends, as the daemon finds it; "" where some may."""
+    if local.unspecified or remote.unspecified:
+        return "the unspecified address is that of no host"
+    return "they name two protocols" if len({local.protocol, remote.protocol} - {0}) > 1 else ""
 
 
 def _sorted(option: str, typed: Sequence[str]) -> tuple[Identity | None, Identity | None]:

@@ -222,7 +222,7 @@ def test_the_address_that_mode_config_gave_us_is_that_connections_traffic(unspec
     assert verdict(offered(pair, net("10.9.0.5/32"), span("10.1.0.0", "10.1.0.255"), number=2)) == ("c0", "", None)
     assert verdict(offered(pair, host("10.9.0.5"), THERE, weak=True, number=3)) == ("c0", "", REFUSED)
     assert verdict(offered(pair, net("0.0.0.0/0"), THERE, weak=True, number=4)) == ("", "c0", REFUSED)
-    assert verdict(offered(pair, host(ZERO), THERE, weak=True, number=5)) == ("", "", None)
+    assert verdict(offered(pair, host(ZERO), THERE, weak=True, number=5)) == ("", "", Reason.IDENTITY_MISMATCH)
 
 
 def test_what_goes_back_is_what_the_peer_has_written() -> None:

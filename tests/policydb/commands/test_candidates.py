@@ -19,6 +19,7 @@ def _store(policydb: Run) -> None:
     assert policydb("compile", "isakmpd.conf")[0] == 0
 
 
+NOBODY = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 TRAFFIC = ("--local-id", "10.2.0.0/16", "--remote-id", "10.1.0.0/16")
 
 
@@ -118,6 +119,8 @@ def test_the_same_as_json(policydb: Run) -> None:
         (("--peer", "192.0.2.1", "--local-id", "10.2.0.0/16"), "--remote-id does not"),
         (("--peer", "192.0.2.1", "--local-id", "10.2.0.1/16", "--remote-id", "10.1.0.0/16"), "bits outside its mask"),
         (("--peer", "192.0.2.1", "--local-id", ""), "no identity"),
+        (("--peer", "192.0.2.1", "--local-id", NOBODY, "--remote-id", "10.1.0.1"), "that of no host"),
+        (("--peer", "192.0.2.1", "--local-id", "10.2.0.1,6", "--remote-id", "10.1.0.1,17"), "two protocols"),
         (("--peer", "192.0.2.1", *TRAFFIC, "--local-id", "10.9.0.0/16"), "given twice"),
         (("--peer", "192.0.2.1", "--offer", "AES-256-SHA2-256-GPR14"), "did you mean AES-256-SHA2-256-GRP14?"),
         (("--peer", "192.0.2.1", "--authorizer", "alice"), "--peer asks the configuration"),
