@@ -118,12 +118,12 @@ class _Text:
             yield f"    {'':{width}} | {' ' * before}{self._paint(_RED, '^' * len(first))} {self._said(atom)}"
 
     def _said(self, atom: Atom) -> str:
+        unlimited = ", and so many nines mean no limit" if _is_no_limit(atom) else ""
         if atom.error:
-            return f"runtime error, so the test is false: {atom.error}"
+            return f"runtime error, so the test is false: {atom.error}{unlimited}"
         if atom.result:
             return f"is true ({_value(atom.left)}), and must not be"
         left = "not set" if atom.missing and atom.left in ("", "0", "0.0") else _value(atom.left)
-        unlimited = ", and so many nines mean no limit" if atom.left == NO_LIMIT else ""
         return f"is {left}, {_NEEDS[atom.operator].format(_value(atom.right))}{unlimited}"
 
     # --- what else there is to say --------------------------------------------------------------------------------
@@ -173,6 +173,11 @@ class _Text:
             )
         if len(ignored) > _IGNORED:
             yield self._paint(_DIM, f"  ignored: {len(ignored) - _IGNORED} more")
+
+
+def _is_no_limit(atom: Atom) -> bool:
+    """Whether a test is about a lifetime without limit, read in any way."""
+    return NO_LIMIT in atom.error or atom.left in (NO_LIMIT, str(float(NO_LIMIT)))
 
 
 def _failed(path: Sequence[Step]) -> list[Step]:

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from grammar.nodes import Binding, Span
 from policydb.storage.rows import number_of, text_of
+from policydb.traffic import in_four_parts
 
 Setting: TypeAlias = "tuple[str, str]"
 """A tag and its value."""
@@ -191,9 +192,12 @@ def identity_key(value: str) -> str:
 
 
 def address_key(value: str) -> str:
-    """An address in the one way of writing it; what is none stands as it is."""
+    """An address in the one way of writing it; what is none stands as it is.
+
+    Of IPv4 there is one way only, but for networks whose end is left out (172.20).
+    """
     if ":" not in value:
-        return value  # IPv4 knows one way only
+        return in_four_parts(value)
     try:
         return str(ip_address(value))
     except ValueError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,17 +64,35 @@ def _loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
-TRAPS = {
-    "missing": lambda _: None,
+def _large(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**40)
+
+
+def _circle(path: Path) -> None:
+    write(path, 'include "second"\n')
+    write(Path("second"), f'include "{path}"\n')
+
+
+def _nothing(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _itself(path: Path) -> None:
+    write(path, f'include "{path}"\n')
+
+
+TRAPS: dict[str, Callable[[Path], None]] = {
+    "missing": _nothing,
     "a dangling link": lambda path: path.symlink_to("nowhere"),
     "a loop of links": _loop,
-    "a folder": Path.mkdir,
-    "a FIFO": os.mkfifo,
+    "a folder": lambda path: path.mkdir(),
+    "a FIFO": lambda path: os.mkfifo(path),
     "an endless device": lambda path: path.symlink_to("/dev/zero"),
     "an empty device": lambda path: path.symlink_to("/dev/null"),
-    "too large": lambda path: (path.touch(), os.truncate(path, 2**40)),
-    "itself": lambda path: write(path, f'include "{path}"\n'),
-    "a circle": lambda path: (write(path, 'include "second"\n'), write(Path("second"), f'include "{path}"\n')),
+    "too large": _large,
+    "itself": _itself,
+    "a circle": _circle,
 }
 
 
