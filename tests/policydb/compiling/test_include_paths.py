@@ -87,7 +87,7 @@ TRAPS: dict[str, Callable[[Path], None]] = {
     "a dangling link": lambda path: path.symlink_to("nowhere"),
     "a loop of links": _loop,
     "a folder": lambda path: path.mkdir(),
-    "a FIFO": lambda path: os.mkfifo(path),
+    "a FIFO": os.mkfifo,
     "an endless device": lambda path: path.symlink_to("/dev/zero"),
     "an empty device": lambda path: path.symlink_to("/dev/null"),
     "too large": _large,
