@@ -141,9 +141,9 @@ FOLDERS = {
 CONTRACTS = {
     "policydb": {
         "attributes", "codes", "connections", "decision", "graph", "negotiation", "request", "traffic",
-        "collecting", "sealing", "secrecy", "streams", "watching",
+        "collecting", "cores", "folders", "sealing", "secrecy", "streams", "watching",
     },
-    "daemon.ike": {"errors", "events", "registries", "surroundings"},
+    "daemon.ike": {"errors", "events", "limits", "registries", "surroundings"},
 }  # fmt: skip
 
 

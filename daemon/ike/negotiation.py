@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from daemon.ike import admission
+from daemon.ike import admission, limits
 from daemon.ike.aggressive import AGGRESSIVE_MODE
 from daemon.ike.algorithms import keys
 from daemon.ike.completion import phase1_done, quick_done
@@ -32,7 +32,6 @@ from daemon.ike.exchange import (
     Exchange,
     Need,
     NegotiationFailed,
-    Retransmission,
     Role,
     advance,
     beyond_doubt,
@@ -56,7 +55,7 @@ from daemon.ike.quick import (
 from daemon.ike.records import make_record
 from daemon.ike.registries import ExchangeType, Notification
 from daemon.ike.removal import abandon, abandon_rivals
-from daemon.ike.retransmission import retransmission_wait
+from daemon.ike.retransmission import await_peer, transmit
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import Transaction, TransactionExchange
@@ -147,6 +146,7 @@ def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
 
 def answer_phase1(core: Core, datagram: Datagram) -> Exchange[Phase1]:
     """The value with which an incoming phase 1 begins, one of PHASE1_SCRIPTS; not yet in the table."""
+    remote = datagram.path.remote.address
     return Exchange(
         number=core.next_number(),
         script=PHASE1_SCRIPTS[datagram.header.exchange_type],
@@ -157,7 +157,8 @@ def answer_phase1(core: Core, datagram: Datagram) -> Exchange[Phase1]:
         started=core.now,
         initiator_cookie=datagram.header.initiator_cookie,
         responder_cookie=core.random_cookie(),
-        state=Phase1(first_contact=datagram.path.remote.address not in core.contacted),
+        state=Phase1(first_contact=remote not in core.contacted),
+        known=ip_address(remote) in core.oracle.configuration.peers_by_address,
     )
 
 
@@ -196,10 +197,10 @@ def proceed(core: Core, exchange: AnyExchange) -> None:
     """Go as far as we can without the peer or the kernel. Raises before anything has changed."""
     if exchange.our_turn and exchange.need is None:
         exchange = advance(_prepared(core, exchange), core.tools)
-    _adopt(core, exchange)
+    adopt(core, exchange)
     core.timers.cancel(TimerKey(TimerKind.RETRANSMIT, exchange.number))
     if exchange.sent is not None:
-        exchange = _transmit(core, exchange)
+        exchange = transmit(core, exchange)
     if exchange.need is not None:
         _ask(core, exchange, exchange.need)
     elif exchange.finished:
@@ -235,59 +236,28 @@ def proceed_or_fail(core: Core, exchange: AnyExchange) -> None:
         end(core, exchange, Reason.LOCAL_ERROR, str(error))
 
 
-def _adopt(core: Core, exchange: AnyExchange) -> None:
+def adopt(core: Core, exchange: AnyExchange) -> AnyExchange:
     """Make this the exchange's value."""
     before = core.exchanges.get(exchange.number)
     if before is None:
-        general = exchange.oracle.configuration.general
-        core.timers.arm(TimerKey(TimerKind.EXCHANGE_END, exchange.number), core.now + general.exchange_max_time)
+        core.timers.arm(TimerKey(TimerKind.EXCHANGE_END, exchange.number), core.now + _longest(exchange))
         if exchange.role is Role.RESPONDER and exchange.message_id == 0:
-            known = ip_address(exchange.path.remote.address) in exchange.oracle.configuration.peers_by_address
-            _make_room(core, core.exchanges.admit(exchange, known))
+            for number in core.exchanges.admit(exchange, core.now):
+                core.forget(number)
         if isinstance(exchange.state, QuickMode | Transaction):
             exchange.state.isakmp.answered.use(exchange.message_id)
-    _make_room(core, core.exchanges.put(exchange))
+    core.keep(exchange)
     fresh = exchange.cipher is not None and (before is None or before.cipher is None)
     if fresh and exchange.cipher and exchange.message_id == 0 and core.settings.key_log:
         core.emit(KeyMaterial(exchange.initiator_cookie, exchange.cipher.key))
+    return exchange
 
 
-def _make_room(core: Core, evicted: int | None) -> None:
-    if evicted is not None:
-        core.forget(evicted)
-
-
-def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
-    """Send the exchange's last message (again) and arrange for the next time, or give up."""
-    if exchange.sent is None:
-        return exchange
-    if isinstance(exchange.state, QuickMode):
-        last_word = exchange.state.isakmp.last_word
-        if last_word is not None and exchange.sent.transmissions:
-            # Perhaps there is no answer because the peer still waits for the end of phase 1, which nothing repeats.
-            core.transmit(last_word)
-        core.wear(exchange.state.isakmp, len(exchange.sent.data))
-    core.transmit(exchange.sent)
-    sent = replace(exchange.sent, transmissions=exchange.sent.transmissions + 1)
-    following = replace(exchange, sent=sent)
-    core.exchanges.put(following)
-    if sent.repeats is Retransmission.TIMER:
-        wait = retransmission_wait(exchange, sent.transmissions)
-        if wait is None:
-            core.log(
-                f"transport_send_messages: giving up on exchange {exchange.label}, "
-                f"no response from peer {sent.path.remote}"
-            )
-        else:
-            core.timers.arm(TimerKey(TimerKind.RETRANSMIT, exchange.number), core.now + wait)
-    return following
-
-
-def retransmit(core: Core, number: int) -> None:
-    """The timer of an exchange's last message went off, or the peer repeated what it answers."""
-    exchange = core.exchanges.get(number)
-    if exchange is not None:
-        _transmit(core, exchange)
+def _longest(exchange: AnyExchange) -> int:
+    """Seconds that an exchange may take."""
+    seconds = exchange.oracle.configuration.general.exchange_max_time
+    stranger = exchange.role is Role.RESPONDER and exchange.message_id == 0 and not exchange.known
+    return min(seconds, limits.STRANGER_SECONDS) if stranger else seconds
 
 
 # --- needs --------------------------------------------------------------------------------------------------------
@@ -303,7 +273,7 @@ def _ask(core: Core, exchange: QuickExchange, need: Need) -> None:
             core.emit(AllocateSpi(token, protocol_name(protocol), local, remote))
         return
     following = replace(exchange, state=replace(exchange.state, sas=security_associations(exchange, core.tools)))
-    core.exchanges.put(following)
+    core.keep(following)
     token = core.next_number()
     core.awaited[token] = Awaited(exchange.number)
     core.emit(InstallSas(token, following.state.sas))
@@ -323,7 +293,7 @@ def take_result(core: Core, awaited: Awaited, token: int, outcome: Outcome) -> N
             end(core, exchange, Reason.LOCAL_ERROR, f"the kernel refused the {what}: {text}")
         case SpiAllocated(spi) if awaited.protocol is not None:
             following = with_spi(exchange, awaited.protocol, spi)
-            core.exchanges.put(following)
+            core.keep(following)
             if Need.SPI in following.granted:
                 proceed_or_fail(core, following)
         case Installed() if awaited.protocol is None:
@@ -368,6 +338,8 @@ def attend(core: Core, isakmp: IsakmpSa) -> None:
             connection = core.connection(name)
             if connection is not None and name not in core.stopped:
                 start_quick(core, isakmp, connection)
+    if not core.exchanges.under(isakmp.cookies):
+        await_peer(core, isakmp)
 
 
 def fail(core: Core, exchange: AnyExchange, failure: NegotiationFailed) -> None:
@@ -432,6 +404,9 @@ def time_out(core: Core, number: int) -> None:
     exchange = core.exchanges.get(number)
     if exchange is None:
         return
+    if exchange.role is Role.RESPONDER and isinstance(exchange.state, Phase1) and not _worth_a_line(core):
+        abandon(core, exchange)
+        return
     missing = f"{exchange.script.title} with {exchange.path.remote} got no further than message {exchange.step}"
     core.log(f"exchange {exchange.label} timed out: {missing}", "Exch", 10)
     if isinstance(exchange.state, QuickMode) and exchange.role is Role.INITIATOR and exchange.step == 1:
@@ -444,3 +419,13 @@ def time_out(core: Core, number: int) -> None:
         abandon(core, exchange)
     else:
         end(core, exchange, Reason.TIMEOUT, missing)
+
+
+def _worth_a_line(core: Core) -> bool:
+    """Whether what a stranger began and left is told: the first of many are, then a count."""
+    if not core.lapses.take(core.now):
+        return False
+    withheld = core.lapses.withheld()
+    if withheld:
+        core.log(f"{withheld} more exchanges that others began timed out and were not logged")
+    return True

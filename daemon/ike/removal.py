@@ -17,6 +17,7 @@ _OF_AN_SA = (
     TimerKind.DPD,
     TimerKind.ADMISSION,
     TimerKind.FOLLOW,
+    TimerKind.LAST_WORD,
 )
 
 
@@ -53,7 +54,7 @@ def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
         core.timers.cancel(TimerKey(kind, sa.number))
     core.drop_tokens(sa.number)
     core.sas.remove(sa)
-    core.unproved.leave(sa.number)
+    core.unadmitted.leave(sa.number)
     core.dynamic.doubt(sa.name)
     if isinstance(sa, IpsecSa):
         core.emit(DeleteSas(sa.keys))

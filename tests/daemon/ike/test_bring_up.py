@@ -87,7 +87,7 @@ def phase_1s_under_way(core: Core, isakmp: IsakmpSa, sa: IpsecSa, count: int) ->
     for _ in range(count):
         number = core.next_number()
         under_way = replace(begun, number=number, name=f"peer-{number}", initiator_cookie=number.to_bytes(8))
-        core.exchanges.put(replace(under_way, role=Role.INITIATOR, path=isakmp.path))
+        core.exchanges.put(replace(under_way, role=Role.INITIATOR, path=isakmp.path), core.now)
 
 
 Crowd = Callable[[Core, IsakmpSa, IpsecSa, int], None]
