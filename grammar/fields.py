@@ -32,7 +32,8 @@ class Label(StrEnum):
 
 
 _LABELS = {each.lower(): each for each in Label}
-# Empty lines are no part of a match: a search that began at each of them would be quadratic in their number.
+# A match begins with a character of a piece: one that began with the newlines in front would be tried again at each of
+# them, and a text of newlines alone would take time with the square of its length.
 _PIECE = re.compile(r"[^\n]+(?:\n[^\n]+)*\n?")
 _CONTENT = re.compile(r"^[ \t]*[^ \t\n#]", re.MULTILINE)
 _LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
@@ -81,30 +82,23 @@ class FieldList:
 
 def split_assertions(text: str) -> list[Piece]:
     """The assertions of a file; pieces of comments and blanks alone are left out."""
-    return [piece for piece in split_pieces(text) if _CONTENT.search(piece.text)]
+    pieces: list[Piece] = []
+    end, line = 0, 1
+    for match in _PIECE.finditer(text):
+        start, piece = match.start(), match[0]
+        line += start - end  # all that lies between pieces is newlines
+        if _CONTENT.search(piece):
+            pieces.append(Piece(start, line, piece))
+        line += piece.count("\n")
+        end = match.end()
+    return pieces
 
 
-def split_pieces(text: str) -> Iterator[Piece]:
-    """What stands between empty lines, each with the newline at its end: assertions, and comments alone.
-
-    Each octet is looked at once, whatever the text: no pattern is tried again at each of a million newlines.
-    """
-    offset, line = 0, 1
-    chunks = text.split("\n\n")
-    last = len(chunks) - 1
-    for number, chunk in enumerate(chunks):
-        content = chunk.lstrip("\n")
-        if content:
-            gap = len(chunk) - len(content)
-            yield Piece(offset + gap, line + gap, content if number == last else content + "\n")
-        offset += len(chunk) + 2
-        line += chunk.count("\n") + 2
-
-
-def split_fields(text: str) -> FieldList:
+def split_fields(text: str, *, signed: bool = False) -> FieldList:
     """The fields of one assertion; offsets count from the start of `text`.
 
-    What follows the Signature field is no part of the assertion (RFC 2704, 4.6.7) and is not looked at.
+    What follows the Signature field is no part of the assertion (RFC 2704, 4.6.7). In a credential, which is `signed`,
+    it is not looked at. Whoever wrote it into a policy meant it: there it is a mistake.
     """
     labels: list[tuple[Label, int, int]] = []
     mistakes: list[Mistake] = []
@@ -121,6 +115,8 @@ def split_fields(text: str) -> FieldList:
             continue
         if labels and labels[-1][0] is Label.SIGNATURE:
             end = line.start()
+            if not signed:
+                mistakes.append(_behind_signature(end, end + len(line.group().rstrip(" \t\n"))))
             break
         match = _LABEL.match(text, line.start(), line.end())
         label = _LABELS.get(match[1].lower()) if match and not match[2] else None
@@ -154,6 +150,12 @@ def _no_field(match: re.Match[str] | None, start: int, end: int) -> Mistake:
     near = get_close_matches(name.lower(), _LABELS, n=1) if len(name) <= _LONGEST_NAME else []
     hint = f"did you mean {_LABELS[near[0]]}:" if near else f"the fields are {', '.join(Label)}"
     return Mistake(Code.UNKNOWN_LABEL, f"{quoted(name)} is no field of KeyNote", start, match.end(), hint)
+
+
+def _behind_signature(start: int, end: int) -> Mistake:
+    message = "the Signature is the last field: this would be no part of the assertion"
+    hint = "move it in front of the Signature, or remove the Signature, which a policy does not need"
+    return Mistake(Code.BEHIND_SIGNATURE, message, start, end, hint)
 
 
 def _duplicate(label: Label, match: re.Match[str], blank_line: re.Match[str] | None) -> Mistake:

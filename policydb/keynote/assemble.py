@@ -54,7 +54,7 @@ class Assembly:
 
     def add_file(self, text: Text) -> None:
         """Trusted assertions, separated by blank lines."""
-        for assertion in self._parsed(text):
+        for assertion in self._parsed(text, signed=False):
             self._compile(assertion, text.source)
 
     def add_credential(self, text: Text) -> None:
@@ -64,7 +64,7 @@ class Assembly:
     def add_pieces(self, source: str, pieces: Iterable[Piece]) -> None:
         """The same of a text that was split already."""
         for piece in pieces:
-            for assertion in self._taken(parse_piece(piece, source), source):
+            for assertion in self._taken(parse_piece(piece, source, signed=True), source):
                 self._add_signed(assertion, source)
 
     def _add_signed(self, assertion: Assertion, source: str) -> None:
@@ -100,9 +100,9 @@ class Assembly:
                 end = offset + len(piece)
         return Text(text.source, "".join((*parts, text.text[end:])))
 
-    def _parsed(self, text: Text) -> tuple[Assertion, ...]:
+    def _parsed(self, text: Text, *, signed: bool) -> tuple[Assertion, ...]:
         """The assertions of a text that parse; the others are reported."""
-        return self._taken(parse_policy(text.text, text.source), text.source)
+        return self._taken(parse_policy(text.text, text.source, signed=signed), text.source)
 
     def _taken(self, parsed: ParsedPolicy, source: str) -> tuple[Assertion, ...]:
         self.diagnostics.extend(parsed.diagnostics)
