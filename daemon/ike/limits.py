@@ -106,6 +106,14 @@ Each costs us a power and a signature, some 2 ms, before its sender has shown an
 hashes alone, as in main mode.
 """
 
+HEADERS = 28
+"""Octets of IP and UDP around each message."""
+
+EXCESS_OCTETS = 2**18
+"""Octets that answers in aggressive mode may have more than their questions, a second and at once, all together: they
+go to whatever address was written on the question. A fifth more is usual, with certificates four times as much; main
+mode answers in fewer octets than it was asked. 3,000 answers a second without certificates fit, or 200 with them."""
+
 PUBLIC_VALUE_SECONDS = 10.0
 """How long one public value of ours may serve all openings of aggressive mode (daemon.ike.public_values)."""
 
