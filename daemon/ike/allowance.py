@@ -13,15 +13,15 @@ class Allowance:
         self._filled_at: float | None = None
         self._withheld = 0
 
-    def take(self, now: float) -> bool:
-        """Whether one more may pass; what may not is counted."""
+    def take(self, now: float, cost: float = 1) -> bool:
+        """Whether one more may pass, or one that counts for so many; what may not is counted."""
         if self._filled_at is not None:
             self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now
-        if self._tokens < 1:
+        if self._tokens < cost:
             self._withheld += 1
             return False
-        self._tokens -= 1
+        self._tokens -= cost
         return True
 
     def withheld(self) -> int:

@@ -63,6 +63,10 @@ class Core:
         self.stopped: set[str] = set()
         self.passive = settings.passive
         self.signed_openings = Allowance(limits.SIGNED_OPENINGS, limits.SIGNED_OPENINGS)
+        self.proofs = (
+            Allowance(limits.OTHER_PROOFS, limits.PROOFS_AT_ONCE),
+            Allowance(limits.KNOWN_PROOFS, limits.PROOFS_AT_ONCE),
+        )
         self.answers = Balance(limits.EXCESS_OCTETS, limits.EXCESS_OCTETS)
         self.unadmitted = Crowd(limits.UNADMITTED)
         self.public_values = PublicValues()

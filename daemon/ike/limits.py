@@ -106,6 +106,17 @@ Each costs us a power and a signature, some 2 ms, before its sender has shown an
 hashes alone, as in main mode.
 """
 
+PROOF_OCTETS = 512
+OTHER_PROOFS = 100
+KNOWN_PROOFS = 400
+PROOFS_AT_ONCE = 400
+"""Proofs by signature that are looked at: a message counts for one, and for one more for so many octets of it; so many
+a second of addresses without a section and with one, and at once. Usual ones count for four, 25 a second; the worst
+credentials that are read take 40 ms and count for seven, which is half of a processor."""
+
+PROOFS_PER_EXCHANGE = 4
+"""Proofs of one exchange that its own peer made, for they could be decrypted, and that do not verify."""
+
 HEADERS = 28
 """Octets of IP and UDP around each message."""
 

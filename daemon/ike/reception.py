@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
+from functools import partial
 
 from daemon.ike import limits, openings
 from daemon.ike.authentication import METHODS
@@ -19,13 +20,14 @@ from daemon.ike.errors import (
     InvalidExchangeType,
     InvalidHashInformation,
     InvalidSignature,
+    NoProposalChosen,
     PayloadMalformed,
     ProtocolError,
     Silent,
     UnsupportedExchangeType,
 )
 from daemon.ike.events import Captured
-from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
+from daemon.ike.exchange import AnyExchange, Datagram, NegotiationFailed, Retransmission, Role, accept
 from daemon.ike.informational import exchange_for, hearsay_exchange
 from daemon.ike.messages.fragments import parse_fragment
 from daemon.ike.messages.parser import check_header, read_header
@@ -41,6 +43,7 @@ from daemon.ike.negotiation import (
 )
 from daemon.ike.notices import act, hear
 from daemon.ike.phase1 import Phase1
+from daemon.ike.phase1_payloads import find_peer
 from daemon.ike.quick import QuickMode
 from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import ExchangeType, PayloadType
@@ -265,7 +268,7 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
     if prepare is not None and exchange.cipher is None and (datagram.encrypted or step.in_clear_too):
         exchange = adopt(core, prepare(exchange))
     try:
-        following, message = accept(exchange, datagram, core.tools)
+        following, message = accept(exchange, datagram, core.tools, partial(_check_proof, core, exchange, datagram))
         _capture(core, datagram, message)
         if exchange.step == 0 and isinstance(exchange.state, Phase1):
             following = openings.equip(core, following, datagram)
@@ -273,12 +276,32 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
         if exchange.step == 0:
             openings.spent(core, exchange.number)
     except ProtocolError as error:
+        if exchange.step == 0 and isinstance(exchange.state, Phase1) and isinstance(error, NoProposalChosen):
+            # An offer too large to be looked at ends as one that does not fit; whom nobody expects is told nothing.
+            raise NegotiationFailed(error, Reason.NO_TRANSFORM_MATCHED, exchange=find_peer(exchange)) from None
         unreadable = exchange.cipher is not None and datagram.encrypted
         if isinstance(exchange.state, Phase1) and (unreadable or isinstance(error, _UNPROVED)):
-            _suspect(core, exchange, error)
+            _suspect(core, exchange, error, own=datagram.encrypted and isinstance(error, _UNPROVED))
         raise
     if isinstance(following.state, QuickMode | Transaction) and core.sas.holds(following.state.isakmp):
         _heard_from(core, following.state.isakmp, datagram)
+
+
+def _check_proof(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
+    """Whether a proof by signature is looked at: reading certificates costs more than making them up.
+
+    This comes after decryption, so nobody but the peer can use up what is left of it.
+    """
+    phase1 = exchange.role is Role.RESPONDER and isinstance(exchange.state, Phase1) and exchange.step > 0
+    if not phase1 or not exchange.script.steps[exchange.step].one_of:
+        return
+    if METHODS[exchange.state.method].of(exchange.role.other).carrier != PayloadType.SIG:
+        return
+    if exchange.failures >= limits.PROOFS_PER_EXCHANGE:
+        raise Silent("message_recv: too many proofs of this peer do not verify")
+    cost = 1 + len(datagram.data) / limits.PROOF_OCTETS
+    if not core.proofs[exchange.known].take(core.now, min(cost, limits.PROOFS_AT_ONCE)):
+        raise Silent("message_recv: too many proofs by signature at once")
 
 
 def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
@@ -288,8 +311,14 @@ def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
     core.wear(isakmp, len(datagram.data))
 
 
-def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
-    """A proof is rubbish or does not verify: said once; the exchange goes on, for it may be forged."""
+def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError, *, own: bool) -> None:
+    """A proof is rubbish or does not verify: said once; the exchange goes on, for it may be forged.
+
+    `own`: it could be decrypted, so it is the peer's own.
+    """
+    if own:
+        exchange = replace(exchange, failures=exchange.failures + 1)
+        core.keep(exchange)
     if not exchange.grievance and core.may_complain():
         doubt = "" if isinstance(error, _UNPROVED) else METHODS[exchange.state.method].of(exchange.role.other).doubt
         text = f"{error}: {doubt}" if doubt else str(error)
