@@ -140,7 +140,7 @@ FOLDERS = {
 }  # fmt: skip
 CONTRACTS = {
     "policydb": {
-        "attributes", "codes", "connections", "decision", "graph", "negotiation", "request",
+        "attributes", "codes", "connections", "decision", "graph", "negotiation", "request", "traffic",
         "collecting", "cores", "folders", "sealing", "secrecy", "streams", "watching",
     },
     "daemon.ike": {"errors", "events", "limits", "registries", "surroundings"},

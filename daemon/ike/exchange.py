@@ -34,7 +34,8 @@ from policydb.negotiation import Comparison, Question, Reason
 class Subject:
     """Whom and what a negotiation is about, in print, as far as it is known.
 
-    `credentials` are what the peer's certificates and credentials say beside policy.
+    `credentials` are what the peer's certificates and credentials say beside policy. `bound_by` are connections that an
+    offer's traffic concerns besides the one that it is for.
     """
 
     peer_name: str = ""
@@ -45,6 +46,7 @@ class Subject:
     remote_filter: str = ""
     user: str = ""
     credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
+    bound_by: tuple[str, ...] = ()
 
 
 class State(Protocol):

@@ -32,6 +32,7 @@ class ExchangeTable:
         self._exchanges: dict[int, AnyExchange] = {}
         self._by_key: dict[Key, int] = {}
         self._begun_here: dict[bytes, int] = {}
+        self._ours_with: dict[str, dict[int, None]] = {}
         self._openings: dict[tuple[bytes, str], int] = {}
         self._opening_of: dict[int, tuple[bytes, str]] = {}
         self._opened = tuple(map(Crowd, openings))
@@ -64,10 +65,9 @@ class ExchangeTable:
         number = self._by_key.get((initiator_cookie, responder_cookie, message_id))
         return self._exchanges[number] if number is not None else None
 
-    @property
-    def ours(self) -> tuple[AnyExchange, ...]:
-        """The phase 1s under way that we began: few, however many strangers begin."""
-        return tuple(self._exchanges[number] for number in self._begun_here.values())
+    def ours_with(self, peer: str) -> tuple[AnyExchange, ...]:
+        """The phase 1s under way that we began with a peer section: few, however many others begin."""
+        return tuple(self._exchanges[number] for number in self._ours_with.get(peer, ()))
 
     def begun_here(self, initiator_cookie: bytes) -> bool:
         """Whether this cookie is ours, of a phase 1 under way that we began."""
@@ -107,6 +107,7 @@ class ExchangeTable:
         self._by_key[_key(exchange)] = exchange.number
         if exchange.role is Role.INITIATOR and exchange.message_id == 0:
             self._begun_here[exchange.initiator_cookie] = exchange.number
+            self._ours_with.setdefault(exchange.name, {})[exchange.number] = None
         return self._reckon(exchange, now)
 
     def _reckon(self, exchange: AnyExchange, now: float) -> tuple[int, ...]:
@@ -129,6 +130,10 @@ class ExchangeTable:
         self._forget_name(exchange)
         if self._begun_here.get(exchange.initiator_cookie) == number:
             del self._begun_here[exchange.initiator_cookie]
+            ours = self._ours_with[exchange.name]
+            del ours[number]
+            if not ours:
+                del self._ours_with[exchange.name]
         if exchange.message_id:
             under = self._under[_cookies(exchange)]
             del under[number]

@@ -26,9 +26,9 @@ def check_simultaneous(core: Core, address: str) -> None:
     Default peer this does not hold: others may be behind the same name.
     """
     peer = core.oracle.configuration.peers_by_address.get(ip_address(address))
-    for each in core.exchanges.ours:
+    for each in core.exchanges.ours_with(peer) if peer is not None else ():
         hoped_for = core.timers.deadline(TimerKey(TimerKind.RETRANSMIT, each.number)) is not None
-        if each.step > 1 and hoped_for and (each.name, each.path.remote.address) == (peer, address):
+        if each.step > 1 and hoped_for and each.path.remote.address == address:
             raise Silent(f'exchange_setup_p1: phase 1 with "{peer}" is under way already')
 
 

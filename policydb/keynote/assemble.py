@@ -54,7 +54,7 @@ class Assembly:
 
     def add_file(self, text: Text) -> None:
         """Trusted assertions, separated by blank lines."""
-        for assertion in self._parsed(text, signed=False):
+        for assertion in self._parsed(text):
             self._compile(assertion, text.source)
 
     def add_credential(self, text: Text) -> None:
@@ -100,9 +100,9 @@ class Assembly:
                 end = offset + len(piece)
         return Text(text.source, "".join((*parts, text.text[end:])))
 
-    def _parsed(self, text: Text, *, signed: bool) -> tuple[Assertion, ...]:
+    def _parsed(self, text: Text) -> tuple[Assertion, ...]:
         """The assertions of a text that parse; the others are reported."""
-        return self._taken(parse_policy(text.text, text.source, signed=signed), text.source)
+        return self._taken(parse_policy(text.text, text.source), text.source)
 
     def _taken(self, parsed: ParsedPolicy, source: str) -> tuple[Assertion, ...]:
         self.diagnostics.extend(parsed.diagnostics)

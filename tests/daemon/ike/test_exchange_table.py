@@ -45,9 +45,11 @@ def test_an_exchange_is_found_by_its_cookies_as_they_become_known() -> None:
     assert table.find(begun.initiator_cookie, ZERO_COOKIE, 0) is None
     assert table.find(begun.initiator_cookie, b"r" * 8, 0) is answered
     assert table.begun_here(begun.initiator_cookie)
-    assert table.ours == (answered,)
+    assert table.ours_with(begun.name) == (answered,)
+    assert table.ours_with("another") == ()
     table.remove(1)
     table.remove(1)
+    assert table.ours_with(begun.name) == ()
     assert not table.begun_here(begun.initiator_cookie)
     assert len(table) == 0
 
