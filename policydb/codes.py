@@ -25,7 +25,7 @@ MEANINGS: Mapping[str, str] = {
     "CF203": "a value that its tag does not allow",
     "CF204": "no IP address, network or mask, or one of the wrong family",
     "CF205": "no number, or one outside its range",
-    "CF206": "an offer/accept value that is not OFFER or OFFER,MINIMUM:MAXIMUM",
+    "CF206": "an offer/accept value that is not OFFER or OFFER,MINIMUM:MAXIMUM, or offers more than 2147483647",
     "CF207": "a list is empty that must not be",
     "CF208": "AUTHENTICATION_ALGORITHM does not fit TRANSFORM_ID",
     "CF209": "one of two tags is given that need each other",

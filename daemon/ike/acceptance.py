@@ -1,27 +1,32 @@
-"""Which proposal of a quick mode is taken: configured suites where a connection matches, and always policy.
+"""Which proposal of a quick mode is taken: the suites of the connections whose traffic it is, and always policy.
 
-isakmpd asks policy alone as responder; here a connection whose identities match must agree as well (its suites), so
-that neither file silently widens the other.
+isakmpd asks policy alone as responder; here a connection for this traffic must agree as well (its suites), so that
+neither file silently widens the other. Where no connection is for exactly this traffic, all that have a packet in
+common with it must agree (docs/decisions/0012-traffic.md).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address
 
-from daemon.ike import policy
+from daemon.ike import lifetimes, policy
 from daemon.ike.errors import InvalidIdInformation, NoProposalChosen
 from daemon.ike.events import Path
 from daemon.ike.exchange import NegotiationFailed
+from daemon.ike.messages.payloads import Notify
 from daemon.ike.messages.proposals import MAX_COMPARISONS, IpsecProposal, QuickOffer, match_suites
 from daemon.ike.records import brief, question
+from daemon.ike.registries import Protocol
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.surroundings import Oracle
 from daemon.ike.trust import identities
-from policydb.connections import Connection, Identity, Suite
+from policydb.connections import Bound, Connection, Identity, Suite
 from policydb.negotiation import Comparison, Difference, Question, Reason
 from policydb.request import Request
+from policydb.traffic import Flow
 
 EXPLAINED = 4
 """How many refused proposals of one quick mode are explained: each costs milliseconds, and a peer may send hundreds."""
@@ -33,6 +38,15 @@ class Filters:
 
     local: Identity
     remote: Identity
+
+    @property
+    def flow(self) -> Flow:
+        """The packets that are meant."""
+        return self.local.traffic, self.remote.traffic
+
+    def mean(self, other: Filters) -> bool:
+        """Whether both are the same traffic, however it is written."""
+        return self.local.means(other.local) and self.remote.means(other.remote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +63,16 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The proposal taken, the suite of ours that it matches (None: no connection matched) and what policy answered."""
+    """The proposal taken, the suite of ours that it matches (None: no connection bound it) and what policy answered.
+
+    `proposal` is what policy was asked about and what the SAs are made of: nothing in it is left open. `own_lives` are
+    the seconds in it that the offer left open and we filled in.
+    """
 
     proposal: IpsecProposal
     suite: Suite | None
     questions: tuple[Question, ...]
+    own_lives: Mapping[Protocol, int] = field(default_factory=dict)
 
 
 def ask(setting: Setting, proposal: IpsecProposal) -> Request:
@@ -73,48 +92,76 @@ def ask(setting: Setting, proposal: IpsecProposal) -> Request:
     return Request(setting.isakmp.authorizers, policy.action_attributes(facts))
 
 
-def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Connection | None) -> Accepted:
-    """As responder: the peer's first proposal that our suites and policy take.
+def choose(setting: Setting, offer: QuickOffer, with_key: bool, bound: Bound) -> Accepted:
+    """As responder: the peer's first proposal that policy takes, and every connection by which it is bound.
 
     Raises NegotiationFailed with the comparisons, and with the first questions that policy answered no to.
     """
     comparisons: list[Comparison] = list(offer.unsupported)
     refused: list[tuple[IpsecProposal, Request]] = []
+    binding = _different(bound.by)
     for proposal in offer.proposals:
         if (proposal.group is not None) is not with_key:
             comparisons.append(_without_key(proposal, with_key))
             continue
-        suite = None
-        if connection is not None:
-            match = match_suites(proposal, connection.suites)
-            if match.suite is None:
-                comparisons.extend(match.comparisons)
-                continue
-            suite = match.suite
-        if not setting.oracle.configuration.general.use_keynote:
-            return Accepted(proposal, suite, ())
-        request = ask(setting, proposal)
-        if setting.oracle.allows(request):
-            answer = brief(request, setting.oracle.generation)
-            return Accepted(proposal, suite, (question(str(proposal), request, answer),))
-        refused.append((proposal, request))
-    raise _refusal(setting.oracle, refused, tuple(comparisons[:MAX_COMPARISONS]))
+        suite, differing = _matched(proposal, bound.connection, binding)
+        if differing is not None:
+            comparisons.extend(differing)
+            continue
+        # Several connections may want different lifetimes: what all of them accept is left as it is.
+        settled, own_lives = lifetimes.filled_in(proposal, suite if len(binding) == 1 else None)
+        request = ask(setting, settled)
+        if _allows(setting, request):
+            return Accepted(settled, suite, _yes(setting, settled, request), own_lives)
+        refused.append((settled, request))
+    raise _refusal(setting.oracle, refused, tuple(comparisons[:MAX_COMPARISONS]), bound)
 
 
-def confirm(setting: Setting, proposal: IpsecProposal, connection: Connection) -> Accepted:
-    """As initiator: the responder's choice, which is one of our own offers, held against policy."""
+def confirm(setting: Setting, proposal: IpsecProposal, notes: Iterable[Notify], connection: Connection) -> Accepted:
+    """As initiator: the responder's choice, which is one of our own offers, with its lifetimes, held against policy."""
     suite = match_suites(proposal, connection.suites).suite
-    if not setting.oracle.configuration.general.use_keynote:
-        return Accepted(proposal, suite, ())
-    request = ask(setting, proposal)
-    if setting.oracle.allows(request):
-        answer = brief(request, setting.oracle.generation)
-        return Accepted(proposal, suite, (question(str(proposal), request, answer),))
+    settled, _ = lifetimes.filled_in(lifetimes.heeded(proposal, notes), None)
+    request = ask(setting, settled)
+    if _allows(setting, request):
+        return Accepted(settled, suite, _yes(setting, settled, request))
     raise NegotiationFailed(
         NoProposalChosen("initiator_recv_HASH_SA_NONCE: policy check failed"),
         Reason.POLICY,
-        questions=_explained(setting.oracle, [(proposal, request)]),
+        questions=_explained(setting.oracle, [(settled, request)]),
     )
+
+
+def _allows(setting: Setting, request: Request) -> bool:
+    """Policy's answer; without policy (-K) everything that is configured is allowed."""
+    return not setting.oracle.configuration.general.use_keynote or setting.oracle.allows(request)
+
+
+def _yes(setting: Setting, settled: IpsecProposal, request: Request) -> tuple[Question, ...]:
+    """What policy said yes to, for the record; nothing where it was not asked."""
+    if not setting.oracle.configuration.general.use_keynote:
+        return ()
+    return (question(str(settled), request, brief(request, setting.oracle.generation)),)
+
+
+def _different(connections: Iterable[Connection]) -> tuple[Connection, ...]:
+    """Of connections with the same suites the first: a wide offer may meet thousands, and they are asked once."""
+    return tuple({tuple(map(id, each.suites)): each for each in reversed(tuple(connections))}.values())[::-1]
+
+
+def _matched(
+    proposal: IpsecProposal, named: Connection | None, binding: Iterable[Connection]
+) -> tuple[Suite | None, tuple[Comparison, ...] | None]:
+    """The suite of the first connection, and None; or what keeps the proposal from matching one of the connections."""
+    suite = None
+    for connection in binding:
+        match = match_suites(proposal, connection.suites)
+        if match.suite is None:
+            if connection is named:
+                return None, match.comparisons
+            owner = f"of [{connection.name}]"
+            return None, tuple(replace(each, configured=f"{each.configured} {owner}") for each in match.comparisons)
+        suite = suite or match.suite
+    return suite, None
 
 
 def _without_key(proposal: IpsecProposal, with_key: bool) -> Comparison:
@@ -125,7 +172,10 @@ def _without_key(proposal: IpsecProposal, with_key: bool) -> Comparison:
 
 
 def _refusal(
-    oracle: Oracle, refused: list[tuple[IpsecProposal, Request]], comparisons: tuple[Comparison, ...]
+    oracle: Oracle,
+    refused: list[tuple[IpsecProposal, Request]],
+    comparisons: tuple[Comparison, ...],
+    bound: Bound,
 ) -> NegotiationFailed:
     """Refused by policy if policy was asked at all, else nothing matched."""
     if refused:
@@ -136,8 +186,10 @@ def _refusal(
             questions=_explained(oracle, refused[:EXPLAINED]),
             comparisons=comparisons,
         )
+    touched = bound.by and not bound.connection
+    binding = f" that [{bound.by[0].name}] accepts, whose traffic this touches" if touched else ""
     return NegotiationFailed(
-        NoProposalChosen("message_negotiate_sa: no compatible proposal found", comparisons),
+        NoProposalChosen(f"message_negotiate_sa: no compatible proposal found{binding}", comparisons),
         Reason.NO_TRANSFORM_MATCHED,
         comparisons=comparisons,
     )
@@ -150,20 +202,13 @@ def _explained(oracle: Oracle, refused: list[tuple[IpsecProposal, Request]]) -> 
 # --- which connection an incoming quick mode belongs to (isakmpd.conf(5), Passive-connections) --------------------
 
 
-def matching_connection(oracle: Oracle, isakmp: IsakmpSa, filters: Filters, hosts: Filters) -> Connection | None:
-    """The connection that answers to these identities; None: policy alone decides.
+def bound_by_configuration(oracle: Oracle, isakmp: IsakmpSa, filters: Filters, hosts: Filters) -> Bound:
+    """The connection that answers to this traffic, and those whose suites bind it; none: policy alone decides.
 
-    `hosts` are the identities of the two negotiating addresses (policydb.connections.Configuration.connection_for).
-    The address that mode-config gave us stands for the unspecified one, which nobody can name as it is.
+    `hosts` are the identities of the two negotiating addresses.
     """
-    local, find = filters.local, oracle.configuration.connection_for
-    if local.unspecified:
-        return None
-    found = None
-    if isakmp.assigned is not None and local.address == isakmp.assigned:
-        unspecified = replace(local, address=type(isakmp.assigned)(0))
-        found = find(isakmp.name, unspecified, filters.remote, hosts=False)
-    return found or find(isakmp.name, local, filters.remote, hosts=filters == hosts)
+    find = oracle.configuration.bound
+    return find(isakmp.name, filters.local, filters.remote, hosts=hosts.flow, assigned=isakmp.assigned)
 
 
 def refuse_unknown(oracle: Oracle, connection: Connection | None, filters: Filters) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from daemon.ike import dpd
 from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
 from daemon.ike.lifetimes import LEAST_SECONDS
-from daemon.ike.messages.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
+from daemon.ike.messages.proposals import IkeParameters, IpsecParameters
 from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.quick import QuickExchange
-from daemon.ike.records import make_record, printed
+from daemon.ike.records import listed, make_record, printed
 from daemon.ike.registries import EspTransform, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
@@ -24,7 +26,8 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     """The ISAKMP SA of a phase 1 in which both sides have proved themselves, in the table."""
     state = exchange.state
     parameters = known(state.parameters)
-    seconds = parameters.life_seconds or DEFAULT_LIFE_SECONDS
+    core.public_values.retire(state.public_r)
+    seconds = parameters.seconds
     isakmp = IsakmpSa(
         number=core.next_number(),
         name=exchange.name,
@@ -86,7 +89,9 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     """The IPsec SAs of a quick mode that the kernel has installed, in the table; older ones are marked replaced."""
     state = exchange.state
     parameters = known(state.proposal).protocols[0]
-    first = state.sas[0]
+    # Its protocols are wanted together, so all of them end with the one that ends first.
+    first = min(state.sas, key=lambda each: each.hard_seconds or inf)
+    kilobytes = [each.hard_kilobytes for each in state.sas if each.hard_kilobytes is not None]
     sa = IpsecSa(
         number=core.next_number(),
         name=exchange.name,
@@ -98,14 +103,14 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
         remote_id=printed(state.isakmp.remote_id),
         transform=_phase2_transform(parameters),
         lifetime_seconds=first.hard_seconds,
-        lifetime_kilobytes=first.hard_kilobytes,
+        lifetime_kilobytes=min(kilobytes, default=None),
         since=core.now,
         flags=SaFlag.READY,
         soft_at=core.now + first.soft_seconds if first.soft_seconds else None,
         hard_at=core.now + first.hard_seconds if first.hard_seconds else None,
         exchange=(state.isakmp.cookies, exchange.message_id),
     )
-    replaced = [each for each in core.sas.named(sa.name) if (each.selectors, each.owner) == (sa.selectors, sa.owner)]
+    replaced = core.sas.like(sa)
     # Who negotiated an SA renews it, and whoever replaces one of those has taken that on with it.
     if state.connection is not None and state.connection.acquire is not None:
         sa.flags |= SaFlag.ONDEMAND
@@ -116,7 +121,9 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     core.sas.add(sa)
     state.isakmp.answered.remember(exchange.message_id, exchange.received, exchange.sent)
     _arm_lifetime(core, sa)
-    core.log(f"isakmpd: quick mode done{_as_role(exchange)}: {_ends(exchange)}", verbose=True)
+    others = listed(state.subject().bound_by)
+    bound = f", with the suites of {others}, whose traffic it touches" if others else ""
+    core.log(f"isakmpd: quick mode done{_as_role(exchange)}: {_ends(exchange)}{bound}", verbose=True)
     _accepted(core, exchange, state.questions)
     return sa
 

@@ -144,5 +144,5 @@ def _value(connection: Connection) -> str:
     identity = connection.remote_identity
     if identity is None:
         return ""
-    network = identity.network.network_address if identity.network is not None else None
-    return str(identity.address or network or identity.name)
+    traffic = identity.traffic
+    return str(identity.name if traffic is None else traffic.first_address)

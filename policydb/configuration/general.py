@@ -27,8 +27,8 @@ def general_settings(section: Section, keynote: Section) -> General:
         dpd_check_interval=section.number("DPD-check-interval", default.dpd_check_interval),
         fragment_size=_fragment_size(section, default.fragment_size),
         nat_t_keepalive=section.number("NAT-T-Keepalive", default.nat_t_keepalive, least=1),
-        use_keynote=_switched(section, "Use-Keynote", "yes"),
-        delete_sas=not _switched(section, "Delete-SAs", "no"),
+        use_keynote=section.word("Use-Keynote", YES_OR_NO, default="yes") != "no",
+        delete_sas=_deletes_sas(section),
         verbose=section.get("Logverbose") is not None,
         log_levels=tuple(_log_levels(section)),
         listen_on=tuple(_listen_on(section)),
@@ -45,14 +45,13 @@ def _fragment_size(section: Section, default: int) -> int:
     return size
 
 
-def _switched(section: Section, tag: str, word: str) -> bool:
-    """Whether a switch, yes where it is not set, begins with a word; nothing but that counts (isakmpd.conf(5))."""
-    text = section.text(tag, "yes")
-    found = text.startswith(word)
-    counts = word if found else {"yes": "no", "no": "yes"}[word]
+def _deletes_sas(section: Section) -> bool:
+    """Delete-SAs: a text that begins with `no` says no, and any other one says yes (isakmpd.conf(5))."""
+    text = section.text("Delete-SAs", "yes")
+    counts = "no" if text.startswith("no") else "yes"
     if not text.lower().startswith(counts):
-        section.warn("CF116", f"{tag}={text} counts as {counts}", section.get(tag), "write yes or no")
-    return found
+        section.warn("CF116", f"Delete-SAs={text} counts as {counts}", section.get("Delete-SAs"), "write yes or no")
+    return counts == "yes"
 
 
 def _listen_on(section: Section) -> Iterator[str]:

@@ -22,6 +22,7 @@ from daemon.oracle import UNCHECKED, AcceptAll, Loaded
 from policydb.configuration.overlay import Change, Verb
 from policydb.connections import Configuration
 from policydb.decision import Decision
+from policydb.folders import own_file
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
 from policydb.sealing import secret_reference
@@ -116,7 +117,7 @@ def run(tmp_path: Path, world: World) -> Callable[[Callable[[Live], Awaitable[No
     def started(work: Callable[[Live], Awaitable[None]]) -> None:
         async def main() -> None:
             uses = Uses(world.configure, world.command, world.defect)
-            live = Live(loaded(), tmp_path / "overlay.json", world.log, uses, SOON)
+            live = Live(loaded(), own_file(tmp_path / "overlay.json"), world.log, uses, SOON)
             await work(live)
             live.close()
 

@@ -18,14 +18,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtendedKeyUsageOID, ObjectIdentifier
 
+from daemon.ike import limits
 from daemon.ike.algorithms.signatures import rsa_fault
 from daemon.ike.registries import IdType
 from daemon.ike.trust.names import Element, MalformedNameError, elements, one_line
-
-MOST_OCTETS = 16_384
-"""Of a certificate; real ones have one or two thousand."""
-
-_MOST_NAMES = 256
 
 FEWEST_RSA_BITS, LEAST_EXPONENT = 1024, 65537
 """An RSA key below these is weak (docs/decisions/0006-weak-signatures.md)."""
@@ -163,7 +159,7 @@ def _verify_weak(parsed: x509.Certificate | x509.CertificateRevocationList, sign
 
 def read_certificate(der: bytes) -> X509Certificate:
     """A DER certificate. Raises CertificateError."""
-    if len(der) > MOST_OCTETS:
+    if len(der) > limits.CERTIFICATE_OCTETS:
         raise CertificateError(f"a certificate of {len(der)} octets")
     return _guarded("the certificate", lambda: _certificate(der))
 
@@ -270,6 +266,8 @@ def _names(fields: Sequence[Element]) -> tuple[bytes, bytes]:
 def _alternatives(found: x509.SubjectAlternativeName | None) -> tuple[Name, ...]:
     """Every subjectAltName that an ID payload can hold (RFC 4945 section 3.1), not the first alone."""
     names: list[Name] = []
+    if found is not None and len(found) > limits.CERTIFICATE_NAMES:
+        raise CertificateError(f"it has {len(found)} names")
     for each in found or ():
         match each:
             case x509.IPAddress(value=value) if hasattr(value, "packed"):
@@ -280,8 +278,6 @@ def _alternatives(found: x509.SubjectAlternativeName | None) -> tuple[Name, ...]
                 names.append((IdType.USER_FQDN, value.encode("ascii")))
             case x509.DirectoryName(value=value):
                 names.append((IdType.DER_ASN1_DN, value.public_bytes()))
-    if len(names) > _MOST_NAMES:
-        raise CertificateError(f"it has {len(names)} names")
     return tuple(names)
 
 

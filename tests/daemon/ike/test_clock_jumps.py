@@ -18,6 +18,7 @@ from daemon.capture import Capture
 from daemon.ike.events import Captured, Connect, DeleteSas, Endpoint, InstallSas, Output, Record, Send, TearDown
 from daemon.ike.events import Path as Way
 from policydb.connections import Configuration, General
+from policydb.folders import own_file
 from policydb.negotiation import Outcome
 from policydb.records.decisionlog import DecisionLog
 from policydb.storage.history import list_generations
@@ -173,7 +174,7 @@ def test_the_generation_published_last_is_in_force_whatever_time_it_bears(tmp_pa
 
 @pytest.mark.parametrize("seconds", [-1.5, 0.0, 2.0**32 + 5, 2.0**40])
 def test_a_capture_goes_on_where_the_clock_is_outside_what_its_format_holds(tmp_path: Path, seconds: float) -> None:
-    capture = Capture(tmp_path / "pcap", lambda: seconds)
+    capture = Capture(own_file(tmp_path / "pcap"), lambda: seconds)
     capture.add(Captured(Way(Endpoint(EAST, 500), Endpoint(WEST, 500)), bytes(28), outbound=True))
     capture.close()
     assert len((tmp_path / "pcap").read_bytes()) > 24 + 16 + 28

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.ike.limits import NAMED_CERTIFICATES
 from daemon.ike.messages.payloads import Certificate
 from daemon.ike.registries import AuthenticationMethod, CertificateEncoding
 from daemon.ike.trust import certificates, chains
 from daemon.ike.trust.certificates import CertificateError, X509Certificate, read_certificate, read_crl
 from daemon.ike.trust.holdings import Holdings
-from daemon.ike.trust.judgement import MOST_NAMED
 from daemon.ike.trust.keyring import Keyring
 from policydb.records import record_json, record_text
 from tests.daemon.ike import test_signed_phase1 as peers
@@ -54,7 +54,7 @@ def test_each_gets_the_verdict_of_rfc_5280(row: Row, monkeypatch: pytest.MonkeyP
     sent = [Certificate(CertificateEncoding.X509_SIG, der) for der in row.sent]
     found = Keyring(held).judge(row.claim, sent, AuthenticationMethod.RSA_SIG, NOW)
     assert bool(found.keys) is row.good, found.refused
-    assert len(looked_at) <= MOST_NAMED * chains.MOST_CHECKS
+    assert len(looked_at) <= NAMED_CERTIFICATES * chains.MOST_CHECKS
     if row.why:
         assert any(reason in told for told in found.refused for reason in row.why.split("|")), found.refused
     told = [*faults, *found.refused, *(each.proof.description for each in found.keys)]
