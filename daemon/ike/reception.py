@@ -49,6 +49,7 @@ from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import ExchangeType, PayloadType
 from daemon.ike.retransmission import retransmit
 from daemon.ike.sa import IsakmpSa
+from daemon.ike.standing import retire, stands
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import Transaction
 from daemon.ike.xauth import without_secrets
@@ -220,6 +221,9 @@ def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
     goes_on = transaction and isakmp.chain is not None and isakmp.chain[0] == header.message_id
     if header.message_id in isakmp.answered and not goes_on:
         raise Silent("message_recv: message of an exchange that is over")
+    if not stands(core, isakmp):
+        retire(core, isakmp)
+        raise Silent("message_recv: new exchange under a phase 1 whose peer has changed")
     if core.exchanges.busy(datagram.cookies):
         raise Silent("message_recv: too many exchanges at once under one ISAKMP SA")
     if transaction:
