@@ -16,7 +16,7 @@ from policydb.decision import Decision
 from policydb.graph import CompiledAssertion
 from policydb.negotiation import Comparison, Credential, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import Request
-from policydb.sealing import seal_policy
+from policydb.secrecy import seal_policy
 
 _SECRET = "passphrase:"  # noqa: S105 - the prefix of a principal that contains a key, not a key
 

@@ -22,7 +22,8 @@ from policydb.collecting import uncollected
 from policydb.compiling.compilation import Compilation, File, Findings, Work
 from policydb.compiling.sources import SourceKind, SourceText, exposure, read_sources
 from policydb.configuration.config import check_keys, resolve
-from policydb.sealing import escapes_sealing, hide_keys, is_key, seal_policy
+from policydb.configuration.sealing import hide_keys, is_key
+from policydb.secrecy import escapes_sealing, seal_policy
 from policydb.storage.storefile import StoreError
 from policydb.storage.stretches import Stretch, stretches_of
 from policydb.watching import Watch, unwatched

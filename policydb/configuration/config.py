@@ -16,6 +16,14 @@ from policydb.configuration.identities import ipsec_identity, phase_1_identity, 
 from policydb.configuration.modeconfig import mode_config
 from policydb.configuration.peers import doubt_peer, is_exchange_allowed
 from policydb.configuration.predefined import main_mode_names, suite_names
+from policydb.configuration.sealing import (
+    XAUTH_PASSWORD,
+    XAUTH_USERS,
+    SecretError,
+    is_key,
+    secret_octets,
+    secret_reference,
+)
 from policydb.configuration.sections import Book, Section, Value, instead
 from policydb.configuration.ties import Doubt, doubts
 from policydb.configuration.transforms import ike_transform, suite
@@ -44,14 +52,6 @@ from policydb.connections import (
     Peer,
     Suite,
     address_in,
-)
-from policydb.sealing import (
-    XAUTH_PASSWORD,
-    XAUTH_USERS,
-    SecretError,
-    is_key,
-    secret_octets,
-    secret_reference,
 )
 
 DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"

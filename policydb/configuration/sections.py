@@ -25,7 +25,6 @@ _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _OFFER = re.compile(r"(\d+)(?:\s*,\s*(\d+)\s*:\s*(\d+))?")
 _LARGEST = 2**32 - 1
 
-# Built-in tags that take the value of a tag of [General], which is then where a complaint points.
 _ALIKE = 0.85
 """A predefined name that is less like a mistaken one is not meant: another one of them is always near."""
 
@@ -44,6 +43,7 @@ _SOUND = {
 }
 """What to take where something weak was named, or something that is not to be had."""
 
+# Built-in tags that take the value of a tag of [General], which is then where a complaint points.
 _ORIGINS = {
     ("default-phase-1", "id"): "default-phase-1-id",
     ("life_main_mode", "life_duration"): "default-phase-1-lifetime",

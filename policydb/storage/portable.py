@@ -2,7 +2,7 @@
 
 The bytes are a store of their own with the rows of that generation and no others, in an envelope: a mark, the schema's
 version, SHA-256 over both and the store. The digest finds damage; it does not say who made the bytes. Like the store
-they hold no secret (policydb.sealing), and nothing executable.
+they hold no secret (policydb.configuration.sealing), and nothing executable.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.keynote.checker import Checker
 from policydb.request import Request
-from policydb.sealing import seal
+from policydb.secrecy import seal
 from policydb.storage.rows import Row, decode
 from policydb.storage.storefile import StoreError, connect_read_only, explained, require_generation
 

@@ -1,4 +1,4 @@
-"""What configurations and handshakes cost on this machine, beside `policydb bench`. Prints tables; asserts nothing.
+"""What decisions, configurations and handshakes cost on this machine. Prints tables; asserts nothing.
 
 `python -m tests.bench configurations` prints one part alone.
 
@@ -20,7 +20,8 @@ from tabulate import tabulate
 
 from daemon.ike.algorithms import dh, selftest
 from daemon.ike.registries import Group
-from tests.bench import configuration
+from tests.bench import configuration, evaluators
+from tests.bench.scenarios import SCENARIOS
 from tests.bench.targets import reached
 from tests.fuzz.engines import MESSAGES, MODERN, converse
 
@@ -122,7 +123,12 @@ def handshakes() -> None:
     show("Self-test at start-up", ["algorithms", "ms"], [[len(selftest.run()), self_test * 1e3]])
 
 
-PARTS = {"configurations": configurations, "handshakes": handshakes}
+def decisions() -> None:
+    """What compiling policies, deciding and explaining cost, and whether that is what was asked for."""
+    print(evaluators.tables(evaluators.SIZES, tuple(SCENARIOS)))
+
+
+PARTS = {"decisions": decisions, "configurations": configurations, "handshakes": handshakes}
 
 
 if __name__ == "__main__":
