@@ -8,7 +8,8 @@ blocks of lines that are shared in the same way (policydb.storage.texts). Rows a
 that knows its generation's number sees the same rows for ever.
 
 Nothing executable is kept (shapes and licensees are JSON, constants texts), and nothing secret (policydb.secrecy,
-policydb.configuration.sealing). This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer share it.
+policydb.configuration.sealing). This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer
+share it.
 """
 
 from __future__ import annotations
