@@ -24,7 +24,6 @@ from policydb.configuration.vocabulary import Kind
 from policydb.connections import Configuration, Identity, IkeTransform, Suite
 from policydb.keynote.shapes import ShapeError
 from policydb.negotiation import Comparison, Difference
-from policydb.storage.slices import Choice, Shelf, concerned_by, is_as_predefined
 from policydb.storage.snapshot import Snapshot, open_snapshot
 from policydb.storage.storefile import StoreError
 
@@ -56,17 +55,10 @@ def explain_peer(question: PeerQuestion, store: str, form: str) -> int:
 def _configuration(snapshot: Snapshot, asked: Incoming, offers: Sequence[str]) -> Configuration:
     """As much of the configuration as the question may concern."""
     remote = asked.traffic[1] if asked.traffic else None
-    if remote is not None and remote.address == asked.address:
-        return snapshot.configuration  # every connection that is for its two hosts alone may be meant
-    network = remote.network if remote else None
-    value = (remote.address or (network.network_address if network else None)) if remote else None
-
-    def choose(shelf: Shelf) -> Choice | None:
-        # A transform of that name may be that of any peer.
-        known = all(map(Book(()).exists, offers)) and is_as_predefined(shelf, offers)
-        return concerned_by(shelf, str(asked.address), str(value) if value else None) if known else None
-
-    return snapshot.around(choose)
+    if offers or (remote is not None and remote.address == asked.address):
+        # A transform of that name may be that of any peer; any connection that is for its two hosts may be meant.
+        return snapshot.configuration
+    return snapshot.around(asked.address, remote)
 
 
 def _incoming(question: PeerQuestion) -> Incoming:

@@ -224,12 +224,14 @@ def _publish(work: Work) -> Work:
     """The one stage that writes."""
     if work.store is None or work.now is None or work.findings().has_errors:
         return work
+    from policydb.storage.configurations import whole
+    from policydb.storage.records import encode
     from policydb.storage.store import open_store
 
+    sources = [each.ready or _source(each) for each in work.files]
+    configuration = work.changes.configuration if work.changes else whole(encode(work.configuration))
     with open_store(work.store) as store:
-        publication = store.publish(
-            [each.ready or _source(each) for each in work.files], work.now, work.watch, work.author
-        )
+        publication = store.publish(sources, work.now, configuration, work.watch, work.author)
     return replace(work, generation=publication.generation, published=publication.published)
 
 

@@ -13,8 +13,8 @@ from policydb.compiling.revisions import NewPart, OldPart, Revision, UnusualErro
 from policydb.configuration.config import is_kept
 from policydb.configuration.predefined import built_in_sections, predefined_section
 from policydb.connections import Configuration, Connection
-from policydb.storage.section_rows import PHASE_1, PHASE_2, Setting, decode_section, identity_key
-from policydb.storage.slices import FIXED_ROOTS, Shelf
+from policydb.storage.section_rows import PHASE_1, PHASE_2, Setting, address_key, decode_section, identity_key
+from policydb.storage.slices import FIXED_ROOTS, Shelf, named_at
 
 _MOST_SECTIONS = 4_096
 """Sections that a change may concern."""
@@ -63,6 +63,23 @@ def changed_names(found: Iterable[Difference]) -> set[str]:
     if any(key in FIXED_ROOTS or key in built_in_sections({}) or predefined_section(key) for key in changed):
         raise UnusualError
     return changed
+
+
+def named_for_the_same(shelf: Shelf, found: Iterable[Difference]) -> set[str]:
+    """The peers that [Phase 1] names, in whichever file, for addresses for which it named others before.
+
+    Raises UnusualError where two files that are no rules have [Phase 2]: the lists of the first one count.
+    """
+    names: set[str] = set()
+    for difference in found:
+        if difference.key == PHASE_1:
+            addresses = {address_key(tag) for tag, _ in set(difference.before) ^ set(difference.after)}
+            names |= named_at(shelf, addresses)
+        elif difference.key == PHASE_2:
+            files = {entry.file for entry in shelf.section(PHASE_2) if not entry.joined}
+            if len(files) > 1:
+                raise UnusualError
+    return names
 
 
 def _before(connection: sqlite3.Connection, gone: Iterable[OldPart]) -> dict[str, list[Setting]]:

@@ -15,14 +15,18 @@ from pathlib import Path
 
 from grammar.errors import Diagnostic
 from policydb.compiling.agreement import check_agreement
-from policydb.compiling.consequences import changed_names, concerned, differences, rivals
+from policydb.compiling.consequences import changed_names, concerned, differences, named_for_the_same, rivals
 from policydb.compiling.revisions import Revision, UnusualError, parsed, revisions_of, shown
 from policydb.compiling.rule_assertions import RuleAssertions
 from policydb.compiling.sources import SourceKind, SourceText
 from policydb.configuration.config import resolve
+from policydb.connections import Configuration
 from policydb.ipsec.words import in_words_of_rules
+from policydb.storage.configurations import Written, places_of
+from policydb.storage.configurations import changed as revised
 from policydb.storage.publishing import configuration_source
-from policydb.storage.slices import Fresh, Placed, Shelf, sliced
+from policydb.storage.records import encode
+from policydb.storage.slices import Fresh, Placed, Shelf, listed, sliced
 from policydb.storage.store import POLICY, Source
 from policydb.storage.storefile import StoreError, connect_read_only
 
@@ -48,6 +52,7 @@ class Changes:
     diagnostics: tuple[Diagnostic, ...]
     texts: Mapping[str, str]
     counts: Mapping[str, int]
+    configuration: Written
 
 
 def changes_of(texts: Sequence[SourceText], store: Path, host_name: str) -> Changes | None:
@@ -73,17 +78,26 @@ def _changes(connection: sqlite3.Connection, files: Sequence[Revision]) -> Chang
         revision, found = parsed(connection, each)
         revisions.append(revision)
         findings += found
+    (generation,) = connection.execute("SELECT max(number) FROM generation").fetchone()
+    configuration = Written(places_of(connection, generation))
+    if not configuration.places:
+        raise UnusualError
     shelf = _shelf(connection, revisions)
     changed = [differences(connection, each) for each in revisions]
     names = changed_names(each for some in changed for each in some)
     if names:
-        findings += _resolved(shelf, revisions, concerned(shelf, names))
+        names |= named_for_the_same(shelf, (each for some in changed for each in some))
+        names = concerned(shelf, names)
+        told, resolved = _resolved(shelf, revisions, names)
+        findings += told
+        records = [record for record in encode(resolved) if record.name in names]
+        configuration = revised(configuration.places, names, records, listed(shelf))
     for file, revision in enumerate(revisions):
         check_agreement(shelf, file, revision, {each.key for each in changed[file]})
     sources = _sources(connection, revisions)
-    told = {each.source for each in findings}
-    texts = {each.name: shown(each) for each in revisions if each.name in told}
-    return Changes(sources, tuple(findings), texts, _counts(connection, revisions, sources))
+    named = {each.source for each in findings}
+    texts = {each.name: shown(each) for each in revisions if each.name in named}
+    return Changes(sources, tuple(findings), texts, _counts(connection, revisions, sources), configuration)
 
 
 def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> Shelf:
@@ -98,8 +112,8 @@ def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> She
     return Shelf(connection, [each.name for each in revisions], known, fresh)
 
 
-def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> list[Diagnostic]:
-    """Resolve what is concerned, with the connections that it may tie with: the warnings about what is new."""
+def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> tuple[list[Diagnostic], Configuration]:
+    """Resolve what is concerned, with the connections that it may tie with; the warnings are about what is new."""
     found = resolve(sliced(shelf, names))
     if not found.errors:
         others = rivals(shelf, found.configuration, names)
@@ -114,11 +128,12 @@ def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> l
         for line in (each.span.line, each.section_span.line)
     }
     ruled = {each.name for each in revisions if each.rules is not None}
-    return [
+    findings = [
         in_words_of_rules(each) if each.source in ruled else each
         for each in found.diagnostics
         if (each.source, each.span.line) in places and each.span.end  # the store knows lines only
     ]
+    return findings, found.configuration
 
 
 def _sources(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> dict[str, Source]:

@@ -148,11 +148,12 @@ class _Resolver:
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
         users = self._book.open("XAUTH-users", Kind.XAUTH_USERS)
         modes = {}
-        for written in tuple(self._book.written.values()):
+        for lower in sorted(self._book.written):  # so that the order depends on nothing but [Phase 2] and names
+            written = self._book.written[lower]
             phase = written.values.get("phase")
             if MODE_CONFIG_NAME.match(written.name):
-                modes[written.name.lower()] = mode_config(self._book.open(written.name, Kind.MODE_CONFIG))
-            if phase is not None and written.name.lower() not in FIXED:
+                modes[lower] = mode_config(self._book.open(written.name, Kind.MODE_CONFIG))
+            if phase is not None and lower not in FIXED:
                 self._unlisted(written.name, phase)
         return Configuration(
             general,

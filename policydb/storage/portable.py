@@ -19,12 +19,11 @@ import cryptography.hazmat.primitives.asymmetric.rsa
 import cryptography.x509  # noqa: F401
 import re2  # noqa: F401
 
-import policydb.configuration.config
 import policydb.keynote.explain
-import policydb.keynote.session
-import policydb.storage.section_rows
-import policydb.storage.slices  # noqa: F401
+import policydb.keynote.session  # noqa: F401
 from policydb.storage import schema
+from policydb.storage.configurations import whole, write
+from policydb.storage.records import FORMAT, encode
 from policydb.storage.snapshot import Snapshot
 from policydb.storage.storefile import StoreError, explained, version_of
 
@@ -36,35 +35,40 @@ _SQLITE = b"SQLite format 3\0"  # how every database begins
 # The rows of a generation, each list found by the one before it.
 _WITH = """
     WITH sources AS (SELECT source FROM generation_source WHERE generation = :generation),
-    stretches AS (
-        SELECT stretch FROM source_stretch WHERE source IN sources
-        UNION SELECT stretch FROM source_part WHERE source IN sources
-    ),
+    stretches AS (SELECT stretch FROM source_stretch WHERE source IN sources),
     assertions AS (SELECT assertion FROM appearance WHERE stretch IN stretches),
     principals AS (
         SELECT authorizer FROM assertion WHERE id IN assertions
         UNION SELECT principal FROM licensee WHERE assertion IN assertions
     ),
-    shapes AS (SELECT shape FROM assertion WHERE id IN assertions)
+    shapes AS (SELECT shape FROM assertion WHERE id IN assertions),
+    configurations AS (
+        SELECT id FROM configuration JOIN generation ON configuration.id = generation.configuration
+        WHERE number = :generation AND format = :format
+    ),
+    pages AS (SELECT page FROM configuration_page WHERE configuration IN configurations),
+    records AS (SELECT record FROM page_record WHERE page IN pages)
 """
 ROWS = {
     "generation": "SELECT * FROM generation WHERE number = :generation",
     "generation_source": "SELECT * FROM generation_source WHERE generation = :generation",
     "source": "SELECT * FROM source WHERE id IN sources",
     "source_stretch": "SELECT * FROM source_stretch WHERE source IN sources",
-    "source_part": "SELECT * FROM source_part WHERE source IN sources",
     "stretch": "SELECT * FROM stretch WHERE id IN stretches",
     "appearance": "SELECT * FROM appearance WHERE stretch IN stretches",
     "assertion": "SELECT * FROM assertion WHERE id IN assertions",
     "principal": "SELECT * FROM principal WHERE id IN principals",
     "shape": "SELECT * FROM shape WHERE id IN shapes",
     "licensee": "SELECT * FROM licensee WHERE assertion IN assertions",
-    "binding": "SELECT * FROM binding WHERE source IN sources",
-    "section": "SELECT * FROM section WHERE stretch IN stretches",
-    "mention": "SELECT * FROM mention WHERE stretch IN stretches",
-    "part": "SELECT * FROM part WHERE stretch IN stretches",
+    "configuration": "SELECT * FROM configuration WHERE id IN configurations",
+    "configuration_page": "SELECT * FROM configuration_page WHERE configuration IN configurations",
+    "page": "SELECT * FROM page WHERE id IN pages",
+    "page_record": "SELECT * FROM page_record WHERE page IN pages",
+    "record": "SELECT * FROM record WHERE id IN records",
+    "record_key": "SELECT * FROM record_key WHERE record IN records",
+    "offer": "SELECT * FROM offer WHERE id IN (SELECT offer FROM record WHERE id IN records)",
 }
-"""The tables of a snapshot, and what is in them; the texts of sources are for people alone, and left out."""
+"""The tables of a snapshot, and what is in them. What only people and compilers read is left out."""
 
 
 def dump_snapshot(snapshot: Snapshot) -> bytes:
@@ -76,9 +80,13 @@ def dump_snapshot(snapshot: Snapshot) -> bytes:
                 connection.execute(statement)
         connection.execute("BEGIN")
         for table, query in ROWS.items():
-            for row in snapshot.rows(_WITH + query, {"generation": snapshot.generation}):
+            for row in snapshot.rows(_WITH + query, {"generation": snapshot.generation, "format": FORMAT}):
                 places = ", ".join("?" * len(row))
                 connection.execute(f"INSERT INTO {table} VALUES ({places})", row)  # noqa: S608 - names of our own
+        if not connection.execute("SELECT 1 FROM configuration").fetchone():
+            # The generation was published before records were kept: who gets the bytes need not resolve it.
+            number = write(connection, whole(encode(snapshot.configuration)))
+            connection.execute("UPDATE generation SET configuration = ?", (number,))
         connection.execute("COMMIT")
         stored = connection.serialize()
     finally:
@@ -106,7 +114,7 @@ def load_snapshot(octets: bytes) -> Snapshot:
             connection.deserialize(stored)
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA query_only = ON")
-            return Snapshot(connection, _NAME, _generation(connection))
+            return Snapshot(connection, _NAME, _generation(connection), has_lines=False)
         except BaseException:
             connection.close()
             raise

@@ -225,7 +225,57 @@ _LISTS = (
     """,
 )
 
-STEPS = (Step("first", _FIRST), Step("history", _HISTORY), Step("parts", _PARTS), Step("lists", _LISTS))
+_RECORDS = (
+    # A configuration as it was resolved: pages of records (policydb.storage.records), which generations share. One that
+    # was published before has none, and is resolved by whoever reads it.
+    "CREATE TABLE offer (id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE record (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        offer INTEGER NOT NULL REFERENCES offer (id)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE record_key (
+        key TEXT NOT NULL,
+        record INTEGER NOT NULL REFERENCES record (id),
+        PRIMARY KEY (key, record)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE page (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE page_record (
+        page INTEGER NOT NULL REFERENCES page (id),
+        position INTEGER NOT NULL,
+        record INTEGER NOT NULL REFERENCES record (id),
+        PRIMARY KEY (page, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX page_record_record ON page_record (record, page)",
+    "CREATE TABLE configuration (id INTEGER PRIMARY KEY, format INTEGER NOT NULL, digest BLOB NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE configuration_page (
+        configuration INTEGER NOT NULL REFERENCES configuration (id),
+        position INTEGER NOT NULL,
+        page INTEGER NOT NULL REFERENCES page (id),
+        PRIMARY KEY (configuration, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX configuration_page_page ON configuration_page (page, configuration)",
+    "ALTER TABLE generation ADD COLUMN configuration INTEGER REFERENCES configuration (id)",
+)
+
+STEPS = (
+    Step("first", _FIRST),
+    Step("history", _HISTORY),
+    Step("parts", _PARTS),
+    Step("lists", _LISTS),
+    Step("records", _RECORDS),
+)
 """Every migration in order. A store of N of them has `PRAGMA user_version` N; the writer brings it up to date."""
 
 VERSION = len(STEPS)

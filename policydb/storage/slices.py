@@ -7,8 +7,8 @@ it holds what they refer to, what [Phase 1] says of their addresses, and their p
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from grammar.nodes import Binding
 from policydb.configuration.config import DEFAULT_SUITE
@@ -21,7 +21,6 @@ from policydb.storage.section_rows import (
     Wanted,
     address_key,
     decode_section,
-    identity_key,
     is_reference,
     mentions,
     pieces_of,
@@ -41,12 +40,6 @@ _SETTINGS = (
     "SELECT shelf.number, section.body FROM section CROSS JOIN shelf ON shelf.stretch = section.stretch"
     " WHERE section.key = ? AND shelf.file = ? GROUP BY section.body"
 )
-_SOURCES = (
-    "SELECT source.id, source.name, EXISTS (SELECT 1 FROM binding WHERE binding.source = source.id)"
-    " FROM generation_source JOIN source ON source.id = generation_source.source"
-    " WHERE generation = ? AND source.kind = 'configuration' ORDER BY position"
-)
-_STRETCHES = "SELECT stretch, position, line FROM source_part WHERE source = ?"
 _MENTIONING = (
     "SELECT DISTINCT mention.section FROM mention CROSS JOIN shelf ON shelf.stretch = mention.stretch"
     " WHERE mention.key = ?"
@@ -56,8 +49,8 @@ _MENTIONING = (
 _UNASKED = ("default-phase-1", "default-phase-1-configuration", DEFAULT_SUITE.lower())
 """What is built in and resolved without a reference."""
 
-Choice: TypeAlias = "tuple[Iterable[str], Iterable[str]]"
-"""Names of sections, in lower case, and addresses of which [Phase 1] is asked."""
+LISTS = ("connections", "passive-connections")
+"""The tags of [Phase 2] whose values are lists of connections, in lower case, in the order in which they are read."""
 
 
 class Placed(NamedTuple):
@@ -85,6 +78,11 @@ class Entry(NamedTuple):
     number: int
     position: int
     pieces: tuple[Piece, ...]
+
+    @property
+    def joined(self) -> bool:
+        """Whether its lists are put together with those of other parts."""
+        return any(piece.joined for piece in self.pieces)
 
 
 class Shelf:
@@ -143,27 +141,10 @@ class Shelf:
         return found | set(self._mentions.get(key, ()))
 
 
-def shelf_of(connection: sqlite3.Connection, generation: int) -> Shelf | None:
-    """The sections of a generation; None where it was published before sections were kept."""
-    sources = connection.execute(_SOURCES, (generation,)).fetchall()
-    if any(old for _, _, old in sources):
-        return None
-    names = [name for _, name, _ in sources]
-    rows = [
-        Placed(stretch, file, position, line)
-        for file, (number, _, _) in enumerate(sources)
-        for stretch, position, line in connection.execute(_STRETCHES, (number,))
-    ]
-    return Shelf(connection, names, rows)
-
-
-def sliced(shelf: Shelf, names: Iterable[str], asked: Iterable[str] = ()) -> list[tuple[str, Binding]]:
-    """The bindings of the sections of these names, in lower case, and of all that they reach, each with its source.
-
-    `asked` are addresses of which [Phase 1] is to tell besides.
-    """
+def sliced(shelf: Shelf, names: Iterable[str]) -> list[tuple[str, Binding]]:
+    """The bindings of the sections of these names, in lower case, and of all that they reach, each with its source."""
     found = _reached(shelf, [*names, *FIXED_ROOTS, *_UNASKED], {})
-    addresses = _addresses(found) | set(asked)
+    addresses = _addresses(found)
 
     def leads(tag: str, value: str) -> bool:
         """Whether a line of [Phase 1] concerns a section or an address that was found."""
@@ -174,11 +155,28 @@ def sliced(shelf: Shelf, names: Iterable[str], asked: Iterable[str] = ()) -> lis
         return not value or any(each.strip() in found for each in value.lower().split(","))
 
     entries = shelf.section(PHASE_1, leads)
+    addresses |= {address_key(piece.binding.tag) for entry in entries for piece in entry.pieces}
+    entries = shelf.section(PHASE_1, leads)  # of several lines for one address the first counts
     found = _reached(shelf, [each.binding.value.lower() for entry in entries for each in entry.pieces], found)
     entries += [_with_members(each, found) for each in shelf.section(PHASE_2, lists)]
     entries += [entry for section in found.values() for entry in section]
     entries.sort(key=lambda each: each[:3])
     return put_together(piece for entry in entries for piece in entry.pieces)
+
+
+def named_at(shelf: Shelf, addresses: Container[str]) -> set[str]:
+    """The peers, in lower case, that [Phase 1] names for these addresses, each in its one way of writing it."""
+    entries = shelf.section(PHASE_1, lambda tag, _: address_key(tag) in addresses)
+    return {piece.binding.value.lower() for piece in _pieces(entries)}
+
+
+def listed(shelf: Shelf) -> dict[str, int]:
+    """The connections of [Phase 2] in lower case, each with its number: first those of Connections."""
+    lists: dict[str, str] = {}
+    for _, binding in put_together(piece for entry in shelf.section(PHASE_2) for piece in entry.pieces):
+        lists.setdefault(binding.tag.lower(), binding.value)
+    members = [member.strip().lower() for tag in LISTS for member in lists.get(tag, "").split(",")]
+    return {name: number for number, name in enumerate(dict.fromkeys(members))}
 
 
 def _reached(shelf: Shelf, names: Iterable[str], found: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
@@ -221,26 +219,3 @@ def _with_members(entry: Entry, found: dict[str, list[Entry]]) -> Entry:
         if members or not piece.binding.value:
             pieces.append(piece._replace(binding=piece.binding._replace(value=",".join(members))))
     return entry._replace(pieces=tuple(pieces))
-
-
-def is_as_predefined(shelf: Shelf, names: Iterable[str]) -> bool:
-    """Whether the files say nothing about these predefined sections, or about what they lead to."""
-    lifetimes = shelf.section("general", lambda tag, _: tag.lower().startswith("default-phase-"))
-    reached = _reached(shelf, [name.lower() for name in names], {})
-    return not any(_pieces(lifetimes)) and not any(reached.values())
-
-
-def concerned_by(shelf: Shelf, address: str, remote: str | None) -> Choice:
-    """What a negotiation from an address may get, for traffic with a remote identity (an address or a network's first).
-
-    The peers that [Phase 1] names for it or that have its address, their connections, and those of other peers with
-    that remote identity.
-    """
-    listed = shelf.section(PHASE_1, lambda tag, _: tag.lower() == "default" or address_key(tag) == address)
-    peers = {piece.binding.value.lower() for piece in _pieces(listed)} | shelf.mentioning(identity_key(address))
-    peers.add("default-phase-1")
-    names = peers | {name for each in peers for name in shelf.mentioning(each)}
-    if remote is not None:
-        identities = shelf.mentioning(identity_key(remote))
-        names |= {name for each in identities for name in shelf.mentioning(each)}
-    return names - {PHASE_1, PHASE_2}, (address,)

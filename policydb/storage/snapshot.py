@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -25,9 +25,9 @@ from policydb.storage.storefile import StoreError, connect_read_only, explained,
 
 if TYPE_CHECKING:  # a question about policy alone needs neither, and they are slow to load
     from grammar.nodes import Binding
-    from policydb.connections import Configuration
+    from policydb.connections import Address, Configuration, Identity
     from policydb.keynote.session import Session
-    from policydb.storage.slices import Choice, Shelf
+    from policydb.storage.records import Row as RecordRow
 
 _CACHE = 65_536  # KiB of the file that SQLite may keep in memory, once they were read
 
@@ -104,8 +104,10 @@ class Snapshot:
     may raise StoreError where the file fails under it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, generation: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, generation: int, *, has_lines: bool = True) -> None:
+        """`has_lines`: what the lines of isakmpd.conf said is there, beside what they were resolved to."""
         self._connection = connection
+        self._has_lines = has_lines
         # Of itself a connection waits for the garbage collector, with its file open and its lock held.
         weakref.finalize(self, connection.close)
         self._path = path
@@ -142,42 +144,69 @@ class Snapshot:
 
     @property
     def configuration(self) -> Configuration:
-        """What the generation's isakmpd.conf files say, resolved once."""
+        """What the generation's isakmpd.conf and ipsec.conf files came to when they were compiled."""
         if self._configuration is None:
             # Imported here: a question about policy alone needs no configuration.
-            from policydb.configuration.config import resolve_published
+            from policydb.storage.configurations import ALL
+            from policydb.storage.records import FORMAT, decode
 
             with uncollected():
-                found = resolve_published(self.bindings())
-            if found.errors:
-                message = (
-                    f"{self._path}: generation {self._generation} holds a configuration that this version of the"
-                    f" program refuses ({found.errors[0].message})"
-                )
-                raise StoreError(message, "compile it again")
-            self._configuration = found.configuration
+                rows = self.rows(ALL, {"generation": self._generation, "format": FORMAT})
+                self._configuration = decode(rows) if rows else self._resolved()
         return self._configuration
 
-    def around(self, choose: Callable[[Shelf], Choice | None]) -> Configuration:
-        """The part of the configuration that `choose` asks for (policydb.storage.slices), or all of it.
+    def _resolved(self) -> Configuration:
+        """The configuration of a generation that was published before records were kept, or that keeps other ones."""
+        from policydb.configuration.config import resolve_published
 
-        What it holds is as in the whole; that is told apart from what is missing by whoever chooses.
+        found = resolve_published(self.bindings())
+        if found.errors:
+            message = (
+                f"{self._path}: generation {self._generation} holds a configuration that this version of the"
+                f" program refuses ({found.errors[0].message})"
+            )
+            raise StoreError(message, "compile it again")
+        return found.configuration
+
+    def around(self, address: Address, remote: Identity | None) -> Configuration:
+        """As much of the configuration as a negotiation from an address may concern, for traffic to `remote` if any.
+
+        These are the peers that [Phase 1] names for the address or as Default, those that have it, all connections of
+        these, and the connections of other peers for the same traffic.
         """
-        if self._configuration is None:
-            # Imported here: a question about policy alone needs no configuration.
-            from policydb.configuration.config import resolve
-            from policydb.storage.slices import shelf_of, sliced
+        if self._configuration is not None:
+            return self._configuration
+        from policydb.storage.records import (
+            CONNECTION,
+            DEFAULT_PEER,
+            SHARED,
+            decode,
+            from_address,
+            of_peer,
+            to_identity,
+        )
 
-            with explained(self._path), self._turn:
-                shelf = shelf_of(self._connection, self._generation)
-                choice = None if shelf is None else choose(shelf)
-                found = None if shelf is None or choice is None else resolve(sliced(shelf, *choice))
-            if found is not None and not found.errors:
-                return found.configuration
-        return self.configuration
+        found = self._records([SHARED, from_address(address), DEFAULT_PEER])
+        if not found:
+            return self.configuration
+        peers = decode(found).peers
+        keys = [of_peer(name) for name in peers] + ([to_identity(remote)] if remote is not None else [])
+        connections = self._records(keys)
+        return decode([*found, *(row for row in connections if row[0] == CONNECTION)])
+
+    def _records(self, keys: Iterable[str]) -> list[RecordRow]:
+        """The records of the configuration that have one of these keys, in its order."""
+        from policydb.storage.configurations import FOUND
+        from policydb.storage.records import FORMAT
+
+        parameters = {"generation": self._generation, "format": FORMAT}
+        rows = {tuple(row) for key in keys for row in self.rows(FOUND, {**parameters, "key": key})}
+        return [(kind, body, offer) for kind, body, offer, _, _ in sorted(rows, key=lambda row: row[3:])]
 
     def bindings(self) -> list[tuple[str, Binding]]:
-        """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
+        """The bindings of isakmpd.conf, each with its source's name; spans know the line only. Raises StoreError."""
+        if not self._has_lines:
+            raise StoreError(f"{self._path} holds no lines of isakmpd.conf", "ask the store that it was made of")
         # Imported here: a question about policy alone needs no configuration.
         from policydb.storage.section_rows import binding_of, pieces_of, put_together
 

@@ -278,6 +278,8 @@ class Files:
     def __init__(self, random: Random) -> None:
         self._random = random
         self.pieces: dict[str, Pieces] = {"isakmpd.conf": whole_conf(random), INCLUDED: [rule(random)]}
+        if random.random() < 0.3:
+            self.pieces["more.conf"] = [phase_1(random), phase_2(random), peer(random)]
         if random.random() < 0.7:
             self.pieces["ipsec.conf"] = [rule(random) for _ in range(random.randrange(3, 10))]
         if random.random() < 0.7:
