@@ -7,10 +7,10 @@ import socket
 import struct
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path as FilePath
 
-from daemon.files import FileRefusedError, open_for_append, write_all
+from daemon.files import open_for_append, write_all
 from daemon.ike.events import Captured, Endpoint
+from policydb.folders import FileRefusedError, OwnFile
 
 SNAPLEN = 65536
 LINKTYPE_LOOP = 108
@@ -24,23 +24,25 @@ _HOP_LIMIT = 64
 
 
 class Capture:
-    """Appends to `path` (mode 0600). `wall_clock` gives seconds since 1970.
+    """Appends to a file (mode 0600). `wall_clock` gives seconds since 1970.
 
     Raises FileRefusedError when made: for a file others may read, or one that is no such capture.
     """
 
-    def __init__(self, path: FilePath, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, file: OwnFile, wall_clock: Callable[[], float]) -> None:
         self._clock = wall_clock
-        self._descriptor = open_for_append(path)
-        start = os.pread(self._descriptor, len(_FILE_HEADER), 0)
-        if not start:
-            write_all(self._descriptor, _FILE_HEADER)
-        elif start != _FILE_HEADER:
-            os.close(self._descriptor)
-            raise FileRefusedError(f"not appending to {path}: it is no capture that isakmpd made")
+        self._file = file
+        self._descriptor = _open(file)
+
+    def reopen(self) -> None:
+        """Go on in the file that has the name now: the old one may have been moved away. Raises FileRefusedError."""
+        before, self._descriptor = self._descriptor, _open(self._file)
+        os.close(before)
 
     def add(self, captured: Captured) -> None:
-        """Write one message. Raises OSError."""
+        """Write one message, behind a header where the file was emptied meanwhile. Raises OSError."""
+        if not os.fstat(self._descriptor).st_size:
+            write_all(self._descriptor, _FILE_HEADER)
         packet = packet_of(captured)
         microseconds = int(self._clock() * 1_000_000)
         kept = packet[:SNAPLEN]
@@ -50,6 +52,22 @@ class Capture:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+def _open(file: OwnFile) -> int:
+    """A descriptor that appends to a capture, which has its header."""
+    descriptor = open_for_append(file)
+    try:
+        start = os.pread(descriptor, len(_FILE_HEADER), 0)
+        if not start:
+            write_all(descriptor, _FILE_HEADER)
+    except OSError as cause:
+        os.close(descriptor)
+        raise FileRefusedError(f"cannot write {file}: {cause.strerror}") from cause
+    if start in {b"", _FILE_HEADER}:
+        return descriptor
+    os.close(descriptor)
+    raise FileRefusedError(f"not appending to {file}: it is no capture that isakmpd made")
 
 
 def packet_of(captured: Captured) -> bytes:

@@ -22,7 +22,9 @@ from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from daemon.files import FileRefusedError, read_secret
+from daemon.files import read_secret
+from policydb.cores import forbid_core_dumps
+from policydb.folders import FileRefusedError
 
 MOST_OCTETS = 2**20
 
@@ -135,6 +137,7 @@ def command(kind: str, identity: str, key: Path, source: Path, target: Path) -> 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    forbid_core_dumps()
     try:
         command.main(args=arguments, prog_name="certpatch", standalone_mode=False)
     except PatchError as error:

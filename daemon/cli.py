@@ -14,10 +14,11 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from daemon.files import FileRefusedError
 from daemon.log import Log, stderr_log, syslog_log
 from daemon.options import Options
 from daemon.process import MixedInstallationError, check_packages
+from policydb.cores import forbid_core_dumps
+from policydb.folders import FileRefusedError
 from policydb.streams import open_closed
 
 KERNELS = ("auto", "memory")
@@ -153,6 +154,7 @@ def _run(options: Options, log: Log) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    forbid_core_dumps()
     open_closed()
     try:
         sys.exit(command.main(args=arguments, prog_name="isakmpd", standalone_mode=False))

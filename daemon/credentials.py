@@ -21,13 +21,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from daemon.files import FileRefusedError, read_secret
+from daemon.files import read_secret
 from daemon.ike.algorithms.signatures import MOST_RSA_BITS, PrivateKey, PublicKey
 from daemon.ike.trust.assertions import load_grammar
 from daemon.ike.trust.certificates import CertificateError, RevocationList, X509Certificate, read_certificate, read_crl
 from daemon.ike.trust.holdings import FOLDERS, Holdings, KeynoteIdentity
 from daemon.ike.trust.keyring import Keyring
 from grammar.nodes import Binding
+from policydb.folders import FileRefusedError
 from policydb.keynote.keyfiles import unfold
 from policydb.keynote.keys import KeyTextError, parse_private
 

@@ -8,15 +8,14 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+
+from policydb.folders import FileRefusedError, OwnFile
 
 LINE_LIMIT = 8192
 """Octets; a longer line is no command and is dropped."""
 
 _READ_SIZE = 16384
 """Octets read in one turn, some hundred lines: between them, negotiations have theirs."""
-
-_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FifoError(Exception):
@@ -59,19 +58,19 @@ class LineBuffer:
 
 
 class CommandInput:
-    """Lines of a FIFO (`path`) or of standard input (`path` None), each given to `handle`.
+    """Lines of a FIFO (`file`) or of standard input (`file` None), each given to `handle`.
 
-    `complain` is told, in one line, of what could not be read. Raises FifoError when made: an existing FIFO is
-    replaced, anything else in its place is refused.
+    `complain` is told, in one line, of what could not be read. Raises FifoError when made: an existing FIFO that
+    nobody reads is replaced, anything else in its place is refused.
     """
 
-    def __init__(self, path: Path | None, handle: Callable[[str], None], complain: Callable[[str], None]) -> None:
-        self._path = path
+    def __init__(self, file: OwnFile | None, handle: Callable[[str], None], complain: Callable[[str], None]) -> None:
+        self._file = file
         self._handle = handle
         self._complain = complain
         self._buffer = LineBuffer()
-        self._identity: tuple[int, int] | None = None
-        self._descriptor = sys.stdin.fileno() if path is None else self._make(path)
+        self._made: os.stat_result | None = None
+        self._descriptor = sys.stdin.fileno() if file is None else self._make(file)
 
     def start(self) -> None:
         """Begin to read; must be called inside the running event loop."""
@@ -86,28 +85,29 @@ class CommandInput:
     def close(self) -> None:
         """Stop reading and remove the FIFO, unless another daemon has put its own there."""
         self._release()
-        if self._path is None or self._identity is None:
-            return
-        try:
-            status = self._path.lstat()
-            if (status.st_dev, status.st_ino) == self._identity:
-                self._path.unlink()
-        except OSError:
-            return
+        if self._file is not None and self._made is not None:
+            with suppress(FileRefusedError):
+                self._file.folder.remove(self._file.name, self._made)
 
-    def _make(self, path: Path) -> int:
+    def _make(self, file: OwnFile) -> int:
+        folder = file.folder
         try:
-            if path.is_symlink() or path.exists():
-                if not stat.S_ISFIFO(path.lstat().st_mode):
-                    raise FifoError(f"{path} exists and is no FIFO; remove it or choose another with -f")
-                path.unlink()
-            os.mkfifo(path, 0o600)
-            descriptor = os.open(path, _OPEN_FLAGS)
-        except OSError as error:
-            raise FifoError(f"cannot make the FIFO {path}: {error.strerror}") from error
-        status = os.fstat(descriptor)
-        self._identity = (status.st_dev, status.st_ino)
-        return descriptor
+            there = folder.status(file.name)
+            if there is not None:
+                if not stat.S_ISFIFO(there.st_mode):
+                    raise FifoError(f"{file} exists and is no FIFO; remove it or choose another with -f")
+                if _is_read(file):
+                    raise FifoError(f"{file} is read by another process; end that or choose another with -f")
+                folder.remove(file.name)
+            folder.make_fifo(file.name)
+            descriptor = folder.open_existing(file.name, os.O_RDONLY)
+        except FileRefusedError as refusal:
+            raise FifoError(str(refusal)) from refusal
+        self._made = os.fstat(descriptor)
+        if stat.S_ISFIFO(self._made.st_mode) and self._made.st_uid == os.geteuid():
+            return descriptor
+        os.close(descriptor)
+        raise FifoError(f"{file} was replaced while it was made")
 
     def _readable(self) -> None:
         try:
@@ -133,13 +133,13 @@ class CommandInput:
         The new descriptor is opened before the old one goes, so that the pipe and what a quick writer has put into
         it meanwhile live on.
         """
-        if self._path is None:
+        if self._file is None:
             self._release()
             return
         try:
-            descriptor = os.open(self._path, _OPEN_FLAGS)
-        except OSError as error:
-            self._complain(f"ui: cannot reopen {self._path}: {error.strerror}; no more commands are read")
+            descriptor = self._file.folder.open_existing(self._file.name, os.O_RDONLY)
+        except FileRefusedError as refusal:
+            self._complain(f"ui: {refusal}; no more commands are read")
             self._release()
             return
         self._release()
@@ -151,6 +151,15 @@ class CommandInput:
             return
         with suppress(RuntimeError):  # no loop: closed before it began or after it ended
             asyncio.get_running_loop().remove_reader(self._descriptor)
-        if self._path is not None:
+        if self._file is not None:
             os.close(self._descriptor)
         self._descriptor = -1
+
+
+def _is_read(file: OwnFile) -> bool:
+    """Whether somebody reads a FIFO: only then can it be opened for writing alone (fifo(7))."""
+    try:
+        os.close(file.folder.open_existing(file.name, os.O_WRONLY))
+    except FileRefusedError:
+        return False
+    return True

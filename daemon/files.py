@@ -7,12 +7,9 @@ import shlex
 import stat
 from pathlib import Path
 
-_NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
+from policydb.folders import FileRefusedError, OwnFile
+
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-
-class FileRefusedError(Exception):
-    """A file that may not be used as it stands; the text says why and, on a line of its own, which command mends it."""
 
 
 def check_secrecy(path: Path, uid: int) -> None:
@@ -39,9 +36,8 @@ def _open_secret(path: Path, uid: int) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise FileRefusedError(
-            f"not loading {path} - {error.strerror}\nmend it with: chown {uid} {shlex.quote(str(path))}"
-        ) from error
+        message = f"not loading {path} - {error.strerror}"
+        raise FileRefusedError(message, f"chown {uid} {shlex.quote(str(path))}") from error
     try:
         _insist(path, os.fstat(descriptor), uid)
     except FileRefusedError:
@@ -55,50 +51,44 @@ def _insist(path: Path, status: os.stat_result, uid: int) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise FileRefusedError(f"check_file_secrecy_fd: not loading {path} - not a regular file")
     if status.st_uid not in {0, uid}:
-        raise FileRefusedError(
-            f"check_file_secrecy_fd: not loading {path} - file owner is not process user\n"
-            f"mend it with: chown {uid} {name}"
-        )
+        message = f"check_file_secrecy_fd: not loading {path} - file owner is not process user"
+        raise FileRefusedError(message, f"chown {uid} {name}")
     if status.st_mode & _OTHERS:
-        raise FileRefusedError(
-            f"check_file_secrecy_fd: not loading {path} - too open permissions\nmend it with: chmod 600 {name}"
-        )
+        message = f"check_file_secrecy_fd: not loading {path} - too open permissions"
+        raise FileRefusedError(message, f"chmod 600 {name}")
 
 
-def open_for_append(path: Path) -> int:
-    """A descriptor that appends to a private file, made with mode 0600 where there is none.
+def open_for_append(file: OwnFile) -> int:
+    """A descriptor that appends to a private file of ours, made with mode 0600 where there is none.
 
-    An existing one must be a regular file, not reached through a symbolic link, without group or other bits.
-    Raises FileRefusedError.
+    Raises FileRefusedError, also where group or others may do anything with it.
     """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | _NO_FOLLOW, 0o600)
-    except OSError as error:
-        raise FileRefusedError(f"cannot write {path}: {error.strerror}") from error
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and not status.st_mode & _OTHERS and status.st_nlink == 1:
+    descriptor = file.folder.open_or_create(file.name, os.O_RDWR | os.O_APPEND)
+    if not os.fstat(descriptor).st_mode & _OTHERS:
         return descriptor
     os.close(descriptor)
-    raise FileRefusedError(
-        f"not writing to {path}: it must be a regular file that only its owner may read or write\n"
-        f"mend it with: chmod 600 {shlex.quote(str(path))}"
-    )
+    message = f"not writing to {file}: only its owner may read or write it"
+    raise FileRefusedError(message, f"chmod 600 {shlex.quote(str(file))}")
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a result or a report anew, mode 0600, as latin-1. Raises FileRefusedError.
+def write_private(file: OwnFile, text: str) -> None:
+    """Write a result or a report anew, mode 0600, for a terminal (as_shown). Raises FileRefusedError."""
+    file.folder.replace(file.name, as_shown(text).encode())
 
-    It is put beside the old one and renamed, so that a reader never sees half of it and no link is followed.
+
+def as_shown(text: str) -> str:
+    """A text with octets of others as a terminal may have it: lines of UTF-8 in which nothing moves the cursor.
+
+    What is no UTF-8, and whatever would do something instead of being seen, stands as an escape: \\x1b.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="latin-1", errors="backslashreplace") as out:
-            out.write(text)
-        beside.replace(path)
-    except OSError as error:
-        raise FileRefusedError(f"cannot write {path}: {error.strerror}") from error
+    seen = text.encode("latin-1", "backslashreplace").decode("utf-8", "backslashreplace")
+    if seen.isascii() and seen.replace("\n", "").replace("\t", "").isprintable():
+        return seen
+    return "".join(each if each.isprintable() or each in "\n\t" else _escape(each) for each in seen)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -24,6 +24,7 @@ from grammar.ipsec import ParsedIpsec, parse_ipsec
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import MacroDefinition, RuleNode
 from policydb.compiling.sources import as_text, read_included
+from policydb.cores import forbid_core_dumps
 from policydb.ipsec.commands import Command, Emission, commands_of, deletion_of
 from policydb.ipsec.program import DefaultPeer, Rule, expand
 from policydb.ipsec.rules import IkeRule, Surroundings
@@ -283,6 +284,7 @@ def command(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    forbid_core_dumps()
     open_closed()
     try:
         command.main(args=arguments, prog_name="ipsecctl", standalone_mode=False)

@@ -13,9 +13,8 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from daemon.files import FileRefusedError, write_private
+from daemon.files import write_private
 from daemon.ike.events import Command, Connect, Reinitialize
 from daemon.ike.surroundings import Oracle, Secrets
 from daemon.log import Log
@@ -25,6 +24,7 @@ from grammar.nodes import Binding
 from policydb.collecting import uncollected
 from policydb.configuration.overlay import Change, ChangeError, Verb, WorkingCopy, to_json
 from policydb.configuration.salvage import Salvaged, salvage
+from policydb.folders import FileRefusedError, OwnFile
 
 APPLY_SECONDS = 5.0
 """From the last change until it is applied."""
@@ -81,10 +81,10 @@ class _Countdown:
 
 
 class Live:
-    """Takes changes and applies them, `seconds` after the last. `path` is the overlay's file, there while it is one."""
+    """Takes changes and applies them, `seconds` after the last. `file` is the overlay's, there while it is one."""
 
-    def __init__(self, loaded: Loaded, path: Path, log: Log, uses: Uses, seconds: float = APPLY_SECONDS) -> None:
-        self._path = path
+    def __init__(self, loaded: Loaded, file: OwnFile, log: Log, uses: Uses, seconds: float = APPLY_SECONDS) -> None:
+        self._file = file
         self._log = log
         self._uses = uses
         self._reinit = _Countdown(seconds, self._reinitialize)
@@ -233,13 +233,13 @@ class Live:
         self._write.stop()
         overlay = self._copy.overlay(in_force=not self._dirty, findings=self._findings)
         try:
-            write_private(self._path, json.dumps(to_json(overlay)) + "\n")
+            write_private(self._file, json.dumps(to_json(overlay)) + "\n")
         except FileRefusedError as error:
             self._log.error(str(error))
 
     def _remove_file(self) -> None:
-        with suppress(OSError):
-            self._path.unlink()
+        with suppress(FileRefusedError):
+            self._file.folder.remove(self._file.name)
 
 
 def _enumerated(names: Sequence[str]) -> str:

@@ -41,7 +41,6 @@ from daemon.log import Log
 from daemon.ratelimit import RateLimit
 from policydb.negotiation import NegotiationRecord, Reason
 from policydb.negotiation import Outcome as Ending
-from policydb.records.decisionlog import LogError
 
 _BREATHER = 1.0
 """Seconds until the timer is served again after it failed, so that a defect cannot make the daemon spin."""
@@ -98,10 +97,10 @@ class Transports(Protocol):
 
 
 class Recorder(Protocol):
-    """What the loop needs of policydb.records.decisionlog.DecisionLog."""
+    """What the loop needs of daemon.recorder.Recorder."""
 
-    def append(self, record: NegotiationRecord) -> int:
-        """Keep a record."""
+    def append(self, record: NegotiationRecord) -> None:
+        """Keep a record, without waiting for anything."""
         ...
 
 
@@ -283,12 +282,8 @@ class Loop:
         anybody = record.outcome is not Ending.ACCEPTED and record.reason is not Reason.POLICY
         if source is not None and anybody and not self._admits(self._records, source):
             return
-        try:
-            number = self._surface.recorder.append(record)
-        except LogError as error:
-            self._log.error(str(error))
-            return
-        self._log.debug("Plcy", 10, f"decision log: record {number}, {record.outcome.value}")
+        self._surface.recorder.append(record)
+        self._log.debug("Plcy", 10, f"decision log: a record, {record.outcome.value}")
 
     def _admits(self, limit: RateLimit, source: str) -> bool:
         now = self._events.time()

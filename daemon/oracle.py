@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.credentials import places, read_credentials
-from daemon.files import FileRefusedError, check_secrecy
+from daemon.files import read_secret
 from daemon.ike.surroundings import Oracle
 from daemon.ike.trust.keyring import Keyring
 from daemon.keystore import KeyStore, keys_of
@@ -27,16 +27,17 @@ from daemon.log import Log
 from grammar.errors import render
 from grammar.nodes import Binding
 from policydb.collecting import uncollected
-from policydb.compiling.sources import as_text
+from policydb.compiling.sources import MAX_OCTETS, as_text
 from policydb.connections import Configuration
 from policydb.decision import AssertionReport, AssertionStatus, Decision, Place
+from policydb.folders import FileRefusedError
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
 
 if TYPE_CHECKING:
     from policydb.storage.snapshot import Snapshot
 
-UNCHECKED = "policy checks are off (-K or Use-Keynote): everything that passes the other checks is accepted"
+UNCHECKED = "policy checks are off (-K or Use-Keynote=no): everything that passes the other checks is accepted"
 
 
 class LoadError(Exception):
@@ -98,7 +99,7 @@ class Loaded:
 
 
 class AcceptAll:
-    """An oracle without policy: -K, or Use-Keynote other than yes. It accepts all and says so.
+    """An oracle without policy: -K, or Use-Keynote=no. It accepts all and says so.
 
     Traffic that no connection has is then nobody's to allow, so the configuration says that policy is not used.
     """
@@ -200,10 +201,13 @@ def _compile_sources(sources: Sources, now: datetime) -> Compiled:
 
 
 def open_loaded(sources: Sources, compiled: Compiled, before: Loaded | None = None) -> Loaded:
-    """The latest generation of the store, as an immutable snapshot, with the keys of `compiled`. Raises LoadError.
+    """The latest generation of the store, as a snapshot in memory, with the keys of `compiled`. Raises LoadError.
+
+    So what becomes of the store counts at the next reload, and no answer waits for its file.
 
     Where that is the generation of `before` its snapshot stays, with all that it has read. Safe in a thread of its own.
     """
+    from policydb.storage.portable import in_memory
     from policydb.storage.snapshot import open_snapshot
     from policydb.storage.storefile import StoreError
 
@@ -213,6 +217,8 @@ def open_loaded(sources: Sources, compiled: Compiled, before: Loaded | None = No
         if known is not None and known.is_of(snapshot):
             snapshot.close()
             snapshot = known
+        else:
+            snapshot = in_memory(snapshot)
         checked = sources.check_policy and snapshot.configuration.general.use_keynote
     except StoreError as error:
         raise LoadError([str(error)]) from error
@@ -302,8 +308,7 @@ def _policies(sources: Sources, bindings: Sequence[Binding], *, required: bool) 
 def _read(path: Path, uid: int) -> str | None:
     """A secret file's text (latin-1), None where there is none. Raises LoadError where it may not be used."""
     try:
-        check_secrecy(path, uid)
-        return as_text(path.read_bytes())
+        return as_text(read_secret(path, uid, MAX_OCTETS))
     except FileNotFoundError:
         return None
     except FileRefusedError as error:
@@ -316,6 +321,5 @@ def _general(bindings: Sequence[Binding], tag: str) -> str | None:
 
 
 def _uses_keynote(bindings: Sequence[Binding]) -> bool:
-    """isakmpd.conf(5): anything that does not start with "yes" switches policy off."""
-    named = _general(bindings, "Use-Keynote")
-    return named is None or named.startswith("yes")
+    """Only `no` switches policy off; what is neither yes nor no is an error of the compile."""
+    return _general(bindings, "Use-Keynote") != "no"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from daemon.files import FileRefusedError
+from daemon.files import write_all
+from policydb.folders import FileRefusedError, OwnFile
 
 PACKAGES = ("grammar", "policydb", "daemon")
 
@@ -36,21 +38,28 @@ def _parent(name: str) -> Path | None:
 
 
 class PidFile:
-    """The process's number in a file, for as long as the daemon runs. Raises FileRefusedError when made."""
+    """The process's number in a file, for as long as the daemon runs.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    It is made anew each time, so whoever had one open from before cannot write into ours. It stays open, so that no
+    other file can pass for it. Raises FileRefusedError when made.
+    """
+
+    def __init__(self, file: OwnFile) -> None:
+        self._file = file
+        self._octets = f"{os.getpid()}\n".encode("ascii")
+        self._descriptor = file.folder.create(file.name, 0o644)
         try:
-            with os.fdopen(os.open(path, flags, 0o644), "w", encoding="ascii") as out:
-                out.write(f"{os.getpid()}\n")
-        except OSError as error:
-            raise FileRefusedError(f"cannot write the pid file {path}: {error.strerror}") from error
+            write_all(self._descriptor, self._octets)
+        except OSError as cause:
+            self.remove()
+            raise FileRefusedError(f"cannot write {file}: {cause.strerror}") from cause
 
     def remove(self) -> None:
-        """Remove it, unless another process has put its number there."""
-        try:
-            if self._path.read_text(encoding="latin-1").strip() == str(os.getpid()):
-                self._path.unlink()
-        except OSError:
+        """Remove it, unless another process has put its own there, or its number."""
+        if self._descriptor < 0:
             return
+        if self._octets.startswith(os.pread(self._descriptor, len(self._octets), 0)):
+            with suppress(FileRefusedError):
+                self._file.folder.remove(self._file.name, os.fstat(self._descriptor))
+        os.close(self._descriptor)
+        self._descriptor = -1

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from daemon.ike.events import Endpoint, EngineReport, ExchangeReport, SaReport
+from daemon.recorder import Tally
 from grammar.nodes import Binding
 from policydb.connections import Connection
 
@@ -28,8 +29,9 @@ def report_lines(
     endpoints: Sequence[Endpoint],
     connections: Iterable[Connection],
     bindings: Sequence[Binding],
+    records: Tally,
 ) -> Iterator[str]:
-    """SA list, exchange list, transports, connection list, timers, configuration, dynamic sections; never a key."""
+    """SA list, exchange list, transports, connection list, timers, decision log, configuration; never a key."""
     yield f"SA list: {len(report.sas)}"
     yield from sa_text(report.sas).splitlines()
     yield f"Exchange list: {len(report.exchanges)}"
@@ -39,6 +41,8 @@ def report_lines(
     yield "Connections:"
     yield from map(_connection_line, connections)
     yield f"Timers: {report.timers}"
+    trouble = f": {records.problem}" if records.problem else ""
+    yield f"Decision log: {records.written} written, {records.waiting} waiting, {records.lost} lost{trouble}"
     yield f"Configuration: generation {report.generation}"
     by_section = sorted(bindings, key=lambda each: each.section.lower())
     for _, group in groupby(by_section, key=lambda each: each.section.lower()):

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,7 +17,7 @@ from weakref import WeakSet
 from daemon.capture import Capture
 from daemon.commands import CommandError, execute, without_keys
 from daemon.fifo import CommandInput
-from daemon.files import FileRefusedError, make_directory, write_private
+from daemon.files import write_private
 from daemon.ike.algorithms import selftest
 from daemon.ike.engine import Engine
 from daemon.ike.events import Command, ListenOn, SetCapture, Shutdown
@@ -29,11 +29,14 @@ from daemon.log import Levels, Log
 from daemon.loop import Loop, Surface
 from daemon.options import Options
 from daemon.oracle import UNCHECKED, Loaded, LoadError, Sources, compile_sources, load_at_start, open_loaded
+from daemon.places import Places
 from daemon.process import PidFile
+from daemon.recorder import BUSY_SECONDS, Recorder
 from daemon.report import report_lines, sa_text
 from daemon.udp import Ports, TransportError, Transports, wildcards
 from policydb.configuration.overlay import Change
 from policydb.connections import General
+from policydb.folders import FileRefusedError
 from policydb.records.decisionlog import DecisionLog
 from policydb.storage.snapshot import Snapshot
 from policydb.storage.storefile import fold_log
@@ -60,10 +63,14 @@ class Service:
         self._reload_wanted = asyncio.Event()
         self._loaded: Loaded
         self._snapshots: WeakSet[Snapshot] = WeakSet()
+        self._events: asyncio.AbstractEventLoop
         self._loop: Loop
         self._live: Live
         self._surface: Surface
+        self._places: Places
+        self._recorder: Recorder
         self._capture: Capture | None = None
+        self._key_log: KeyLog | None = None
 
     async def run(self) -> None:
         """Start, serve until a signal or `Q`, shut down.
@@ -71,6 +78,7 @@ class Service:
         Raises LoadError (files), SelfTestError, FileRefusedError, FifoError, TransportError, LogError where it cannot
         start.
         """
+        self._events = asyncio.get_running_loop()
         self._handle_signals()
         with ExitStack() as held:
             self._start(held)
@@ -86,20 +94,21 @@ class Service:
     def _start(self, held: ExitStack) -> None:
         selftest.run()
         options = self._options
-        for directory in (options.rundir, options.statedir):
-            make_directory(directory)
+        self._places = Places(options.rundir, options.statedir)
+        held.callback(self._places.close)
         held.callback(self._close_store)
         self._use(load_at_start(self._sources, datetime.now(UTC), self._log))
         self._apply()
         held.callback(self._transports.close)
         self._transports.open(self._addresses(self._loaded.oracle.configuration.general), self._ports)
-        commands = CommandInput(options.fifo_path, self._execute, self._log.notice)
+        fifo = options.fifo_path
+        commands = CommandInput(self._places.file(fifo) if fifo else None, self._execute, self._log.notice)
         held.callback(commands.close)
-        held.callback(PidFile(options.pid_path).remove)
+        held.callback(PidFile(self._places.file(options.pid_path)).remove)
         self._loop = Loop(self._core(), self._make_surface(held))
         held.callback(self._loop.stop)
         uses = Uses(self._configure, self._loop.command, self._loop.defect)
-        self._live = Live(self._loaded, options.overlay_path, self._log, uses)
+        self._live = Live(self._loaded, self._places.file(options.overlay_path), self._log, uses)
         held.callback(self._live.close)
         self._loop.reconfigure(self._loaded.oracle, self._loaded.secrets)
         self._transports.start(self._loop.receive)
@@ -124,14 +133,15 @@ class Service:
         options = self._options
         kernel = MemoryKernel(os.urandom, time.monotonic)
         held.callback(kernel.close)
-        decisions = held.enter_context(DecisionLog(options.decision_log_path))
-        surface = self._surface = Surface(self._log, self._transports, kernel, decisions)
+        self._recorder = Recorder(DecisionLog(options.decision_log_path, wait=BUSY_SECONDS), self._say_from_thread)
+        held.callback(self._recorder.finish, 0)
+        surface = self._surface = Surface(self._log, self._transports, kernel, self._recorder)
         held.callback(self._close_capture)
         if options.capture is not None:
-            self._capture = Capture(options.capture, time.time)
+            self._capture = Capture(self._places.file(options.capture), time.time)
             surface.capture = self._capture.add
         if options.key_log is not None:
-            key_log = KeyLog(options.key_log)
+            self._key_log = key_log = KeyLog(self._places.file(options.key_log))
             held.callback(key_log.close)
             surface.key_log = key_log.add
             self._log.notice(f"writing IKE keys to {options.key_log}: whoever can read it can decrypt IKE")
@@ -147,6 +157,12 @@ class Service:
         self._loop.command(Shutdown())
         await self._loop.settle(SETTLE_SECONDS)
         await self._transports.flush(SETTLE_SECONDS / 2)
+        await asyncio.to_thread(self._recorder.finish, SETTLE_SECONDS)
+
+    def _say_from_thread(self, text: str) -> None:
+        """A line for the log by another thread; after the end nobody is there to write it."""
+        with suppress(RuntimeError):
+            self._events.call_soon_threadsafe(self._log.error, text)
 
     def _use(self, loaded: Loaded) -> None:
         """Take a generation as the newest. Exchanges keep the one that they began with, and close none."""
@@ -213,6 +229,7 @@ class Service:
 
     async def _reload(self) -> None:
         self._log.notice("isakmpd: reinitializing daemon")
+        self._reopen_files()
         try:
             # Compiling and resolving take as long as they take; meanwhile the negotiations go on.
             compiled = await asyncio.to_thread(compile_sources, self._sources, datetime.now(UTC))
@@ -229,6 +246,15 @@ class Service:
         self._apply()
         self._configure(loaded.oracle, loaded.secrets, loaded.credentials)
         self._log.notice(f"isakmpd: generation {loaded.oracle.generation} is in force")
+
+    def _reopen_files(self) -> None:
+        """Whoever moves capture or key log away tells us so by a reload."""
+        for each in (self._capture, self._key_log):
+            try:
+                if each is not None:
+                    each.reopen()
+            except FileRefusedError as error:
+                self._log.error(str(error))
 
     def _configure(self, oracle: Oracle, secrets: Secrets, credentials: Credentials | None = None) -> None:
         """Use a configuration from now on: its addresses first, so that what it begins leaves from there."""
@@ -279,7 +305,7 @@ class Service:
         if path and self._options.rundir.resolve() not in chosen.resolve().parents:
             raise CommandError(f"ui_packetlog: {path} does not lie below {self._options.rundir}")
         try:
-            capture = Capture(chosen, time.time)
+            capture = Capture(self._places.file(chosen), time.time)
         except FileRefusedError as error:
             raise CommandError(f"ui_packetlog: {error}") from error
         self._close_capture()
@@ -336,11 +362,12 @@ class Service:
                 self._transports.endpoints(),
                 configuration.connections.values(),
                 self._live.bindings(),
+                self._recorder.tally(),
             )
         )
 
     def _write(self, path: Path, text: str) -> None:
         try:
-            write_private(path, text)
+            write_private(self._places.file(path), text)
         except FileRefusedError as error:
             self._log.error(str(error))

@@ -26,6 +26,7 @@ class Code(StrEnum):
     EMPTY_FIELD = "KN012"
     NOT_ONE_ASSERTION = "KN013"
     TOO_DEEP = "KN014"
+    BEHIND_SIGNATURE = "KN015"
     SINGLE_EQUALS = "KN020"
     MISSING_SEMICOLON = "KN021"
     MISSING_VALUE = "KN022"
@@ -49,6 +50,7 @@ class Code(StrEnum):
     RESERVED_CONSTANT = "KN044"
     CONSTANT_NOT_LITERAL = "KN045"
     UNKNOWN_CONSTANT = "KN046"
+    UNQUOTED_POLICY = "KN047"
     CONF_NO_SECTION = "CF001"
     CONF_UNCLOSED_SECTION = "CF002"
     CONF_NO_EQUALS = "CF003"
@@ -82,6 +84,7 @@ MEANINGS: Mapping[Code, str] = {
     Code.EMPTY_FIELD: "a field that needs a value has none",
     Code.NOT_ONE_ASSERTION: "none or several assertions where exactly one is expected",
     Code.TOO_DEEP: "expressions or blocks are nested more deeply than the limit",
+    Code.BEHIND_SIGNATURE: "text behind the Signature field of a policy, which would be no part of the assertion",
     Code.SINGLE_EQUALS: "= where == is meant",
     Code.MISSING_SEMICOLON: "a clause of Conditions does not end with a semicolon",
     Code.MISSING_VALUE: "-> without a value or a block behind it",
@@ -105,6 +108,7 @@ MEANINGS: Mapping[Code, str] = {
     Code.RESERVED_CONSTANT: "a local constant whose name starts with _",
     Code.CONSTANT_NOT_LITERAL: "a local constant whose value is no string literal",
     Code.UNKNOWN_CONSTANT: "warning: a name among principals that is no local constant; it is the empty string",
+    Code.UNQUOTED_POLICY: "POLICY without quotes: it would be a name, and the empty string",
     Code.CONF_NO_SECTION: "a line before the first [section]",
     Code.CONF_UNCLOSED_SECTION: "a section header without ]; all is ignored until the next header",
     Code.CONF_NO_EQUALS: "a line that is no header, no comment and has no =",

@@ -32,8 +32,9 @@ class Label(StrEnum):
 
 
 _LABELS = {each.lower(): each for each in Label}
-# A possessive group must fail at its first character or not at all: Python before 3.11.5 loses its place otherwise.
-_PIECE = re.compile(r"(\n*)((?:[^\n]++\n?+)++)")
+# A match begins with a character of a piece: one that began with the newlines in front would be tried again at each of
+# them, and a text of newlines alone would take time with the square of its length.
+_PIECE = re.compile(r"[^\n]+(?:\n[^\n]+)*\n?")
 _CONTENT = re.compile(r"^[ \t]*[^ \t\n#]", re.MULTILINE)
 _LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -81,22 +82,23 @@ class FieldList:
 
 def split_assertions(text: str) -> list[Piece]:
     """The assertions of a file; pieces of comments and blanks alone are left out."""
-    found: list[Piece] = []
-    offset, line = 0, 1
-    for gap, piece in _PIECE.findall(text):
-        offset += len(gap)
-        line += len(gap)
+    pieces: list[Piece] = []
+    end, line = 0, 1
+    for match in _PIECE.finditer(text):
+        start, piece = match.start(), match[0]
+        line += start - end  # all that lies between pieces is newlines
         if _CONTENT.search(piece):
-            found.append(Piece(offset, line, piece))
-        offset += len(piece)
+            pieces.append(Piece(start, line, piece))
         line += piece.count("\n")
-    return found
+        end = match.end()
+    return pieces
 
 
-def split_fields(text: str) -> FieldList:
+def split_fields(text: str, *, signed: bool = False) -> FieldList:
     """The fields of one assertion; offsets count from the start of `text`.
 
-    What follows the Signature field is no part of the assertion (RFC 2704, 4.6.7) and is not looked at.
+    What follows the Signature field is no part of the assertion (RFC 2704, 4.6.7). In a credential, which is `signed`,
+    it is not looked at. Whoever wrote it into a policy meant it: there it is a mistake.
     """
     labels: list[tuple[Label, int, int]] = []
     mistakes: list[Mistake] = []
@@ -113,6 +115,8 @@ def split_fields(text: str) -> FieldList:
             continue
         if labels and labels[-1][0] is Label.SIGNATURE:
             end = line.start()
+            if not signed:
+                mistakes.append(_behind_signature(end, end + len(line.group().rstrip(" \t\n"))))
             break
         match = _LABEL.match(text, line.start(), line.end())
         label = _LABELS.get(match[1].lower()) if match and not match[2] else None
@@ -146,6 +150,12 @@ def _no_field(match: re.Match[str] | None, start: int, end: int) -> Mistake:
     near = get_close_matches(name.lower(), _LABELS, n=1) if len(name) <= _LONGEST_NAME else []
     hint = f"did you mean {_LABELS[near[0]]}:" if near else f"the fields are {', '.join(Label)}"
     return Mistake(Code.UNKNOWN_LABEL, f"{quoted(name)} is no field of KeyNote", start, match.end(), hint)
+
+
+def _behind_signature(start: int, end: int) -> Mistake:
+    message = "the Signature is the last field: this would be no part of the assertion"
+    hint = "move it in front of the Signature, or remove the Signature, which a policy does not need"
+    return Mistake(Code.BEHIND_SIGNATURE, message, start, end, hint)
 
 
 def _duplicate(label: Label, match: re.Match[str], blank_line: re.Match[str] | None) -> Mistake:

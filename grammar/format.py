@@ -34,7 +34,7 @@ class Formatted:
 
 def format_policy(text: str, source: str) -> Formatted:
     """The policy `text` laid out; `source` names it in diagnostics. What is formatted already comes back as it is."""
-    parsed = parse_policy(text, source)
+    parsed = parse_policy(text, source, signed=True)
     whole: tuple[nodes.Assertion | Dropped, ...] = (*parsed.assertions, *parsed.dropped)
     known = {each.span.start: each for each in whole}
     pieces = []
@@ -69,7 +69,7 @@ def _shifted(found: Sequence[str]) -> list[str]:
 
 def _assertion(assertion: nodes.Assertion) -> list[str]:
     text = assertion.text
-    fields = split_fields(text).fields
+    fields = split_fields(text, signed=True).fields
     found = [line.lstrip(_BLANKS) for line in _written(text[: fields[0].start])]
     for field in fields:
         found += _field(field, text[field.value_start : field.end], assertion)

@@ -59,32 +59,35 @@ def _position(diagnostic: Diagnostic) -> tuple[int, int]:
     return diagnostic.span.start, diagnostic.span.end
 
 
-def parse_policy(text: str, source: str) -> ParsedPolicy:
-    """All assertions of a text in which empty lines separate them. `source` names the text in diagnostics."""
+def parse_policy(text: str, source: str, *, signed: bool = False) -> ParsedPolicy:
+    """All assertions of a text in which empty lines separate them. `source` names the text in diagnostics.
+
+    `signed`: they are credentials, in which what stands behind the Signature does not count (RFC 2704, 4.6.7).
+    """
     assertions: list[Assertion] = []
     dropped: list[Dropped] = []
     warnings: list[Diagnostic] = []
     for piece in split_assertions(text):
-        parsed = parse_piece(piece, source)
+        parsed = parse_piece(piece, source, signed=signed)
         assertions += parsed.assertions
         dropped += parsed.dropped
         warnings += parsed.warnings
     return ParsedPolicy(tuple(assertions), tuple(dropped), tuple(warnings))
 
 
-def parse_piece(piece: Piece, source: str) -> ParsedPolicy:
+def parse_piece(piece: Piece, source: str, *, signed: bool = False) -> ParsedPolicy:
     """The one assertion of a piece that split_assertions() found, used or dropped; places are those in the source."""
     index = LineIndex(piece.text, piece.offset, piece.line)
     findings = Findings(source, index)
-    assertion = _Reader(piece.text, piece.offset, findings).assertion()
+    assertion = _Reader(piece.text, piece.offset, findings, signed=signed).assertion()
     if assertion is not None:
         return ParsedPolicy((assertion,), (), tuple(findings.found))
     span = index.span(piece.offset, piece.offset + len(piece.text))
     return ParsedPolicy((), (Dropped(span, piece.text, tuple(sorted(findings.found, key=_position))),))
 
 
-def parse_assertion(text: str, source: str) -> Assertion:
-    """The one assertion that `text` holds, as a credential does.
+def parse_assertion(text: str, source: str, *, signed: bool = False) -> Assertion:
+    """The one assertion that `text` holds; `signed` as in parse_policy().
 
     Raises GrammarError with all its diagnostics; also where the text holds none, or more than one.
     """
@@ -99,7 +102,7 @@ def parse_assertion(text: str, source: str) -> Assertion:
         span = index.span(offset, offset + len(piece))
         findings.error(Code.NOT_ONE_ASSERTION, "a second assertion starts here", span, hint)
     offset, _, piece = pieces[0]
-    assertion = _Reader(piece, offset, findings).assertion()
+    assertion = _Reader(piece, offset, findings, signed=signed).assertion()
     if assertion is None:
         raise GrammarError(sorted(findings.found, key=_position))
     return assertion
@@ -108,12 +111,12 @@ def parse_assertion(text: str, source: str) -> Assertion:
 class _Reader:
     """Reads one assertion; offsets in its text plus `offset` are offsets into the source."""
 
-    def __init__(self, text: str, offset: int, findings: Findings) -> None:
+    def __init__(self, text: str, offset: int, findings: Findings, *, signed: bool) -> None:
         self._text = text
         self._offset = offset
         self._findings = findings
         self._parser = keynote_parser()
-        listed = split_fields(text) if self._is_text() else None
+        listed = split_fields(text, signed=signed) if self._is_text() else None
         self._fields = {each.label: each for each in listed.fields} if listed else {}
         for each in listed.mistakes if listed else ():
             self._report(each, 0)

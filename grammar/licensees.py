@@ -20,6 +20,9 @@ from grammar.nodes import Every, Licensees, Nobody, Principal, Some, Span, Thres
 from grammar.principal import PrincipalError, canonical
 from grammar.trees import MAX_NESTING, Node, extent, fold
 
+_POLICY = "POLICY"
+"""The principal that stands for whoever wrote the policy (RFC 2704, 4.6.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -92,7 +95,10 @@ class _Builder:
 
     def _constant(self, name: str, at: Node, tree: Node) -> _Part:
         value = self._constants.get(name)
-        if value is None and name:
+        if value is None and name.upper() == _POLICY:
+            message = f"{name} without quotes is the name of a constant, and no local constant has it"
+            self._findings.error(Code.UNQUOTED_POLICY, message, self._span(*extent(at)), f'write "{_POLICY}"')
+        elif value is None and name:
             hint = "a principal is a string in quotes, or a name that Local-Constants defines"
             message = f"{quoted(name)} is no local constant: the empty principal is meant"
             self._findings.warning(Code.UNKNOWN_CONSTANT, message, self._span(*extent(at)), hint)

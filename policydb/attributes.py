@@ -6,6 +6,7 @@ The daemon fills these and no others, lint and `explain` suggest from them. Valu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -18,6 +19,14 @@ RESERVED = frozenset({"_MIN_TRUST", "_MAX_TRUST", "_VALUES", "_ACTION_AUTHORIZER
 
 PROTECTED = frozenset({"app_domain", "doi"})
 """Attributes that name the application: nobody can change them, so no advice may ask for it."""
+
+
+NO_LIMIT = "99999999999999999999"
+"""The lifetime in kilobytes of an SA that has no such limit: a value that no upper bound allows.
+
+As text it is greater than every number of fewer digits, as a float greater than all of those. `@` cannot read it, and
+what cannot be read makes a clause false. "0", as of a protocol that is not negotiated, would be below every bound.
+"""
 
 
 class Kind(StrEnum):
@@ -45,10 +54,27 @@ _AUTHENTICATION = (
     *("hmac-md5", "hmac-sha", "des-mac", "kpdk"),
     *("hmac-sha2-256", "hmac-sha2-384", "hmac-sha2-512", "hmac-ripemd"),
 )
-_ENCRYPTION = (
-    *("des", "des-iv64", "3des", "rc4", "rc5", "idea"),
-    *("cast", "blowfish", "3idea", "des-iv32", "null", "aes"),
-)
+
+ESP_CIPHERS: Mapping[str, str] = {
+    "DES": "des",
+    "DES_IV64": "des-iv64",
+    "3DES": "3des",
+    "RC4": "rc4",
+    "RC5": "rc5",
+    "IDEA": "idea",
+    "CAST": "cast",
+    "BLOWFISH": "blowfish",
+    "3IDEA": "3idea",
+    "DES_IV32": "des-iv32",
+    "NULL": "null",
+    "AES": "aes",
+    "AES_CTR": "aes",
+    "AES_GCM_16": "aes",
+    "AES_GMAC": "null",
+}
+"""TRANSFORM_ID of isakmpd.conf(5) -> esp_enc_alg. GMAC authenticates and encrypts nothing (RFC 4543): it is no aes."""
+
+_ENCRYPTION = tuple(dict.fromkeys(ESP_CIPHERS.values()))
 _HASHES = ("md5", "sha", "des", "ripemd", "sha2-256", "sha2-384", "sha2-512")
 _COMPRESSION = ("oui", "deflate", "lzs", "v42bis")
 _ENCAPSULATION = ("tunnel", "transport", "udp-encap-tunnel")

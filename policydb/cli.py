@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -19,7 +20,11 @@ import click
 from policydb.commands import verbs_ask, verbs_files, verbs_store
 from policydb.commands.keynote import keynote
 from policydb.commands.support import Unusable
+from policydb.cores import forbid_core_dumps
 from policydb.streams import discard_output, open_closed
+
+_TRACEBACK = "POLICYDB_TRACEBACK"
+_MOST_SHOWN = 300
 
 
 class _InOrder(click.Group):
@@ -75,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if hasattr(signal, "SIGPIPE"):
         # As other filters do: whoever stops reading (`| head`) ends us, and never gets the exit code of a "no".
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    forbid_core_dumps()
     open_closed()
     sys.exit(run(arguments))
 
@@ -96,7 +102,25 @@ def run(arguments: Sequence[str] | None = None) -> int:
         discard_output()
         click.echo(f"error: cannot write the answer: {problem.strerror}", err=True)
         return Unusable.exit_code
+    except Exception as defect:  # noqa: BLE001 - Python would end with 1, and that means "no"
+        _tell_defect(defect)
+        return Unusable.exit_code
     return int(code or 0)
+
+
+def _tell_defect(defect: Exception) -> None:
+    """What should not have been raised, in one line: what it is and where; the traceback for those who ask for it."""
+    if os.environ.get(_TRACEBACK):
+        raise defect
+    from grammar.errors import visible  # rare
+
+    trace = defect.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    text = visible(f"{type(defect).__name__} at {where}: {defect}"[:_MOST_SHOWN])
+    click.echo(f"error: internal error: {text}", err=True)
+    click.echo(f"hint: this is a mistake in policydb; {_TRACEBACK}=1 in the environment shows where", err=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -134,23 +134,44 @@ class Identity:
 class Backoff:
     """The Retransmit- tags: `tries` repetitions of a message, the first one `timeout` seconds after it.
 
-    Every further one waits `base` times as long as the one before, `limit` seconds at most; 0: without limit.
+    Every further one waits `base` times as long as the one before, `limit` seconds at most; 0: without limit. Each wait
+    is shortened at random by `jitter` percent at most, so that messages that began together do not stay together. The
+    defaults get through a loss of 30 % each way (docs/decisions/0008-lossy-links.md).
     """
 
-    tries: int = 5
-    timeout: float = 4.0
-    base: float = 1.8
-    limit: float = 0.0
+    tries: int = 15
+    timeout: float = 0.5
+    base: float = 1.5
+    limit: float = 4.0
+    jitter: int = 10
 
     def wait(self, sends: int) -> float:
-        """Seconds until a message that was sent so often (1, 2, ...) is sent again, or given up."""
+        """Seconds until a message that was sent so often (1, 2, ...) is sent again, or given up, without jitter."""
         wait = self.timeout * self.base ** (sends - 1)
         return min(wait, self.limit) if self.limit else wait
 
-    @property
-    def span(self) -> float:
-        """Seconds from the first send of a message until it is given up."""
-        return sum(map(self.wait, range(1, self.tries + 2)))
+
+@dataclass(frozen=True, slots=True)
+class IsakmpdSteps:
+    """The tag Retransmits: isakmpd's own rule, 2n + 5 seconds after the nth sending, for so many repetitions."""
+
+    tries: int = 3
+    jitter: ClassVar[int] = 0
+
+    def wait(self, sends: int) -> float:
+        """Seconds until a message that was sent so often (1, 2, ...) is sent again, or given up."""
+        return 2.0 * sends + 5
+
+
+Schedule: TypeAlias = Backoff | IsakmpdSteps
+"""When a message that gets no answer is sent again."""
+
+DEFAULT_SCHEDULE = Backoff()
+
+
+def span(schedule: Schedule) -> float:
+    """Seconds from the first sending of a message until it is given up."""
+    return sum(map(schedule.wait, range(1, schedule.tries + 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +179,6 @@ class Peer:
     """An ISAKMP-peer section with all it refers to. `address` None: can only answer.
 
     `secret` names where the pre-shared key is kept (the key never enters the store), None where there is none.
-    `backoff` None: messages are repeated as isakmpd does.
     `user` is who we are to its XAUTH, "" for nobody; `password` names where the password is kept.
     """
 
@@ -172,7 +192,7 @@ class Peer:
     remote_identity: Identity | None = None
     secret: str | None = None
     flags: frozenset[str] = frozenset()
-    backoff: Backoff | None = None
+    schedule: Schedule = DEFAULT_SCHEDULE
     user: str = ""
     password: str | None = None
 
@@ -214,7 +234,7 @@ class ModeConfig:
 class General:
     """[General] as the daemon needs it; times in seconds.
 
-    `backoff` is for peers that no section describes any more. `dpd_check_interval` 0: no probes. `fragment_size`: the
+    `schedule` is for peers that no section describes any more. `dpd_check_interval` 0: no probes. `fragment_size`: the
     longest IKE datagram in octets where the peer takes fragments; 0: none are sent or taken.
 
     `accept_weak_signatures` is of [KeyNote], and ours: credentials signed with MD5 or SHA-1 count. Ours is
@@ -223,8 +243,7 @@ class General:
 
     check_interval: int = 60
     exchange_max_time: int = 120
-    retransmits: int = 3
-    backoff: Backoff | None = None
+    schedule: Schedule = DEFAULT_SCHEDULE
     dpd_check_interval: int = 0
     fragment_size: int = 1280
     nat_t_keepalive: int = 20

@@ -141,7 +141,7 @@ FOLDERS = {
 CONTRACTS = {
     "policydb": {
         "attributes", "codes", "connections", "decision", "graph", "negotiation", "request",
-        "collecting", "sealing", "secrecy", "streams", "watching",
+        "collecting", "cores", "folders", "sealing", "secrecy", "streams", "watching",
     },
     "daemon.ike": {"errors", "events", "registries", "surroundings"},
 }  # fmt: skip

@@ -6,16 +6,19 @@ that neither file silently widens the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address
 
-from daemon.ike import policy
+from daemon.ike import lifetimes, policy
 from daemon.ike.errors import InvalidIdInformation, NoProposalChosen
 from daemon.ike.events import Path
 from daemon.ike.exchange import NegotiationFailed
+from daemon.ike.messages.payloads import Notify
 from daemon.ike.messages.proposals import MAX_COMPARISONS, IpsecProposal, QuickOffer, match_suites
 from daemon.ike.records import brief, question
+from daemon.ike.registries import Protocol
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.surroundings import Oracle
 from daemon.ike.trust import identities
@@ -49,11 +52,16 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The proposal taken, the suite of ours that it matches (None: no connection matched) and what policy answered."""
+    """The proposal taken, the suite of ours that it matches (None: no connection matched) and what policy answered.
+
+    `proposal` is what policy was asked about and what the SAs are made of: nothing in it is left open. `own_lives` are
+    the seconds in it that the offer left open and we filled in.
+    """
 
     proposal: IpsecProposal
     suite: Suite | None
     questions: tuple[Question, ...]
+    own_lives: Mapping[Protocol, int] = field(default_factory=dict)
 
 
 def ask(setting: Setting, proposal: IpsecProposal) -> Request:
@@ -91,30 +99,38 @@ def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Conn
                 comparisons.extend(match.comparisons)
                 continue
             suite = match.suite
-        if not setting.oracle.configuration.general.use_keynote:
-            return Accepted(proposal, suite, ())
-        request = ask(setting, proposal)
-        if setting.oracle.allows(request):
-            answer = brief(request, setting.oracle.generation)
-            return Accepted(proposal, suite, (question(str(proposal), request, answer),))
-        refused.append((proposal, request))
+        settled, own_lives = lifetimes.filled_in(proposal, suite)
+        request = ask(setting, settled)
+        if _allows(setting, request):
+            return Accepted(settled, suite, _yes(setting, settled, request), own_lives)
+        refused.append((settled, request))
     raise _refusal(setting.oracle, refused, tuple(comparisons[:MAX_COMPARISONS]))
 
 
-def confirm(setting: Setting, proposal: IpsecProposal, connection: Connection) -> Accepted:
-    """As initiator: the responder's choice, which is one of our own offers, held against policy."""
+def confirm(setting: Setting, proposal: IpsecProposal, notes: Iterable[Notify], connection: Connection) -> Accepted:
+    """As initiator: the responder's choice, which is one of our own offers, with its lifetimes, held against policy."""
     suite = match_suites(proposal, connection.suites).suite
-    if not setting.oracle.configuration.general.use_keynote:
-        return Accepted(proposal, suite, ())
-    request = ask(setting, proposal)
-    if setting.oracle.allows(request):
-        answer = brief(request, setting.oracle.generation)
-        return Accepted(proposal, suite, (question(str(proposal), request, answer),))
+    settled, _ = lifetimes.filled_in(lifetimes.heeded(proposal, notes), None)
+    request = ask(setting, settled)
+    if _allows(setting, request):
+        return Accepted(settled, suite, _yes(setting, settled, request))
     raise NegotiationFailed(
         NoProposalChosen("initiator_recv_HASH_SA_NONCE: policy check failed"),
         Reason.POLICY,
-        questions=_explained(setting.oracle, [(proposal, request)]),
+        questions=_explained(setting.oracle, [(settled, request)]),
     )
+
+
+def _allows(setting: Setting, request: Request) -> bool:
+    """Policy's answer; without policy (-K) everything that is configured is allowed."""
+    return not setting.oracle.configuration.general.use_keynote or setting.oracle.allows(request)
+
+
+def _yes(setting: Setting, settled: IpsecProposal, request: Request) -> tuple[Question, ...]:
+    """What policy said yes to, for the record; nothing where it was not asked."""
+    if not setting.oracle.configuration.general.use_keynote:
+        return ()
+    return (question(str(settled), request, brief(request, setting.oracle.generation)),)
 
 
 def _without_key(proposal: IpsecProposal, with_key: bool) -> Comparison:

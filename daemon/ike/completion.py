@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from daemon.ike import dpd
 from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
 from daemon.ike.exchange import AnyExchange, Role, known
 from daemon.ike.keying import soft_share
 from daemon.ike.lifetimes import LEAST_SECONDS
-from daemon.ike.messages.proposals import DEFAULT_LIFE_SECONDS, IkeParameters, IpsecParameters
+from daemon.ike.messages.proposals import IkeParameters, IpsecParameters
 from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.quick import QuickExchange
 from daemon.ike.records import make_record, printed
@@ -24,7 +26,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     """The ISAKMP SA of a phase 1 in which both sides have proved themselves, in the table."""
     state = exchange.state
     parameters = known(state.parameters)
-    seconds = parameters.life_seconds or DEFAULT_LIFE_SECONDS
+    seconds = parameters.seconds
     isakmp = IsakmpSa(
         number=core.next_number(),
         name=exchange.name,
@@ -85,7 +87,9 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     """The IPsec SAs of a quick mode that the kernel has installed, in the table; older ones are marked replaced."""
     state = exchange.state
     parameters = known(state.proposal).protocols[0]
-    first = state.sas[0]
+    # Its protocols are wanted together, so all of them end with the one that ends first.
+    first = min(state.sas, key=lambda each: each.hard_seconds or inf)
+    kilobytes = [each.hard_kilobytes for each in state.sas if each.hard_kilobytes is not None]
     sa = IpsecSa(
         number=core.next_number(),
         name=exchange.name,
@@ -97,7 +101,7 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
         remote_id=printed(state.isakmp.remote_id),
         transform=_phase2_transform(parameters),
         lifetime_seconds=first.hard_seconds,
-        lifetime_kilobytes=first.hard_kilobytes,
+        lifetime_kilobytes=min(kilobytes, default=None),
         since=core.now,
         flags=SaFlag.READY,
         soft_at=core.now + first.soft_seconds if first.soft_seconds else None,

@@ -33,9 +33,10 @@ from daemon.ike.exchange import Datagram, NegotiationFailed
 from daemon.ike.informational import tell, tell_in_the_clear
 from daemon.ike.messages.parser import read_header
 from daemon.ike.messages.payloads import Notify
-from daemon.ike.negotiation import attend, fail, retransmit, take_result, time_out
+from daemon.ike.negotiation import attend, fail, take_result, time_out
 from daemon.ike.registries import ExchangeType, Notification, Protocol
 from daemon.ike.reports import engine_report
+from daemon.ike.retransmission import repeat_last_word, retransmit
 from daemon.ike.sa import IpsecSa, IsakmpSa
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
 from daemon.ike.timers import TimerKey, TimerKind
@@ -205,6 +206,8 @@ class Engine:
             admission.overdue(self._core, sa)
         elif isinstance(sa, IsakmpSa) and kind is TimerKind.FOLLOW:
             attend(self._core, sa)
+        elif isinstance(sa, IsakmpSa) and kind is TimerKind.LAST_WORD:
+            repeat_last_word(self._core, sa)
         elif isinstance(sa, IsakmpSa):
             lifecycle.keep_alive(self._core, sa)
 

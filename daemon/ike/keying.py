@@ -9,7 +9,7 @@ from daemon.ike.acceptance import Filters
 from daemon.ike.algorithms import keys
 from daemon.ike.errors import LocalError
 from daemon.ike.events import Path, SecurityAssociation
-from daemon.ike.messages.proposals import DEFAULT_LIFE_SECONDS, IpsecParameters
+from daemon.ike.messages.proposals import IpsecParameters
 from daemon.ike.registries import AhTransform, Encapsulation, EspTransform, Protocol
 from policydb.connections import Suite
 
@@ -51,11 +51,6 @@ def protocol_name(protocol: Protocol) -> str:
     return _NAMES[protocol]
 
 
-def life_seconds(parameters: IpsecParameters) -> int:
-    """The negotiated lifetime, or the DOI's default (RFC 2407 section 4.5)."""
-    return parameters.life_seconds or DEFAULT_LIFE_SECONDS
-
-
 def soft_share(random: Callable[[int], bytes]) -> float:
     """The part of a lifetime after which an SA is renewed: 85.0 to 94.9 %, drawn for each, so that ends differ."""
     return (_SOFT_PERMILLE + int.from_bytes(random(4)) % _SOFT_SPREAD) / 1000
@@ -77,7 +72,7 @@ def _one(keying: Keying, parameters: IpsecParameters, spi: bytes, inbound: bool)
         (keying.path.local, keying.filters.local),
     ]
     (source, source_selector), (destination, destination_selector) = ends if inbound else reversed(ends)
-    seconds = life_seconds(parameters)
+    seconds = parameters.seconds
     esp = parameters.protocol is Protocol.IPSEC_ESP
     return SecurityAssociation(
         spi=int.from_bytes(spi),

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from daemon.ike.errors import PayloadMalformed
+from daemon.ike.messages.comparison import compare_ipsec
 from daemon.ike.messages.parser import parse_attributes
 from daemon.ike.messages.payloads import DataAttribute, Notify, encode_attributes
-from daemon.ike.messages.proposals import DEFAULT_LIFE_SECONDS, IpsecProposal
+from daemon.ike.messages.proposals import IpsecParameters, IpsecProposal
 from daemon.ike.messages.wire import Reader
 from daemon.ike.registries import IpsecAttribute, LifeType, Notification, Protocol
+from policydb.configuration.comparison import LONGEST_LIFE
 from policydb.connections import Suite
 
 LEAST_SECONDS = 60
@@ -31,7 +33,9 @@ def told(notify: Notify) -> Mapping[LifeType, int]:
         if each.type == IpsecAttribute.SA_LIFE_TYPE and kind is None and number is not None:
             kind = LifeType(number)
         elif each.type == IpsecAttribute.SA_LIFE_DURATION and kind is not None and number:
-            lives[kind], kind = number, None
+            if number <= LONGEST_LIFE:  # what is more shortens nothing
+                lives[kind] = number
+            kind = None
         else:
             raise PayloadMalformed(f"RESPONDER_LIFETIME: attribute {each.type} with value {number}")
     return lives
@@ -53,31 +57,39 @@ def heeded(proposal: IpsecProposal, notes: Iterable[Notify]) -> IpsecProposal:
         lives = told(notify)
         for position, each in enumerate(protocols):
             if (each.protocol, each.spi) == (notify.protocol, notify.spi):
-                seconds = each.life_seconds or DEFAULT_LIFE_SECONDS
                 protocols[position] = replace(
                     each,
-                    life_seconds=shorter(seconds, lives.get(LifeType.SECONDS), LEAST_SECONDS),
+                    life_seconds=shorter(each.seconds, lives.get(LifeType.SECONDS), LEAST_SECONDS),
                     life_kilobytes=shorter(each.life_kilobytes, lives.get(LifeType.KILOBYTES), 1),
                 )
     return replace(proposal, protocols=tuple(protocols))
 
 
 def filled_in(proposal: IpsecProposal, suite: Suite | None) -> tuple[IpsecProposal, Mapping[Protocol, int]]:
-    """A proposal with our own seconds where it has none and ours are fewer than the default; and which those are."""
+    """A proposal with the seconds that its SAs will have, and those of them that are ours and not the offer's.
+
+    Ours count where the offer has none and ours are fewer than the default.
+    """
     added: dict[Protocol, int] = {}
-    for each in proposal.protocols:
-        ours = _configured(suite, each.protocol)
-        if each.life_seconds is None and ours is not None and ours < DEFAULT_LIFE_SECONDS:
-            added[each.protocol] = ours
+    for parameters in proposal.protocols:
+        ours = _configured(suite, parameters)
+        if parameters.life_seconds is None and ours is not None and ours < parameters.seconds:
+            added[parameters.protocol] = ours
     protocols = tuple(
-        replace(each, life_seconds=added.get(each.protocol, each.life_seconds)) for each in proposal.protocols
+        replace(parameters, life_seconds=added.get(parameters.protocol, parameters.seconds))
+        for parameters in proposal.protocols
     )
     return replace(proposal, protocols=protocols), added
 
 
-def _configured(suite: Suite | None, protocol: Protocol) -> int | None:
-    for each in suite.protocols if suite else ():
-        for life in each.transforms[0].lifetimes if each.protocol_id == str(protocol) else ():
+def _configured(suite: Suite | None, parameters: IpsecParameters) -> int | None:
+    """The seconds of the transform of ours that accepts the offered one."""
+    for protocol in suite.protocols if suite else ():
+        if protocol.protocol_id != str(parameters.protocol):
+            continue
+        held = zip(protocol.transforms, compare_ipsec(parameters, protocol.transforms), strict=True)
+        accepting = (transform for transform, comparison in held if not comparison.differences)
+        for life in next((transform.lifetimes for transform in accepting), ()):
             if life.type == "SECONDS" and life.duration is not None:
                 return life.duration.offer
     return None

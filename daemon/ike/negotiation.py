@@ -32,7 +32,6 @@ from daemon.ike.exchange import (
     Exchange,
     Need,
     NegotiationFailed,
-    Retransmission,
     Role,
     advance,
     beyond_doubt,
@@ -56,7 +55,7 @@ from daemon.ike.quick import (
 from daemon.ike.records import make_record
 from daemon.ike.registries import ExchangeType, Notification
 from daemon.ike.removal import abandon, abandon_rivals
-from daemon.ike.retransmission import retransmission_wait
+from daemon.ike.retransmission import await_peer, transmit
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import Transaction, TransactionExchange
@@ -199,7 +198,7 @@ def proceed(core: Core, exchange: AnyExchange) -> None:
     _adopt(core, exchange)
     core.timers.cancel(TimerKey(TimerKind.RETRANSMIT, exchange.number))
     if exchange.sent is not None:
-        exchange = _transmit(core, exchange)
+        exchange = transmit(core, exchange)
     if exchange.need is not None:
         _ask(core, exchange, exchange.need)
     elif exchange.finished:
@@ -255,39 +254,6 @@ def _adopt(core: Core, exchange: AnyExchange) -> None:
 def _make_room(core: Core, evicted: int | None) -> None:
     if evicted is not None:
         core.forget(evicted)
-
-
-def _transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
-    """Send the exchange's last message (again) and arrange for the next time, or give up."""
-    if exchange.sent is None:
-        return exchange
-    if isinstance(exchange.state, QuickMode):
-        last_word = exchange.state.isakmp.last_word
-        if last_word is not None and exchange.sent.transmissions:
-            # Perhaps there is no answer because the peer still waits for the end of phase 1, which nothing repeats.
-            core.transmit(last_word)
-        core.wear(exchange.state.isakmp, len(exchange.sent.data))
-    core.transmit(exchange.sent)
-    sent = replace(exchange.sent, transmissions=exchange.sent.transmissions + 1)
-    following = replace(exchange, sent=sent)
-    core.exchanges.put(following)
-    if sent.repeats is Retransmission.TIMER:
-        wait = retransmission_wait(exchange, sent.transmissions)
-        if wait is None:
-            core.log(
-                f"transport_send_messages: giving up on exchange {exchange.label}, "
-                f"no response from peer {sent.path.remote}"
-            )
-        else:
-            core.timers.arm(TimerKey(TimerKind.RETRANSMIT, exchange.number), core.now + wait)
-    return following
-
-
-def retransmit(core: Core, number: int) -> None:
-    """The timer of an exchange's last message went off, or the peer repeated what it answers."""
-    exchange = core.exchanges.get(number)
-    if exchange is not None:
-        _transmit(core, exchange)
 
 
 # --- needs --------------------------------------------------------------------------------------------------------
@@ -368,6 +334,8 @@ def attend(core: Core, isakmp: IsakmpSa) -> None:
             connection = core.connection(name)
             if connection is not None and name not in core.stopped:
                 start_quick(core, isakmp, connection)
+    if not core.exchanges.under(isakmp.cookies):
+        await_peer(core, isakmp)
 
 
 def fail(core: Core, exchange: AnyExchange, failure: NegotiationFailed) -> None:

@@ -1,7 +1,9 @@
 """What policy is told about a negotiation: action attributes and action authorizers (isakmpd.policy(5)).
 
-The words stand in tables, the values follow the manual: a lifetime that was not negotiated is "0", the SHA-2 hashes of
-AH go into ah_hash_alg. An attribute that has no value in a negotiation is not set, so that `explain` shows it missing.
+The words stand in tables, the values follow the manual: of a protocol that is not negotiated the lifetimes are "0", the
+SHA-2 hashes of AH go into ah_hash_alg. An attribute that has no value in a negotiation is not set, so that `explain`
+shows it missing. What is told of a protocol is what its SA has: the kernel gets the same properties of the same
+parameters (daemon.ike.keying). docs/policies.md says what each word means where the manual does not.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from daemon.ike.registries import (
     Protocol,
 )
 from daemon.ike.trust.identities import policy_words
-from policydb.attributes import APP_DOMAIN, zero_padded
+from policydb.attributes import APP_DOMAIN, ESP_CIPHERS, NO_LIMIT, zero_padded
 from policydb.connections import Address, Identity
 
 _PHASE1 = {ExchangeType.ID_PROT: "main", ExchangeType.AGGRESSIVE: "aggressive"}
@@ -49,24 +51,6 @@ _AH_HASHES = {
     AhTransform.SHA2_384: "sha2-384",
     AhTransform.SHA2_512: "sha2-512",
     AhTransform.RIPEMD: "ripemd",
-}
-
-_ESP_CIPHERS = {
-    EspTransform.DES_IV64: "des-iv64",
-    EspTransform.DES: "des",
-    EspTransform.DES3: "3des",
-    EspTransform.RC5: "rc5",
-    EspTransform.IDEA: "idea",
-    EspTransform.CAST: "cast",
-    EspTransform.BLOWFISH: "blowfish",
-    EspTransform.IDEA3: "3idea",
-    EspTransform.DES_IV32: "des-iv32",
-    EspTransform.RC4: "rc4",
-    EspTransform.NULL: "null",
-    EspTransform.AES: "aes",
-    EspTransform.AES_CTR: "aes",
-    EspTransform.AES_GCM_16: "aes",
-    EspTransform.AES_GMAC: "aes",
 }
 
 _AUTHENTICATIONS = {
@@ -131,17 +115,21 @@ def action_attributes(facts: NegotiationFacts) -> dict[str, str]:
 
 def _protocol_words(negotiated: IpsecParameters) -> dict[str, str]:
     """One protocol's attributes without their prefix."""
-    words = {"present": "yes", "encapsulation": _ENCAPSULATIONS[negotiated.encapsulation]}
+    words = {
+        "present": "yes",
+        "encapsulation": _ENCAPSULATIONS[negotiated.encapsulation],
+        "life_kbytes": NO_LIMIT,
+    }
     if isinstance(negotiated.transform, EspTransform):
-        words["enc_alg"] = _ESP_CIPHERS[negotiated.transform]
+        words["enc_alg"] = ESP_CIPHERS[str(negotiated.transform)]
     else:
         words["hash_alg"] = _AH_HASHES[negotiated.transform]
     if negotiated.authentication is not None:
         words["auth_alg"] = _AUTHENTICATIONS[negotiated.authentication]
     numbers = {
         "group_desc": negotiated.group,
-        "key_length": negotiated.key_length,
-        "life_seconds": negotiated.life_seconds,
+        "key_length": negotiated.key_bits,
+        "life_seconds": negotiated.seconds,
         "life_kbytes": negotiated.life_kilobytes,
     }
     return words | {name: str(int(number)) for name, number in numbers.items() if number is not None}

@@ -108,6 +108,10 @@ def begin(isakmp: IsakmpSa, connection: Connection) -> QuickMode:
         assigned = identities.of_address(isakmp.assigned)
         local = replace(assigned, protocol=local.protocol, port=local.port)
     ids = identities.to_payload(local), identities.to_payload(connection.remote_identity)
+    try:
+        identities.traffic(*ids)
+    except InvalidIdInformation as error:
+        raise LocalError(str(error)) from error
     return QuickMode(isakmp, connection, ids=ids, filters=Filters(local, connection.remote_identity))
 
 
@@ -191,15 +195,13 @@ def receive_offer(exchange: QuickExchange, message: Message, tools: Tools) -> Qu
     """Message 1: HASH, identities, connection, then suites and policy for each proposal."""
     state = exchange.state
     _verify(keys.quick_hash1(state.isakmp.keys, exchange.message_id, _after_hash(message)), message)
-    with beyond_doubt(exchange, Reason.MALFORMED):
+    with beyond_doubt(exchange, Reason.IDENTITY_MISMATCH):
         following = _identify(exchange, message)
     with beyond_doubt(following, Reason.MALFORMED):
         refuse_unknown(following.oracle, following.state.connection, known(following.state.filters))
         offer = quick_proposals(known(following.state.offer), natt=_behind_nat(state.isakmp))
         accepted = choose(_setting(following, tools), offer, bool(following.state.public), following.state.connection)
-    proposal, own_lives = lifetimes.filled_in(accepted.proposal, accepted.suite)
-    taken = _accepted(following, replace(accepted, proposal=proposal))
-    return replace(taken, state=replace(taken.state, own_lives=own_lives))
+    return _accepted(following, accepted)
 
 
 def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
@@ -207,7 +209,7 @@ def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
     ids = _id_pair(message)
     filters = hosts = _hosts(exchange.path)
     if ids is not None:
-        filters = Filters(local=identities.from_payload(ids[1]), remote=identities.from_payload(ids[0]))
+        filters = Filters(*identities.traffic(ids[1], ids[0]))
     connection = matching_connection(exchange.oracle, exchange.state.isakmp, filters, hosts)
     state = replace(
         exchange.state,
@@ -254,8 +256,7 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
         if bool(public) is not (proposal.group is not None) or bool(public) is not (state.pair is not None):
             raise NoProposalChosen("initiator_recv_HASH_SA_NONCE: disagreement on PFS")
         shared = state.pair.shared(public) if state.pair else b""
-        accepted = confirm(_setting(exchange, tools), proposal, known(state.connection))
-        accepted = replace(accepted, proposal=lifetimes.heeded(accepted.proposal, message.all(Notify)))
+        accepted = confirm(_setting(exchange, tools), proposal, message.all(Notify), known(state.connection))
     following = _accepted(exchange, accepted)
     nonce = message.all(Nonce)[0].data
     original = natt.original_of_peer(message.all(NatOriginalAddress), initiator=True)
@@ -306,7 +307,13 @@ def _after_hash(message: Message) -> bytes:
 
 
 def _accepted(exchange: QuickExchange, accepted: Accepted) -> QuickExchange:
-    state = replace(exchange.state, proposal=accepted.proposal, suite=accepted.suite, questions=accepted.questions)
+    state = replace(
+        exchange.state,
+        proposal=accepted.proposal,
+        suite=accepted.suite,
+        questions=accepted.questions,
+        own_lives=accepted.own_lives,
+    )
     return replace(exchange, state=state)
 
 

@@ -37,13 +37,13 @@ from daemon.ike.negotiation import (
     answer_transaction,
     complain,
     proceed,
-    retransmit,
 )
 from daemon.ike.notices import act, hear
 from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
 from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import ExchangeType, PayloadType
+from daemon.ike.retransmission import retransmit
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import Transaction

@@ -17,6 +17,7 @@ _OF_AN_SA = (
     TimerKind.DPD,
     TimerKind.ADMISSION,
     TimerKind.FOLLOW,
+    TimerKind.LAST_WORD,
 )
 
 

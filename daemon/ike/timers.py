@@ -18,6 +18,7 @@ class TimerKind(StrEnum):
     DPD = "dead-peer-detection"
     ADMISSION = "admission"
     FOLLOW = "what-follows-phase-1"
+    LAST_WORD = "last-message-of-phase-1"
     CHECK = "connection-checker"
     FRAGMENTS = "fragments"
 

@@ -21,7 +21,7 @@ from policydb.configuration.sections import Book, instead
 from policydb.configuration.selection import Candidate, Incoming, Selection, select
 from policydb.configuration.transforms import ike_transform, suite
 from policydb.configuration.vocabulary import Kind
-from policydb.connections import Configuration, Identity, IkeTransform, Suite
+from policydb.connections import Configuration, Identity, IkeTransform, IsakmpdSteps, Schedule, Suite
 from policydb.keynote.shapes import ShapeError
 from policydb.negotiation import Comparison, Difference
 from policydb.storage.snapshot import Snapshot, open_snapshot
@@ -143,8 +143,9 @@ def _lines(incoming: Incoming, selection: Selection) -> Iterator[str]:
     for each in selection.peers:
         named = f" = {each.name}" if each.name else ""
         yield f"  {each.where}{named} -> {_verdict(each, 'not reached: an entry above is taken')}"
-    if not any(each.chosen for each in selection.peers):
+    if selection.schedule is None:
         return
+    yield f"  {_repeated(selection.schedule)}"
     yield from _compared("phase 1 offers", incoming.transforms, selection.transforms)
     if incoming.traffic is None:
         yield "connections of this peer (--local-id and --remote-id with traffic choose one)"
@@ -158,6 +159,16 @@ def _lines(incoming: Incoming, selection: Selection) -> Iterator[str]:
     if incoming.traffic and not any(each.chosen for each in selection.connections):
         yield "  none is taken: with Use-Keynote policy alone decides, without it the peer is refused"
     yield from _compared("phase 2 offers", incoming.suites, selection.suites)
+
+
+def _repeated(schedule: Schedule) -> str:
+    if not schedule.tries:
+        return "a message without an answer is not sent again"
+    if isinstance(schedule, IsakmpdSteps):
+        then = "then 2 s longer each time"
+    else:
+        then = f"then {schedule.base:g} times as long" + (f", {schedule.limit:g} s at most" if schedule.limit else "")
+    return f"a message without an answer is sent again {schedule.tries} times: after {schedule.wait(1):g} s, {then}"
 
 
 def _verdict(candidate: Candidate, otherwise: str) -> str:
@@ -192,9 +203,15 @@ def _as_json(incoming: Incoming, selection: Selection) -> dict[str, Any]:
         "found": selection.found,
         "peers": [_candidate(each) for each in selection.peers],
         "connections": [_candidate(each) for each in selection.connections],
+        "repeats": _schedule(selection.schedule) if selection.schedule else None,
         "phase_1_offers": [_comparison(each) for each in selection.transforms],
         "phase_2_offers": [_comparison(each) for each in selection.suites],
     }
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    waits = [round(schedule.wait(sends), 3) for sends in range(1, schedule.tries + 1)]
+    return {"tries": schedule.tries, "waits": waits, "jitter": schedule.jitter}
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def sigver(ctx: click.Context, *, assertions: str, accept_weak: bool) -> None:
     from policydb.keynote.credentials import CredentialError
     from policydb.keynote.credentials import verify as verified
 
-    parsed = parse_policy(read_text(assertions), assertions)
+    parsed = parse_policy(read_text(assertions), assertions, signed=True)
     told = [(each.span.line, first_error(each.diagnostics)) for each in parsed.dropped]
     for each in parsed.assertions:
         try:
@@ -281,7 +281,7 @@ def _parsed(text: str, source: str) -> Assertion:
     from grammar.keynote import parse_assertion
 
     try:
-        return parse_assertion(text, source)
+        return parse_assertion(text, source, signed=True)
     except GrammarError as error:
         show_findings(error.diagnostics, {source: text})
         raise Unusable(f"{source}: it is no assertion that could be used, so it is not signed") from None

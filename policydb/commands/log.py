@@ -84,7 +84,7 @@ def _session(record: NegotiationRecord, snapshot: Snapshot) -> Snapshot | Sessio
     learnt = []
     for each in record.credentials:
         try:
-            compiled = compile_assertion(parse_assertion(each.text, each.source), each.source)
+            compiled = compile_assertion(parse_assertion(each.text, each.source, signed=True), each.source)
         except GrammarError as problem:
             raise Unusable(f"the record's {shown(each.source)} cannot be read: {problem}") from None
         learnt.append(replace(compiled, place=replace(compiled.place, line=each.line)))

@@ -14,6 +14,9 @@ from policydb.negotiation import Difference
 DEFAULT_LIFE_SECONDS = 28800
 """The life of an SA whose negotiation named none (RFC 2407 section 4.5)."""
 
+LONGEST_LIFE = (1 << 31) - 1
+"""The longest life of an SA, in seconds or kilobytes: above it policy's integers end (docs/departures.md)."""
+
 _ONLY_BY_NAME = frozenset({"MODP_768", "HYBRID_INIT_RSA", "HYBRID_RESP_RSA"})
 """What ANY does not stand for: a group broken while one waits, which a man in the middle would choose for both; and to
 let in who has no key."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
-from policydb.configuration.general import backoff_of, general_settings
+from policydb.configuration.general import general_settings, schedule_of
 from policydb.configuration.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.configuration.modeconfig import mode_config
 from policydb.configuration.peers import doubt_peer, is_exchange_allowed
@@ -42,14 +42,15 @@ from policydb.configuration.vocabulary import (
     Kind,
 )
 from policydb.connections import (
+    DEFAULT_SCHEDULE,
     Address,
-    Backoff,
     Configuration,
     Connection,
     Identity,
     IkeTransform,
     OnDemand,
     Peer,
+    Schedule,
     Suite,
     address_in,
 )
@@ -134,14 +135,14 @@ class _Resolver:
         self._ike_transforms: dict[str, IkeTransform | None] = {}
         self._quick_modes: dict[str, tuple[Suite, ...]] = {}
         self._suites: dict[str, Suite | None] = {}
-        self._backoff: Backoff | None = None
+        self._schedule: Schedule = DEFAULT_SCHEDULE
         self._accepts_aggressive_psk = False
 
     def configuration(self) -> Configuration:
         """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
         keynote = self._book.open("KeyNote", Kind.KEYNOTE)
         general = general_settings(self._book.open("General", Kind.GENERAL), keynote)
-        self._backoff = general.backoff
+        self._schedule = general.schedule
         self._accepts_aggressive_psk = general.accept_aggressive_psk
         self._book.open("X509-certificates", Kind.X509)
         by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
@@ -255,7 +256,7 @@ class _Resolver:
             remote_identity=self._identity(section, "Remote-ID", Kind.PHASE_1_ID),
             secret=secret_reference(section.name) if section.get("Authentication") else None,
             flags=section.flags("Flags", PEER_FLAGS),
-            backoff=backoff_of(section, self._backoff),
+            schedule=schedule_of(section, self._schedule),
             user=section.text("XAUTH-User"),
             password=secret_reference(section.name, XAUTH_PASSWORD) if section.get("XAUTH-Password") else None,
         )

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from policydb.configuration.sections import Section
-from policydb.configuration.vocabulary import WEAK_SIGNATURES, YES_OR_NO
-from policydb.connections import Backoff, General, address_in
+from policydb.configuration.vocabulary import RETRANSMIT_TAGS, WEAK_SIGNATURES, YES_OR_NO
+from policydb.connections import DEFAULT_SCHEDULE, Backoff, General, IsakmpdSteps, Schedule, address_in
 
 LEAST_FRAGMENT = 576
 """The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
@@ -23,13 +23,12 @@ def general_settings(section: Section, keynote: Section) -> General:
     return General(
         check_interval=section.number("Check-interval", default.check_interval, least=1),
         exchange_max_time=section.number("Exchange-max-time", default.exchange_max_time, least=1),
-        retransmits=section.number("Retransmits", default.retransmits, most=100),
-        backoff=backoff_of(section, None),
+        schedule=schedule_of(section, default.schedule),
         dpd_check_interval=section.number("DPD-check-interval", default.dpd_check_interval),
         fragment_size=_fragment_size(section, default.fragment_size),
         nat_t_keepalive=section.number("NAT-T-Keepalive", default.nat_t_keepalive, least=1),
-        use_keynote=_switched(section, "Use-Keynote", "yes"),
-        delete_sas=not _switched(section, "Delete-SAs", "no"),
+        use_keynote=section.word("Use-Keynote", YES_OR_NO, default="yes") != "no",
+        delete_sas=_deletes_sas(section),
         verbose=section.get("Logverbose") is not None,
         log_levels=tuple(_log_levels(section)),
         listen_on=tuple(_listen_on(section)),
@@ -46,14 +45,13 @@ def _fragment_size(section: Section, default: int) -> int:
     return size
 
 
-def _switched(section: Section, tag: str, word: str) -> bool:
-    """Whether a switch, yes where it is not set, begins with a word; nothing but that counts (isakmpd.conf(5))."""
-    text = section.text(tag, "yes")
-    found = text.startswith(word)
-    counts = word if found else {"yes": "no", "no": "yes"}[word]
+def _deletes_sas(section: Section) -> bool:
+    """Delete-SAs: a text that begins with `no` says no, and any other one says yes (isakmpd.conf(5))."""
+    text = section.text("Delete-SAs", "yes")
+    counts = "no" if text.startswith("no") else "yes"
     if not text.lower().startswith(counts):
-        section.warn("CF116", f"{tag}={text} counts as {counts}", section.get(tag), "write yes or no")
-    return found
+        section.warn("CF116", f"Delete-SAs={text} counts as {counts}", section.get("Delete-SAs"), "write yes or no")
+    return counts == "yes"
 
 
 def _listen_on(section: Section) -> Iterator[str]:
@@ -65,16 +63,26 @@ def _listen_on(section: Section) -> Iterator[str]:
         yield member.text
 
 
-def backoff_of(section: Section, inherited: Backoff | None) -> Backoff | None:
-    """The Retransmit- tags of [General] or of a peer; what a peer leaves out is as in [General]."""
-    if not any(section.get(f"Retransmit-{each}") for each in ("tries", "timeout", "base", "limit")):
-        return inherited
-    default = inherited or Backoff()
+def schedule_of(section: Section, inherited: Schedule) -> Schedule:
+    """How [General] or a peer wants messages repeated; a peer that says nothing about it is treated as in [General].
+
+    The Retransmit- tags go before Retransmits, which asks for isakmpd's own rule. Of the former those that a peer
+    leaves out are as in [General], or as they are by default.
+    """
+    written = section.get("Retransmits")
+    named = next((tag for tag in RETRANSMIT_TAGS if section.get(tag)), None)
+    steps = IsakmpdSteps(section.number("Retransmits", IsakmpdSteps().tries, most=100)) if written else None
+    if named is None:
+        return steps or inherited
+    if written:
+        section.warn("CF102", f"Retransmits is not used beside {named}", written, "keep one of the two")
+    default = inherited if isinstance(inherited, Backoff) else DEFAULT_SCHEDULE
     return Backoff(
         tries=section.number("Retransmit-tries", default.tries, most=100),
         timeout=section.decimal("Retransmit-timeout", default.timeout, least=0.1, most=60.0),
         base=section.decimal("Retransmit-base", default.base, least=1.0, most=10.0),
         limit=section.decimal("Retransmit-limit", default.limit, least=0.0, most=3600.0),
+        jitter=section.number("Retransmit-jitter", default.jitter, most=50),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding, Span
+from policydb.configuration.comparison import LONGEST_LIFE
 from policydb.configuration.predefined import built_in_sections, predefined_section
 from policydb.configuration.vocabulary import FIXED, Kind, Word, Words
 from policydb.connections import ANY, Address, IkeTransform, Interval, IpsecTransform
@@ -312,6 +313,11 @@ class Section:
             if not self._is_inherited(tag):
                 message = f"{tag} offers {offer}, and accepts from {low} to {high}"
                 self.error("CF206", message, value, "OFFER,MINIMUM:MAXIMUM")
+            return None
+        if offer > LONGEST_LIFE:
+            if not self._is_inherited(tag):
+                message = f"{tag} offers {offer}, and nothing may be more than {LONGEST_LIFE}"
+                self.error("CF206", message, value, "a lifetime without limit is one that is left out of Life")
             return None
         return Interval(offer, low, high)
 

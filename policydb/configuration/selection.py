@@ -27,6 +27,7 @@ from policydb.connections import (
     IpsecTransform,
     Lifetime,
     Peer,
+    Schedule,
     Suite,
 )
 from policydb.negotiation import Comparison, Difference
@@ -64,13 +65,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The answer. `transforms` and `suites`: each offer against each configured one, up to the first that fits."""
+    """The answer. `transforms` and `suites`: each offer against each configured one, up to the first that fits.
+
+    `schedule` is when messages to the peer chosen are sent again.
+    """
 
     peers: tuple[Candidate, ...]
     connections: tuple[Candidate, ...]
     transforms: tuple[Comparison, ...] = ()
     suites: tuple[Comparison, ...] = ()
     found: bool = False
+    schedule: Schedule | None = None
 
 
 def select(configuration: Configuration, incoming: Incoming) -> Selection:
@@ -94,7 +99,7 @@ def select(configuration: Configuration, incoming: Incoming) -> Selection:
         and (not incoming.transforms or _fits(transforms))
         and (not incoming.suites or _fits(suites))
     )
-    return Selection(peers, connections, transforms, suites, found)
+    return Selection(peers, connections, transforms, suites, found, peer.schedule)
 
 
 def _fits(held: Sequence[Comparison]) -> bool:
@@ -281,5 +286,5 @@ def _offered(interval: Interval | None) -> int | None:
 
 
 def _life(lifetimes: Iterable[Lifetime], kind: str) -> int | None:
-    """The duration that a transform offers, None where it names none."""
-    return next((each.duration.offer for each in lifetimes if each.type == kind and each.duration), None)
+    """The duration that a transform offers, None where it names none: 0 kilobytes are no limit."""
+    return next((each.duration.offer for each in lifetimes if each.type == kind and each.duration), None) or None

@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from policydb.connections import ANY, Configuration, Connection, IkeTransform, Peer, selector_key
+from policydb.connections import (
+    ANY,
+    DEFAULT_SCHEDULE,
+    Configuration,
+    Connection,
+    IkeTransform,
+    IsakmpdSteps,
+    Peer,
+    selector_key,
+    span,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +92,13 @@ def _not_startable(connection: Connection, peer: Peer) -> Iterator[Doubt]:
 
 
 def _impatient(configuration: Configuration, peer: Peer) -> Iterator[Doubt]:
-    """A peer whose messages are repeated for longer than an exchange lasts."""
+    """A peer whose messages somebody wants repeated for longer than an exchange lasts."""
     last = configuration.general.exchange_max_time
-    if peer.backoff is not None and peer.backoff.span > last:
-        message = (
-            f"a message to [{peer.name}] is repeated for {peer.backoff.span:.0f} s, and Exchange-max-time is {last}"
-        )
-        yield Doubt(
-            "CF113", peer.name, message, "lower Retransmit-limit or Retransmit-tries, or raise Exchange-max-time"
-        )
+    wanted = span(peer.schedule)
+    if peer.schedule != DEFAULT_SCHEDULE and wanted > last:
+        message = f"a message to [{peer.name}] is repeated for {wanted:.0f} s, and Exchange-max-time is {last}"
+        tags = "Retransmits" if isinstance(peer.schedule, IsakmpdSteps) else "Retransmit-limit or Retransmit-tries"
+        yield Doubt("CF113", peer.name, message, f"lower {tags}, or raise Exchange-max-time")
 
 
 def _is_wild(transform: IkeTransform) -> bool:

@@ -45,7 +45,10 @@ FIXED = {
 MODE_CONFIG_NAME = re.compile(r"(?:ipv4|ipv6|fqdn|ufqdn|asn1_dn|key_id|xauth)/", re.IGNORECASE)
 """How the names of IKECFG-ID sections begin; the last two are ours."""
 
-_RETRANSMIT_TAGS = "Retransmit-tries Retransmit-timeout Retransmit-base Retransmit-limit"
+RETRANSMIT_TAGS = ("Retransmit-tries", "Retransmit-timeout", "Retransmit-base", "Retransmit-limit", "Retransmit-jitter")
+"""Ours: how messages are repeated. Retransmits asks for isakmpd's own rule."""
+
+_SCHEDULE_TAGS = " ".join(("Retransmits", *RETRANSMIT_TAGS))
 _IDENTITY_TAGS = "ID-type Address Network Netmask Name Protocol Port"
 
 _TAGS = {
@@ -53,7 +56,7 @@ _TAGS = {
         "Accept-aggressive-psk Acquire-Only Check-interval Default-phase-1-ID Default-phase-1-lifetime "
         "Default-phase-2-lifetime Default-phase-2-suites Delete-SAs DPD-check-interval Exchange-max-time "
         "Fragment-size Listen-on Loglevel Logverbose NAT-T-Keepalive Policy-file Pubkey-directory Renegotiate-on-HUP "
-        f"Retransmits Shared-SADB Use-Keynote {_RETRANSMIT_TAGS}"
+        f"Shared-SADB Use-Keynote {_SCHEDULE_TAGS}"
     ),
     Kind.PHASE_1: "Default",
     Kind.PHASE_2: "Connections Passive-connections",
@@ -61,7 +64,7 @@ _TAGS = {
     Kind.X509: ("Accept-self-signed CA-directory Cert-directory CRL-directory Private-key Private-key-directory"),
     Kind.PEER: (
         "Phase Transport Address Local-address Port Configuration Authentication ID Remote-ID Flags "
-        f"XAUTH-User XAUTH-Password {_RETRANSMIT_TAGS}"
+        f"XAUTH-User XAUTH-Password {_SCHEDULE_TAGS}"
     ),
     Kind.PHASE_1_ID: _IDENTITY_TAGS,
     Kind.IKE_CONFIGURATION: "DOI EXCHANGE_TYPE Transforms",

@@ -8,19 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
-from policydb.attributes import APP_DOMAIN, zero_padded
+from policydb.attributes import APP_DOMAIN, ESP_CIPHERS, zero_padded
 from policydb.configuration.predefined import predefined_section
 from policydb.importers.plan import Identity, Lease, Peer, Plan, Selector, Suite, Tunnel
 from policydb.importers.words import checked
 from policydb.secrecy import digests
 
-_ENCRYPTION = {
-    "3DES": "3des",
-    "CAST": "cast",
-    "BLOWFISH": "blowfish",
-    "NULL": "null",
-    **dict.fromkeys(("AES", "AES_CTR", "AES_GCM_16", "AES_GMAC"), "aes"),
-}
 _PROTOCOLS = {6: "tcp", 17: "udp", 97: "etherip"}
 _DAY = 86400
 
@@ -240,7 +233,7 @@ def _policy_name(identity: Identity) -> str:
 def _suite(suite: Suite, *, transport: bool) -> Iterator[str]:
     """One choice of algorithms as tests."""
     bindings = dict(predefined_section(f"{suite.quick_mode(transport=transport)}-XF"))
-    yield f'esp_enc_alg == "{_ENCRYPTION[bindings["TRANSFORM_ID"]]}"'
+    yield f'esp_enc_alg == "{ESP_CIPHERS[bindings["TRANSFORM_ID"]]}"'
     if lengths := bindings.get("KEY_LENGTH"):
         least, _, most = lengths.partition(",")[2].partition(":")
         if least == most:

@@ -11,16 +11,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
 
-from policydb.attributes import APP_DOMAIN, zero_padded
+from policydb.attributes import APP_DOMAIN, ESP_CIPHERS, zero_padded
 from policydb.configuration.sealing import SecretError, preshared_key
 from policydb.ipsec.commands import QuickSuite, identity_type, quick_suite
 from policydb.ipsec.hosts import Host
 from policydb.ipsec.rules import IkeRule
 from policydb.ipsec.tables import GROUP_NUMBERS
 from policydb.secrecy import digests
-
-_CIPHERS = {"3DES": "3des", "CAST": "cast", "BLOWFISH": "blowfish", "NULL": "null"}
-"""TRANSFORM_ID to esp_enc_alg; AES in all its modes is "aes", which isakmpd.policy(5) does not tell apart."""
 
 _HASHES = {"SHA2_256": "sha2-256", "SHA2_384": "sha2-384", "SHA2_512": "sha2-512"}
 _PROTOCOLS = {6: "tcp", 17: "udp", 97: "etherip"}
@@ -113,7 +110,7 @@ def _protocol_conditions(protocol: str, suite: QuickSuite) -> Iterator[str]:
     yield _is("ah_present", "no" if is_esp else "yes")
     yield _is("comp_present", "no")
     if is_esp:
-        yield _is("esp_enc_alg", _CIPHERS.get(suite.transform_id, "aes"))
+        yield _is("esp_enc_alg", ESP_CIPHERS[suite.transform_id])
         yield from _key_length(suite.key_length)
         yield _is("esp_auth_alg", f"hmac-{_hash(suite.hashed)}" if suite.hashed else "")
     else:

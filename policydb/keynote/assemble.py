@@ -54,12 +54,12 @@ class Assembly:
 
     def add_file(self, text: Text) -> None:
         """Trusted assertions, separated by blank lines."""
-        for assertion in self._parsed(text):
+        for assertion in self._parsed(text, signed=False):
             self._compile(assertion, text.source)
 
     def add_credential(self, text: Text) -> None:
         """What a stranger sent: of its assertions each counts that is itself signed by its authorizer."""
-        for assertion in self._parsed(self._bounded(text)):
+        for assertion in self._parsed(self._bounded(text), signed=True):
             place = Place(text.source, assertion.span.line, assertion.span.column)
             if assertion.authorizer.name == POLICY:
                 self._ignore(place, "only local policy may speak for POLICY")
@@ -92,9 +92,9 @@ class Assembly:
                 end = offset + len(piece)
         return Text(text.source, "".join((*parts, text.text[end:])))
 
-    def _parsed(self, text: Text) -> tuple[Assertion, ...]:
+    def _parsed(self, text: Text, *, signed: bool) -> tuple[Assertion, ...]:
         """The assertions of a text that parse; the others are reported."""
-        parsed = parse_policy(text.text, text.source)
+        parsed = parse_policy(text.text, text.source, signed=signed)
         self.diagnostics.extend(parsed.diagnostics)
         for dropped in parsed.dropped:
             self._ignore(Place(text.source, dropped.span.line, dropped.span.column), first_error(dropped.diagnostics))

@@ -12,7 +12,16 @@ from sys import intern
 from typing import Any, Protocol, TypeAlias
 
 from policydb.graph import CompiledAssertion
-from policydb.keynote.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
+from policydb.keynote.numbers import (
+    ARITHMETIC,
+    Fault,
+    Outside,
+    float_literal,
+    floating,
+    integer,
+    integer_literal,
+    within,
+)
 from policydb.keynote.regex import Patterns
 from policydb.keynote.rendering import MATH, render
 from policydb.keynote.shapes import Op, ShapeError, load_shape
@@ -20,7 +29,7 @@ from policydb.keynote.shapes import Op, ShapeError, load_shape
 Get: TypeAlias = Callable[[str, str], str]
 """Reads an action attribute: name, and what to answer where nobody set it."""
 
-Value: TypeAlias = "str | int | float"
+Value: TypeAlias = "str | int | float | Outside"
 """What a side of a comparison is worth."""
 
 _TEXTS, _SHORT = 4096, 32  # numbers as text that are kept once read, and how long one may be
@@ -135,10 +144,10 @@ _HELPERS: dict[str, Any] = {
     "join": "".join,
     "match": _match,
     "special": special,
-    "wrap": wrap,
+    "within": within,
     **{MATH[key]: function for key, function in ARITHMETIC.items()},
 }
-_CONVERSIONS: Mapping[str, Callable[[str], Any]] = {"text": intern, "integer": integer_literal, "float": floating}
+_CONVERSIONS: Mapping[str, Callable[[str], Any]] = {"text": intern, "integer": integer_literal, "float": float_literal}
 
 
 class _Integers(dict[str, int]):
@@ -206,12 +215,14 @@ class Programs:
         constants: Constants = assertion.constants
         if len(constants) != len(found.converters):
             raise ShapeError("a shape and its constants do not belong together")
-        constants = tuple([convert(each) for convert, each in zip(found.converters, constants, strict=True)])
         # Assertions of one shape often agree in constants: what is shared need not be fetched from memory again.
-        if len(found.known) >= _KNOWN:
-            found.known.clear()
-        constants = found.known.setdefault(constants, constants)
-        return found.function, (*constants, dict(assertion.local_constants)) if found.dereferences else constants
+        values = found.known.get(constants)
+        if values is None:
+            if len(found.known) >= _KNOWN:
+                found.known.clear()
+            converted = [convert(text) for convert, text in zip(found.converters, constants, strict=True)]
+            values = found.known[constants] = tuple(converted)
+        return found.function, (*values, dict(assertion.local_constants)) if found.dereferences else values
 
     def _compile(self, shape: str, traced: bool) -> _Compiled:
         source, names = render(shape, traced)

@@ -123,8 +123,12 @@ class _Generator:
         faulty = faulty or any(each.faulty for each in parts)
         self._stack.append(self._outline(_Fragment(source, depth, faulty)))
 
-    def constant(self, number: int) -> None:
+    def text(self, number: int) -> None:
         self._put(f"c[{number}]", ())
+
+    def literal(self, number: int) -> None:
+        """A number; one outside the range of its type raises a Fault where it is used (policydb.keynote.numbers)."""
+        self._put(f"c[{number}]", (), faulty=True)
 
     def attribute(self, name: str) -> None:
         index = self._names.setdefault(name, len(self._names))
@@ -157,13 +161,13 @@ class _Generator:
         self._put("True" if value else "False", ())
 
     def number(self, kind: str) -> None:
-        self._push("integers[{0}]" if kind == "integer" else "floating({0})", 1)
+        self._push("integers[{0}]" if kind == "integer" else "floating({0})", 1, faulty=True)
 
     def negate(self, kind: str) -> None:
-        self._push("wrap(-{0})" if kind == "integer" else "(-{0})", 1)
+        self._push("within(-{0})" if kind == "integer" else "(-{0})", 1)
 
     def arithmetic(self, kind: str, operator: str) -> None:
-        self._push(f"{MATH[kind, operator]}({{0}}, {{1}})", 2, faulty=operator in "/%")
+        self._push(f"{MATH[kind, operator]}({{0}}, {{1}})", 2, faulty=True)
 
     def compare(self, _kind: str, operator: str) -> None:
         if operator == "~=":
@@ -235,9 +239,9 @@ class _Generator:
 
 
 _WRITERS: Mapping[Any, Callable[..., None]] = {
-    "text": _Generator.constant,
-    "integer": _Generator.constant,
-    "float": _Generator.constant,
+    "text": _Generator.text,
+    "integer": _Generator.literal,
+    "float": _Generator.literal,
     "attribute": _Generator.attribute,
     "dereference": _Generator.dereference,
     "join": _Generator.join,

@@ -15,7 +15,16 @@ from typing import Any, TypeAlias
 
 from policydb.attributes import VOCABULARY
 from policydb.graph import CompiledAssertion
-from policydb.keynote.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
+from policydb.keynote.numbers import (
+    ARITHMETIC,
+    Fault,
+    Outside,
+    float_literal,
+    floating,
+    integer,
+    integer_literal,
+    within,
+)
 from policydb.keynote.programs import Programs, Question, Value, special
 from policydb.keynote.samples import samples
 from policydb.keynote.shapes import Op, ShapeError
@@ -33,7 +42,7 @@ _DIGITS = re.compile(r"(.*?)([0-9]+)([^0-9]*)\Z", re.DOTALL)
 
 
 _NUMBERS: Mapping[str, Callable[[str], Value]] = {"integer": integer, "float": floating}
-_LITERALS: Mapping[str, Callable[[str], Value]] = {"text": str, "integer": integer_literal, "float": floating}
+_LITERALS: Mapping[str, Callable[[str], Value]] = {"text": str, "integer": integer_literal, "float": float_literal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +103,15 @@ class _Repairs:
         """A leaf or an operator of a string or number expression."""
         match op:
             case ("text" | "integer" | "float" as kind, int(number)):
-                return _Side(_LITERALS[kind](self._constants[number]))
+                literal = _LITERALS[kind](self._constants[number])
+                return _Side(None if isinstance(literal, Outside) else literal)
             case ("attribute", str(name)):
                 return self._read(name)
             case ("dereference",):
                 return self._read(str(self._sides.pop().value))
             case ("number", str(kind)):
                 side = self._sides.pop()
-                return _Side(_NUMBERS[kind](str(side.value)), side.attribute)
+                return _Side(_in_range(_NUMBERS[kind], str(side.value)), side.attribute)
             case _:
                 return _Side(self._computed(op))
 
@@ -116,13 +126,9 @@ class _Repairs:
             case ("join", _):
                 return "".join(map(str, parts))
             case ("negate", kind):
-                return wrap(-parts[0]) if kind == "integer" else -parts[0]  # type: ignore[operator,arg-type]
+                return _in_range(within, -parts[0]) if kind == "integer" else -parts[0]  # type: ignore[operator]
             case (_, str(kind), str(operator)):
-                try:
-                    result: Value = ARITHMETIC[kind, operator](*parts)
-                except Fault:
-                    return None
-                return result
+                return _in_range(ARITHMETIC[kind, operator], *parts)
         raise ShapeError(f"unknown operation {op[0]!r}")
 
     def _read(self, name: str) -> _Side:
@@ -155,7 +161,11 @@ class _Repairs:
 
     def _compared(self, operator: str, left: _Side, right: _Side) -> _Test:
         if left.value is None or right.value is None:
-            return _Test((), ())
+            # A runtime error: the test is neither true nor false as it is, but another value may make it either.
+            opposite = _OPPOSITE.get(operator)
+            return (
+                _Test(_settings(operator, left, right), _settings(opposite, left, right)) if opposite else _Test((), ())
+            )
         if operator == "~=":
             return self._matched(left, str(right.value))
         holds = _holds(operator, left.value, right.value)
@@ -189,6 +199,14 @@ class _Repairs:
             self._guards.append(changes)
         elif reaches:
             self._found.extend(changes)
+
+
+def _in_range(compute: Callable[..., Value], *operands: Value | None) -> Value | None:
+    """What a number comes to; None where that is a runtime error."""
+    try:
+        return compute(*operands)
+    except Fault:
+        return None
 
 
 def _holds(operator: str, left: Value, right: Value) -> bool | None:

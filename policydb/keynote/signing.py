@@ -37,7 +37,7 @@ def signed_text(text: str) -> str:
     if len(pieces) != 1:
         raise SigningError(f"one assertion can be signed at a time, and this text holds {len(pieces)}")
     ((_, _, piece),) = pieces
-    found = split_fields(piece)
+    found = split_fields(piece, signed=True)
     if found.mistakes or not found.fields:
         raise SigningError(found.mistakes[0].message if found.mistakes else "the text has no fields")
     start = min(each.start for each in found.fields)

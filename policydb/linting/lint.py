@@ -45,7 +45,7 @@ MEANINGS = {
     "KN109": "warning: a word that the attribute never is",
     "KN110": "warning: a weak signature (MD5, SHA-1): it counts only where the configuration accepts weak ones",
     "KN111": "warning: a signature that nothing can verify, for the Authorizer is no key",
-    "KN112": "warning: an integer outside the range of 32 bits; it wraps around",
+    "KN112": "warning: an integer outside the range of 32 bits; a test that reaches it is false",
     "KN113": "warning: tests that no value passes together",
     "KN114": "warning: two principals differ in the case of letters only; they are two",
     "KN115": "warning: a threshold that names a principal twice, and counts it twice",

@@ -47,7 +47,7 @@ def doubtful_numbers(subject: Subject, *, is_ipsec: bool) -> Iterator[Diagnostic
     least = {id(each.operand) for each in subject.all(nodes.Negation)}
     for number in subject.all(nodes.NumberLiteral):
         if number.kind is nodes.NumberKind.INTEGER and not _fits(number.text, negated=id(number) in least):
-            message = f"an integer has 32 bits: the largest is {_MOST}, and this one wraps around"
+            message = f"an integer has 32 bits: the largest is {_MOST}, and a test that reaches this one is false"
             yield subject.warning("KN112", message, number.span, "floats, read with &, reach further")
 
 

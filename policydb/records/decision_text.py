@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
+from policydb.attributes import NO_LIMIT
 from policydb.decision import AssertionStatus, Atom, Change, Decision, Nearest, Step
 
 _RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
@@ -122,7 +123,8 @@ class _Text:
         if atom.result:
             return f"is true ({_value(atom.left)}), and must not be"
         left = "not set" if atom.missing and atom.left in ("", "0", "0.0") else _value(atom.left)
-        return f"is {left}, {_NEEDS[atom.operator].format(_value(atom.right))}"
+        unlimited = ", and so many nines mean no limit" if atom.left == NO_LIMIT else ""
+        return f"is {left}, {_NEEDS[atom.operator].format(_value(atom.right))}{unlimited}"
 
     # --- what else there is to say --------------------------------------------------------------------------------
 

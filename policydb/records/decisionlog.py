@@ -1,28 +1,38 @@
 """The decision log: the last negotiations in an SQLite file of their own, written by the daemon, read while it runs.
 
-A ring: the oldest records give way. It holds no secret: passphrases are turned into their digests before anything is
+A ring: the oldest records give way. Whoever moves the file away, removes or empties it begins a new one: the writer
+notices when it writes next. It holds no secret: passphrases are turned into their digests before anything is
 written. The file is readable by its owner alone, for it tells who talks to whom.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from urllib.parse import quote
+from typing import Any, Self
 
+from policydb.folders import FileRefusedError, Folder
 from policydb.negotiation import NegotiationRecord, Outcome
 from policydb.records import record_json
 from policydb.secrecy import scrubbed
-from policydb.storage.storefile import StoreError, readable
+from policydb.storage.layout import LayoutError, check_layout
+from policydb.storage.storefile import Patience, StoreError, check_opened, check_ours, open_writer, readable
 
 KEEP = 10_000
 """How many records the log holds."""
+
+WAIT = 5.0
+"""Seconds that a writer waits for another process that has the log locked."""
+
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# What a log says that was emptied or overwritten while it was open.
+_SPOILT = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_IOERR})
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS negotiation (
@@ -55,21 +65,27 @@ class LogError(Exception):
     """The log cannot be used: missing, not a decision log, damaged, or not ours to write."""
 
 
+class LogLockedError(LogError):
+    """Another process has the log locked; it can be tried again."""
+
+
 class DecisionLog:
     """An open decision log; one process writes, any number read meanwhile.
 
-    Every method raises LogError where the file fails.
+    Every method raises LogError where the file fails. One thread at a time may use it.
     """
 
-    def __init__(self, path: str | Path, keep: int = KEEP, *, read_only: bool = False) -> None:
+    def __init__(self, path: str | Path, keep: int = KEEP, *, read_only: bool = False, wait: float = WAIT) -> None:
         """Open the log; `keep` is the length of the ring. Unless `read_only`, a missing file is made."""
         self._path = Path(path)
         self._keep = keep
+        self._wait = wait
         if read_only and not self._path.is_file():
             raise LogError(f"{path}: no decision log there")
         with self._reported():
-            self._connection = readable(self._path) if read_only else _writable(self._path)
-            self._connection.execute("SELECT number, record FROM negotiation LIMIT 0")
+            self._connection = _readable(self._path) if read_only else _writable(self._path, wait)
+            self._opened = self._path.lstat()
+            self._patience = Patience(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -83,49 +99,80 @@ class DecisionLog:
 
     def append(self, record: NegotiationRecord) -> int:
         """Keep a record and return its number; its own `number` is not looked at."""
-        safe = record_json.from_json(scrubbed(record_json.to_json(record)))
-        row = (
-            safe.time,
-            safe.outcome.value,
-            safe.peer_address.rpartition(":")[0].strip("[]"),
-            *(safe.peer_address, safe.peer_name, safe.connection, safe.remote_id),
-            json.dumps(record_json.to_json(safe)),
-        )
+        return self.append_all([row_of(record)])
+
+    def append_all(self, rows: Sequence[Row]) -> int:
+        """Keep the rows of records (row_of), all of them or none, and return the last one's number."""
         with self._reported():
-            self._connection.execute("BEGIN IMMEDIATE")
+            if self._is_elsewhere():
+                self._reopen()
             try:
-                number = int(self._connection.execute(_INSERT, row).lastrowid or 0)
-                self._connection.execute("DELETE FROM negotiation WHERE number <= ?", (number - self._keep,))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.execute("ROLLBACK")
+                return self._write(rows)
+            except sqlite3.Error as problem:
+                if _code(problem) not in _SPOILT:
+                    raise
+            self._reopen()
+            return self._write(rows)
+
+    def _write(self, rows: Sequence[Row]) -> int:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(_INSERT, rows)
+            (number,) = connection.execute("SELECT max(number) FROM negotiation").fetchone()
+            connection.execute("DELETE FROM negotiation WHERE number <= ?", (number - self._keep,))
+            connection.execute("COMMIT")
+        except BaseException:
+            # Where the disk is full SQLite has rolled back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return int(number)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the file that is open is not the one that has the name now."""
+        try:
+            return not os.path.samestat(self._opened, self._path.lstat())
+        except FileNotFoundError:
+            return True
+
+    def _reopen(self) -> None:
+        """Open what has the name now. What is no log any more, since somebody emptied it, is put aside."""
+        self._connection.close()
+        try:
+            self._connection = _writable(self._path, self._wait)
+        except sqlite3.Error as problem:
+            if _code(problem) not in _SPOILT:
                 raise
-        return number
+            _put_aside(self._path)
+            self._connection = _writable(self._path, self._wait)
+        self._opened = self._path.lstat()
 
     def records(
         self, limit: int = 50, peer: str | None = None, outcome: Outcome | None = None
     ) -> tuple[NegotiationRecord, ...]:
         """The newest records first. `peer`: an address, with or without port, a section's name or an identity."""
         wanted = {"peer": peer, "outcome": outcome.value if outcome is not None else None, "limit": limit}
-        with self._reported():
-            rows = self._connection.execute(_SELECT, wanted).fetchall()
+        rows = self._rows(_SELECT, wanted)
         return tuple(self._decoded(number, text) for number, text in rows)
 
     def record(self, number: int) -> NegotiationRecord:
         """The record of that number. Raises LogError where there is none (any more)."""
-        with self._reported():
-            row = self._connection.execute(
-                "SELECT number, record FROM negotiation WHERE number = ?", (number,)
-            ).fetchone()
-        if row is None:
+        rows = self._rows("SELECT number, record FROM negotiation WHERE number = :number", {"number": number})
+        if not rows:
             raise LogError(f"{self._path}: no record {number}")
-        return self._decoded(*row)
+        return self._decoded(*rows[0])
+
+    def _rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        with self._reported():
+            self._patience.begin()
+            return self._patience.fetch(self._connection.execute(query, parameters))
 
     def _decoded(self, number: int, text: str) -> NegotiationRecord:
         try:
             return replace(record_json.from_json(json.loads(text)), number=number)
-        except ValueError as problem:
-            raise LogError(f"{self._path}: record {number} is damaged: {problem}") from problem
+        except (ValueError, TypeError, RecursionError, MemoryError) as problem:
+            raise LogError(f"{self._path}: record {number} is damaged: {type(problem).__name__}") from problem
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -133,15 +180,82 @@ class DecisionLog:
             yield
         except StoreError as problem:
             raise LogError(str(problem)) from problem
-        except (sqlite3.Error, OSError, OverflowError) as problem:
-            raise LogError(f"{self._path}: cannot be used as a decision log: {problem}") from problem
+        except FileRefusedError as problem:
+            raise LogError(str(problem)) from problem
+        except sqlite3.Error as problem:
+            if _code(problem) in _LOCKED:
+                raise LogLockedError(f"{self._path} is locked by another process") from problem
+            why = "the disk is full" if _code(problem) == sqlite3.SQLITE_FULL else _in_one_line(problem)
+            raise LogError(f"{self._path}: cannot be used as a decision log: {why}") from problem
+        except (OSError, ValueError, OverflowError, LayoutError) as problem:
+            raise LogError(f"{self._path}: cannot be used as a decision log: {_in_one_line(problem)}") from problem
 
 
-def _writable(path: Path) -> sqlite3.Connection:
-    """The file, made where there is none."""
-    path.touch(mode=0o600)
-    connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(_SCHEMA)
+Row = tuple[str, ...]
+"""A record as the log keeps it: what it is found by, and all of it as JSON."""
+
+
+def row_of(record: NegotiationRecord) -> Row:
+    """A record without passphrases, as a row."""
+    safe = record_json.from_json(scrubbed(record_json.to_json(record)))
+    found_by = (
+        safe.time,
+        safe.outcome.value,
+        safe.peer_address.rpartition(":")[0].strip("[]"),
+        *(safe.peer_address, safe.peer_name, safe.connection, safe.remote_id),
+    )
+    # Half a pair of surrogates is a character of Python's, and none of SQLite's.
+    whole = tuple(each.encode("utf-8", "backslashreplace").decode() for each in found_by)
+    return (*whole, json.dumps(record_json.to_json(safe)))
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    connection = readable(path)
+    try:
+        _check(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _writable(path: Path, wait: float) -> sqlite3.Connection:
+    """The file, made where there is none. Raises what _reported() tells of."""
+    check_ours(path)
+    with Folder(path.parent) as folder:
+        if folder.status(path.name) is None:
+            os.close(folder.create(path.name))
+    connection = open_writer(path)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(_SCHEMA)
+        _check(connection)
+        check_opened(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Insist that a database is a decision log, before anything is asked of it. LIMIT 0 runs no view to its end."""
+    connection.execute("SELECT number, record FROM negotiation LIMIT 0")
+    check_layout(connection, (_SCHEMA,))
+
+
+def _put_aside(path: Path) -> None:
+    """Give a log that cannot be read another name, and take away what SQLite kept beside it."""
+    path.replace(path.with_name(f"{path.name}.damaged"))
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(f"{path.name}{suffix}").unlink()
+
+
+def _code(problem: sqlite3.Error) -> int:
+    return int(getattr(problem, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _in_one_line(problem: Exception) -> str:
+    return "".join(each if each.isprintable() else "." for each in str(problem))

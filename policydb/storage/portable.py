@@ -11,6 +11,8 @@ import hashlib
 import hmac
 import sqlite3
 import struct
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 # A process that may not open files cannot import either. So what a snapshot, a pattern or a certificate among those who
@@ -20,7 +22,8 @@ import cryptography.x509  # noqa: F401
 import re2  # noqa: F401
 
 import policydb.keynote.explain
-import policydb.keynote.session  # noqa: F401
+import policydb.keynote.session
+import policydb.storage.decoding  # noqa: F401
 from policydb.storage import schema
 from policydb.storage.configurations import whole, write
 from policydb.storage.records import FORMAT, encode
@@ -33,7 +36,7 @@ _NAME = Path("the snapshot")
 _SQLITE = b"SQLite format 3\0"  # how every database begins
 
 # The rows of a generation, each list found by the one before it.
-_WITH = """
+_WITH = f"""
     WITH sources AS (SELECT source FROM generation_source WHERE generation = :generation),
     stretches AS (SELECT stretch FROM source_stretch WHERE source IN sources),
     assertions AS (SELECT assertion FROM appearance WHERE stretch IN stretches),
@@ -44,11 +47,11 @@ _WITH = """
     shapes AS (SELECT shape FROM assertion WHERE id IN assertions),
     configurations AS (
         SELECT id FROM configuration JOIN generation ON configuration.id = generation.configuration
-        WHERE number = :generation AND format = :format
+        WHERE number = :generation AND format = {FORMAT}
     ),
     pages AS (SELECT page FROM configuration_page WHERE configuration IN configurations),
     records AS (SELECT record FROM page_record WHERE page IN pages)
-"""
+"""  # noqa: S608 - a number of our own
 ROWS = {
     "generation": "SELECT * FROM generation WHERE number = :generation",
     "generation_source": "SELECT * FROM generation_source WHERE generation = :generation",
@@ -70,28 +73,51 @@ ROWS = {
 }
 """The tables of a snapshot, and what is in them. What only people and compilers read is left out."""
 
+LINES = {
+    "source_part": "SELECT * FROM source_part WHERE source IN sources",
+    "binding": "SELECT * FROM binding WHERE source IN sources",
+    "section": "SELECT * FROM section WHERE stretch IN (SELECT stretch FROM source_part WHERE source IN sources)",
+}
+"""Likewise, what the lines of isakmpd.conf said: whoever takes FIFO changes needs it beside the records."""
+
 
 def dump_snapshot(snapshot: Snapshot) -> bytes:
     """The generation of a snapshot as bytes. Raises StoreError where the store fails."""
+    stored = _stored(snapshot, ROWS)
+    return _HEAD.pack(_MARK, schema.VERSION, _digest(schema.VERSION, stored)) + stored
+
+
+def in_memory(snapshot: Snapshot) -> Snapshot:
+    """The same generation without its file, which is closed: what becomes of that does not change an answer.
+
+    Raises StoreError where the store fails.
+    """
+    with snapshot:
+        return _opened(_stored(snapshot, {**ROWS, **LINES}), has_lines=True)
+
+
+def _stored(snapshot: Snapshot, queries: Mapping[str, str]) -> bytes:
+    """A store with the rows of one generation. Records are there, also of one that was published without."""
+    stored = snapshot.copied(_emptied(), {table: _WITH + query for table, query in queries.items()})
+    if snapshot.has_records:
+        return stored
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.deserialize(stored)
+        number = write(connection, whole(encode(snapshot.configuration)))
+        connection.execute("UPDATE generation SET configuration = ?", (number,))
+        return connection.serialize()
+
+
+def _emptied() -> bytes:
+    """A store without a row."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for version, step in enumerate(schema.STEPS, start=1):
             for statement in (*step.statements, f"PRAGMA user_version = {version}"):
                 connection.execute(statement)
-        connection.execute("BEGIN")
-        for table, query in ROWS.items():
-            for row in snapshot.rows(_WITH + query, {"generation": snapshot.generation, "format": FORMAT}):
-                places = ", ".join("?" * len(row))
-                connection.execute(f"INSERT INTO {table} VALUES ({places})", row)  # noqa: S608 - names of our own
-        if not connection.execute("SELECT 1 FROM configuration").fetchone():
-            # The generation was published before records were kept: who gets the bytes need not resolve it.
-            number = write(connection, whole(encode(snapshot.configuration)))
-            connection.execute("UPDATE generation SET configuration = ?", (number,))
-        connection.execute("COMMIT")
-        stored = connection.serialize()
+        return connection.serialize()
     finally:
         connection.close()
-    return _HEAD.pack(_MARK, schema.VERSION, _digest(schema.VERSION, stored)) + stored
 
 
 def load_snapshot(octets: bytes) -> Snapshot:
@@ -108,13 +134,17 @@ def load_snapshot(octets: bytes) -> Snapshot:
     if version != schema.VERSION:
         message = f"the snapshot is of schema {version}, and this program reads {schema.VERSION}"
         raise StoreError(message, "both processes must be of one version")
+    return _opened(stored, has_lines=False)
+
+
+def _opened(stored: bytes, *, has_lines: bool) -> Snapshot:
     with explained(_NAME):
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
             connection.deserialize(stored)
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA query_only = ON")
-            return Snapshot(connection, _NAME, _generation(connection), has_lines=False)
+            return Snapshot(connection, _NAME, _generation(connection), has_lines=has_lines)
         except BaseException:
             connection.close()
             raise

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -20,8 +21,8 @@ from policydb.graph import CompiledAssertion
 from policydb.keynote.checker import Checker
 from policydb.request import Request
 from policydb.secrecy import seal
-from policydb.storage.rows import Row, decode
-from policydb.storage.storefile import StoreError, connect_read_only, explained, require_generation
+from policydb.storage.rows import Row, decode, number_of, text_of
+from policydb.storage.storefile import Patience, StoreError, connect_read_only, explained, require_generation
 
 if TYPE_CHECKING:  # a question about policy alone needs neither, and they are slow to load
     from grammar.nodes import Binding
@@ -113,6 +114,7 @@ class Snapshot:
         self._path = path
         self._generation = generation
         self._turn = Lock()
+        self._patience = Patience(connection)
         self._decoded: dict[tuple[int, str, int], CompiledAssertion] = {}
         self._checker: Checker | None = None
         self._configuration: Configuration | None = None
@@ -148,12 +150,20 @@ class Snapshot:
         if self._configuration is None:
             # Imported here: a question about policy alone needs no configuration.
             from policydb.storage.configurations import ALL
-            from policydb.storage.records import FORMAT, decode
+            from policydb.storage.decoding import configuration_of
+            from policydb.storage.records import FORMAT
 
-            with uncollected():
+            with uncollected(), explained(self._path):
                 rows = self.rows(ALL, {"generation": self._generation, "format": FORMAT})
-                self._configuration = decode(rows) if rows else self._resolved()
+                self._configuration = configuration_of(rows) if rows else self._resolved()
         return self._configuration
+
+    @property
+    def has_records(self) -> bool:
+        """Whether the configuration is kept as it was resolved, in the way that this program knows."""
+        from policydb.storage.records import SHARED
+
+        return bool(self._records([SHARED]))
 
     def _resolved(self) -> Configuration:
         """The configuration of a generation that was published before records were kept, or that keeps other ones."""
@@ -176,23 +186,18 @@ class Snapshot:
         """
         if self._configuration is not None:
             return self._configuration
-        from policydb.storage.records import (
-            CONNECTION,
-            DEFAULT_PEER,
-            SHARED,
-            decode,
-            from_address,
-            of_peer,
-            to_identity,
-        )
+        from policydb.storage.decoding import configuration_of
+        from policydb.storage.records import CONNECTION, DEFAULT_PEER, SHARED, from_address, of_peer, to_identity
 
         found = self._records([SHARED, from_address(address), DEFAULT_PEER])
         if not found:
             return self.configuration
-        peers = decode(found).peers
+        with explained(self._path):
+            peers = configuration_of(found).peers
         keys = [of_peer(name) for name in peers] + ([to_identity(remote)] if remote is not None else [])
         connections = self._records(keys)
-        return decode([*found, *(row for row in connections if row[0] == CONNECTION)])
+        with explained(self._path):
+            return configuration_of([*found, *(row for row in connections if row[0] == CONNECTION)])
 
     def _records(self, keys: Iterable[str]) -> list[RecordRow]:
         """The records of the configuration that have one of these keys, in its order."""
@@ -211,18 +216,50 @@ class Snapshot:
         from policydb.storage.section_rows import binding_of, pieces_of, put_together
 
         parameters = {"generation": self._generation}
-        places = [
-            (source, binding_of(line, line, section, tag, value))
-            for source, line, section, tag, value in self.rows(BINDINGS, parameters)
-        ]
-        sections = self.rows(SECTIONS, parameters)
-        pieces = (each for source, start, *row in sections for each in pieces_of(source, start, tuple(row)))
-        return [*places, *put_together(pieces)]
+        written, sections = self.rows(BINDINGS, parameters), self.rows(SECTIONS, parameters)
+        with explained(self._path):
+            places = [
+                (text_of(source), binding_of(number_of(line), line, *map(text_of, words)))
+                for source, line, *words in written
+            ]
+            pieces = (
+                each for source, start, *row in sections for each in pieces_of(text_of(source), start, tuple(row))
+            )
+            return [*places, *put_together(pieces)]
 
     def rows(self, query: str, parameters: Mapping[str, int | str]) -> list[Row]:
         """What a query over the store's tables (policydb.storage.schema) finds; for whoever copies a generation."""
+        with self._asking():
+            return self._patience.fetch(self._connection.execute(query, parameters))
+
+    def copied(self, into: bytes, queries: Mapping[str, str]) -> bytes:
+        """A database of the tables in `into`, each with what its query finds in the store for this generation."""
+        with self._asking():
+            connection = self._connection
+            (sealed,) = connection.execute("PRAGMA query_only").fetchone()
+            connection.execute("PRAGMA query_only = OFF")
+            connection.execute("ATTACH ':memory:' AS copy")
+            try:
+                connection.deserialize(into, name="copy")
+                connection.execute("BEGIN")  # one state of the store
+                for table, query in queries.items():
+                    self._patience.begin()
+                    # In the query, names without a database in front are the store's.
+                    connection.execute(f"INSERT INTO copy.{table} {query}", {"generation": self._generation})
+                connection.execute("COMMIT")
+                return connection.serialize(name="copy")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                connection.execute("DETACH copy")
+                connection.execute(f"PRAGMA query_only = {sealed}")
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One question to the file at a time; what is wrong with it is a StoreError."""
         with explained(self._path), self._turn:
-            return self._connection.execute(query, parameters).fetchall()
+            self._patience.begin()
+            yield
 
     # --- the graph ------------------------------------------------------------------------------------------------
 
@@ -248,8 +285,8 @@ class Snapshot:
 
     def _assertions(self, query: str, principal: str = "", limit: int = -1) -> list[CompiledAssertion]:
         parameters = {"generation": self._generation, "principal": principal, "limit": limit}
-        with explained(self._path), self._turn:
-            places = self._connection.execute(query, parameters).fetchall()
+        with self._asking():
+            places = self._patience.fetch(self._connection.execute(query, parameters))
             if len(places) > 1:
                 places.sort(key=lambda row: (row[3], row[2]))
             return [self._assertion(number, source, line) for number, source, line, _ in places]
@@ -259,7 +296,7 @@ class Snapshot:
         known = self._decoded.get((number, source, line))
         if known is None:
             row = self._connection.execute(ASSERTION, {"assertion": number}).fetchone()
-            known = self._decoded[number, source, line] = decode(source, line, row)
+            known = self._decoded[number, source, line] = decode(text_of(source), number_of(line), row)
         return known
 
     # --- the oracle -----------------------------------------------------------------------------------------------
@@ -320,6 +357,6 @@ def _number(connection: sqlite3.Connection, path: Path, wanted: int | None) -> i
         (latest,) = connection.execute("SELECT max(number) FROM generation").fetchone()
         if latest is None:
             raise StoreError(f"{path} holds no generation yet", "policydb compile PATH... publishes the first one")
-        return int(latest)
+        return number_of(latest)
     require_generation(connection, path, wanted)
     return wanted

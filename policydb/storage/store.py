@@ -21,14 +21,18 @@ from policydb.graph import CompiledAssertion
 from policydb.keynote.memory import licensees_of
 from policydb.storage import schema
 from policydb.storage.configurations import Written, write
+from policydb.storage.layout import check_layout, statements_of
 from policydb.storage.rows import encode
 from policydb.storage.section_rows import SectionRow
 from policydb.storage.storefile import (
     StoreError,
+    check_opened,
+    check_ours,
     explained,
     has_tables,
     no_access,
     open_reader,
+    open_writer,
     require_current,
     require_generation,
     version_of,
@@ -197,16 +201,19 @@ def open_store(path: str | Path) -> Store:
     """The store at `path`, made where there is none. Raises StoreError."""
     path = Path(path)
     with explained(path):
+        check_ours(path)
         try:
             _make(path)
         except OSError as cause:
             raise no_access(path, cause) from cause
-        connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT)
+        connection = open_writer(path)
         try:
-            return Store(_prepared(connection, path), path)
+            store = Store(_prepared(connection, path), path)
+            check_opened(connection, path)
         except BaseException:
             connection.close()
             raise
+    return store
 
 
 def _make(path: Path) -> None:
@@ -227,8 +234,9 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Database:
     from sqlite_utils import Database
 
     database = Database(connection)
+    connection.execute(f"PRAGMA busy_timeout = {round(LOCK_TIMEOUT * 1000)}")
     if has_tables(connection):
-        version_of(connection, path)
+        check_layout(connection, statements_of(version_of(connection, path)))
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     # WAL: readers go on undisturbed while a generation is written. FULL: what publish() returned survives power loss.

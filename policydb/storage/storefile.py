@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from policydb.folders import FileRefusedError, Folder, check_file
 from policydb.storage import schema
+from policydb.storage.layout import LayoutError, check_layout, statements_of
 
 READ_TIMEOUT = 5.0
 """Seconds to wait where another process recovers or closes the store; a writer otherwise keeps no reader waiting."""
@@ -42,14 +45,105 @@ _MEANINGS = {
 }
 
 
+_DAMAGED = _MEANINGS[sqlite3.SQLITE_CORRUPT]
+
+# What reading rows may raise that no program of ours wrote.
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, MemoryError)
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """SQLite's errors inside the block become StoreErrors about `path`."""
+    """What goes wrong inside the block, in SQLite or with what a row holds, becomes a StoreError about `path`."""
     try:
         yield
     except sqlite3.Error as cause:
-        meaning, hint = _MEANINGS.get(_primary_code(cause), (f"cannot be used: {cause}", ""))
-        raise StoreError(f"{path} {meaning}", hint) from cause
+        raise StoreError(*meaning_of(cause, path)) from cause
+    except LayoutError as cause:
+        raise StoreError(f"{path} is no store that this program made: {cause}", _DAMAGED[1]) from cause
+    except _UNREADABLE as cause:
+        raise StoreError(f"{path} is damaged: what a row of it holds cannot be read", _DAMAGED[1]) from cause
+
+
+def meaning_of(cause: sqlite3.Error, path: Path) -> tuple[str, str]:
+    """What an error of SQLite means for a database of ours, and what helps."""
+    code = _primary_code(cause)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return f"{path} is damaged: reading it would not end", _DAMAGED[1]
+    if code in _MEANINGS:
+        return f"{path} {_MEANINGS[code][0]}", _MEANINGS[code][1]
+    if not code:  # of Python, about what SQLite gave it: a text that is no UTF-8
+        return f"{path} {_DAMAGED[0]}", _DAMAGED[1]
+    return f"{path} cannot be used: {''.join(each if each.isprintable() else '.' for each in str(cause))}", ""
+
+
+_STEPS_AN_OCTET = 1_000
+_AT_ONCE = 100_000
+
+
+class Patience:
+    """Ends a query that never would: it may take as many of SQLite's steps and give as many rows as the file has room.
+
+    A question of ours reads what is there a bounded number of times; pages that lead to each other, as no program
+    writes them, can be read for ever.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        self._rows = pages * size
+        self._most = pages * size * _STEPS_AN_OCTET // _AT_ONCE + 1
+        self.begin()
+        connection.set_progress_handler(self._go_on, _AT_ONCE)
+
+    def begin(self) -> None:
+        """A query begins."""
+        self._left = self._most
+
+    def fetch(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+        """All rows. Raises sqlite3.Error, and ValueError for too many."""
+        rows = cursor.fetchmany(self._rows + 1)
+        if len(rows) > self._rows:
+            raise ValueError("more rows than the file has octets")
+        return rows
+
+    def _go_on(self) -> int:
+        self._left -= 1
+        return int(self._left < 0)
+
+
+_LOG = ("-wal", "-shm")
+
+
+def check_ours(path: Path, must_have: Sequence[str] = ()) -> None:
+    """Insist that nobody else may write to a database, to what SQLite keeps beside it, or to its folder.
+
+    None of them may be there. Raises StoreError. The files are looked at and not opened: closing one would drop the
+    locks that this process has on it (fcntl(2)).
+    """
+    try:
+        with Folder(path.parent) as folder:
+            found = folder.status(path.name)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                raise StoreError(f"{path} is a directory", _IN_IT)
+            for suffix in ("", *_LOG, "-journal"):
+                there = folder.check(f"{path.name}{suffix}") is not None
+                if suffix in must_have and folder.is_shared and not there:
+                    message = f"{path}{suffix} was taken away while it was opened"
+                    raise StoreError(message, "use a folder that nobody else can write to")
+    except FileRefusedError as refusal:
+        if isinstance(refusal.__cause__, OSError):
+            raise no_access(path, refusal.__cause__) from refusal
+        raise StoreError(refusal.message, refusal.remedy) from refusal
+
+
+def check_opened(connection: sqlite3.Connection, path: Path) -> None:
+    """The same once SQLite has opened the file and its log: it has no way to open what was looked at before.
+
+    In a folder where others may put files, what one of them put there for a moment would be gone by now.
+    """
+    has_tables(connection)  # only who has read has opened the log
+    logged = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    check_ours(path, must_have=_LOG if logged else ())
 
 
 def no_access(path: Path, cause: OSError) -> StoreError:
@@ -101,7 +195,7 @@ def require_generation(connection: sqlite3.Connection, path: Path, number: int) 
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """The store at `path`, for reading. Raises StoreError or sqlite3.Error."""
     try:
-        found = path.stat()
+        found = path.lstat()
     except FileNotFoundError as cause:
         raise StoreError(f"{path} does not exist", f"policydb compile PATH... --store {path} makes it") from cause
     except OSError as cause:
@@ -112,6 +206,8 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     try:
         _require_tables(connection, path)
         require_current(connection, path)
+        check_layout(connection, statements_of(schema.VERSION))
+        Patience(connection)
     except BaseException:
         connection.close()
         raise
@@ -124,9 +220,11 @@ def readable(path: Path) -> sqlite3.Connection:
     He cannot make the index of the write-ahead log there. If there is nothing in such a log either, nobody writes: a
     copy in memory is as good, and stays good when somebody starts to.
     """
+    check_ours(path)
     connection = open_reader(path)
     try:
         has_tables(connection)
+        check_opened(connection, path)
     except sqlite3.OperationalError as cause:
         connection.close()
         if _primary_code(cause) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
@@ -143,8 +241,9 @@ def fold_log(path: Path) -> None:
 
     Nothing is raised: a log that stays does no harm.
     """
-    with suppress(sqlite3.Error):
-        connection = _open(f"{quote(str(path.absolute()))}?mode=rw")
+    with suppress(sqlite3.Error, StoreError):
+        check_ours(path)
+        connection = open_writer(path)
         try:
             connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
         finally:
@@ -156,21 +255,33 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return _open(f"{quote(str(path.absolute()))}?mode=ro")
 
 
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The file at `path`, which is there, for reading and writing. Raises sqlite3.Error."""
+    return _open(f"{quote(str(path.absolute()))}?mode=rw")
+
+
 def _open(name: str) -> sqlite3.Connection:
     # Autocommit: a reader never holds a transaction open. Whoever shares the connection between threads must lock.
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{name}", uri=True, timeout=READ_TIMEOUT, isolation_level=None, check_same_thread=False
     )
+    # Nothing that a file brings along is run, damage is looked for on each page, and no file is made elsewhere.
+    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
 
 
 def _copy(path: Path) -> sqlite3.Connection:
     log = path.with_name(f"{path.name}-wal")
     try:
-        before = path.stat()
+        before = path.lstat()
         octets = bytearray(path.read_bytes())
-        after = path.stat()
+        after = path.lstat()
+        check_file(path, after)
     except OSError as cause:
         raise no_access(path, cause) from cause
+    except FileRefusedError as refusal:
+        raise StoreError(refusal.message, refusal.remedy) from refusal
     if (log.exists() and log.stat().st_size) or (before.st_mtime_ns, before.st_size) != (
         after.st_mtime_ns,
         after.st_size,

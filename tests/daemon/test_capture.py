@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.capture import Capture, packet_of
-from daemon.files import FileRefusedError
 from daemon.ike.events import Captured, Endpoint, Path
+from policydb.folders import FileRefusedError, own_file
 
 MESSAGE = bytes(range(8)) + bytes(8) + bytes([0, 0x10, 5, 0]) + bytes(4) + (28).to_bytes(4, "big")
 """An informational ISAKMP header without payloads."""
@@ -60,7 +60,7 @@ def test_the_file_is_a_pcap_of_version_2_4_and_is_appended_to(tmp_path: FilePath
     path = tmp_path / "isakmpd.pcap"
     times = iter((1_000.25, 2_000.5))
     for _ in range(2):
-        capture = Capture(path, lambda: next(times))
+        capture = Capture(own_file(path), lambda: next(times))
         capture.add(Captured(V4, MESSAGE, outbound=True))
         capture.close()
     data = path.read_bytes()
@@ -81,14 +81,14 @@ def test_a_file_that_others_may_read_or_that_is_no_capture_is_refused(tmp_path: 
     other.chmod(0o600)
     for path in (readable, other):
         with pytest.raises(FileRefusedError):
-            Capture(path, lambda: 0)
+            Capture(own_file(path), lambda: 0)
     assert other.read_text().startswith("root:")
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_tshark_reads_every_message_with_valid_checksums(tmp_path: FilePath) -> None:
     path = tmp_path / "isakmpd.pcap"
-    capture = Capture(path, lambda: 1_700_000_000.5)
+    capture = Capture(own_file(path), lambda: 1_700_000_000.5)
     for each in (V4, NAT, V6):
         capture.add(Captured(each, MESSAGE, outbound=False))
     capture.close()

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.fifo import LINE_LIMIT, CommandInput, FifoError, LineBuffer
+from policydb.folders import own_file
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 20)))
@@ -42,7 +43,7 @@ def serve(path: Path, write: Callable[[], object], count: int) -> tuple[list[str
     complaints: list[str] = []
 
     async def work() -> None:
-        commands = CommandInput(path, lines.append, complaints.append)
+        commands = CommandInput(own_file(path), lines.append, complaints.append)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         commands.start()
         await asyncio.to_thread(write)
@@ -98,17 +99,25 @@ def test_anything_else_in_its_place_is_refused_and_left_alone(tmp_path: Path) ->
     link.symlink_to(regular)
     for path in (regular, link, tmp_path):
         with pytest.raises(FifoError, match="is no FIFO"):
-            CommandInput(path, print, print)
+            CommandInput(own_file(path), print, print)
     assert regular.read_text() == "precious"
-    with pytest.raises(FifoError, match="cannot make"):
-        CommandInput(tmp_path / "none" / "fifo", print, print)
 
 
 def test_a_fifo_that_another_daemon_has_put_there_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "isakmpd.fifo"
-    first = CommandInput(path, print, print)
-    second = CommandInput(path, print, print)
+    first = CommandInput(own_file(path), print, print)
+    path.unlink()
+    second = CommandInput(own_file(path), print, print)
     first.close()
     assert path.exists()
     second.close()
     assert not path.exists()
+
+
+def test_a_fifo_that_somebody_reads_is_left_to_him(tmp_path: Path) -> None:
+    path = tmp_path / "isakmpd.fifo"
+    first = CommandInput(own_file(path), print, print)
+    with pytest.raises(FifoError, match="is read by another process"):
+        CommandInput(own_file(path), print, print)
+    assert path.exists()
+    first.close()

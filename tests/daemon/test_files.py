@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files import FileRefusedError, check_secrecy, open_for_append, write_private
+from daemon.files import check_secrecy, open_for_append, write_private
+from policydb.folders import FileRefusedError, own_file
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def test_a_missing_file_is_not_a_refusal(tmp_path: Path) -> None:
 def test_a_new_private_file_has_mode_0600_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        write_private(tmp_path / "result", "text\n")
-        os.close(open_for_append(tmp_path / "log"))
+        write_private(own_file(tmp_path / "result"), "text\n")
+        os.close(open_for_append(own_file(tmp_path / "log")))
     finally:
         os.umask(before)
     for name in ("result", "log"):
@@ -70,9 +71,9 @@ def test_a_result_is_rewritten_whole_and_does_not_follow_a_link(tmp_path: Path) 
     victim.write_text("precious")
     result = tmp_path / "result"
     result.symlink_to(victim)
-    write_private(result, "answer\n")
+    write_private(own_file(result), "answer\n")
     assert victim.read_text() == "precious"
-    write_private(result, "")
+    write_private(own_file(result), "")
     assert result.read_text() == ""
     assert sorted(each.name for each in tmp_path.iterdir()) == ["result", "victim"]
 
@@ -87,4 +88,4 @@ def test_nothing_is_appended_through_a_link_or_to_a_file_that_others_may_read(tm
     readable.chmod(0o644)
     for path in (link, twin, readable, tmp_path):
         with pytest.raises(FileRefusedError):
-            open_for_append(path)
+            open_for_append(own_file(path))

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files import FileRefusedError
 from daemon.ike.events import KeyMaterial
 from daemon.keylog import KeyLog
+from policydb.folders import FileRefusedError, own_file
 
 
 def test_a_line_is_cookie_comma_key_in_hex_without_quotes(tmp_path: Path) -> None:
     path = tmp_path / "keys"
-    log = KeyLog(path)
+    log = KeyLog(own_file(path))
     log.add(KeyMaterial(bytes.fromhex("2083f0f3e53a9d53"), bytes.fromhex("79e9371778a0c298533af85f26c757e2")))
     assert path.read_text() == "2083f0f3e53a9d53,79e9371778a0c298533af85f26c757e2\n"
     log.close()
-    again = KeyLog(path)
+    again = KeyLog(own_file(path))
     again.add(KeyMaterial(bytes(8), bytes(24)))
     again.close()
     assert len(path.read_text().splitlines()) == 2
@@ -31,5 +31,5 @@ def test_no_key_goes_where_others_may_read(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     for name in ("open", "link"):
         with pytest.raises(FileRefusedError):
-            KeyLog(tmp_path / name)
+            KeyLog(own_file(tmp_path / name))
     assert not (tmp_path / "elsewhere").exists()

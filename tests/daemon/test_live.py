@@ -23,6 +23,7 @@ from policydb.configuration.overlay import Change, Verb
 from policydb.configuration.sealing import secret_reference
 from policydb.connections import Configuration
 from policydb.decision import Decision
+from policydb.folders import own_file
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
 from tests.policydb.confs import WHOLE, bindings, read
@@ -86,7 +87,7 @@ class World:
         self.log = Log(StderrSink(self.written, datetime.now), Levels())
 
     def configure(self, oracle: Oracle, secrets: Secrets) -> None:
-        self.done.append(oracle.configuration.general.retransmits)
+        self.done.append(oracle.configuration.general.schedule.tries)
         self.secrets = secrets
 
     def command(self, command: Command) -> None:
@@ -116,7 +117,7 @@ def run(tmp_path: Path, world: World) -> Callable[[Callable[[Live], Awaitable[No
     def started(work: Callable[[Live], Awaitable[None]]) -> None:
         async def main() -> None:
             uses = Uses(world.configure, world.command, world.defect)
-            live = Live(loaded(), tmp_path / "overlay.json", world.log, uses, SOON)
+            live = Live(loaded(), own_file(tmp_path / "overlay.json"), world.log, uses, SOON)
             await work(live)
             live.close()
 

@@ -45,7 +45,6 @@ from daemon.log import Levels, Log, StderrSink
 from daemon.loop import Loop, Surface
 from policydb.negotiation import NegotiationRecord, Reason
 from policydb.negotiation import Outcome as Ending
-from policydb.records.decisionlog import LogError
 
 PATH = Path(Endpoint("192.0.2.1", 500), Endpoint("198.51.100.7", 500))
 
@@ -136,9 +135,8 @@ class World:
     def close(self) -> None:
         self.done.append("close")
 
-    def append(self, record: NegotiationRecord) -> int:
+    def append(self, record: NegotiationRecord) -> None:
         self.done.append(record.outcome)
-        return 1
 
     def write(self, what: Captured | KeyMaterial) -> None:
         self.done.append(what)
@@ -297,17 +295,6 @@ def test_an_output_that_fails_does_not_stop_those_after_it(
     drive(core, surface, lambda loop: loop.command(Connect("x")))
     assert world.done == [("send", b"after", False)]
     assert "disk I/O error" in stream.getvalue()
-
-
-def test_a_decision_log_that_cannot_be_written_is_said_in_its_own_words(
-    world: World, surface: Surface, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: NegotiationRecord) -> int:
-        raise LogError("decisions.db: cannot be used as a decision log: disk is full")
-
-    monkeypatch.setattr(world, "append", full)
-    drive(Script(command=[record(Ending.ACCEPTED)]), surface, lambda loop: loop.command(Connect("x")))
-    assert stream.getvalue().endswith("Default decisions.db: cannot be used as a decision log: disk is full\n")
 
 
 def test_captures_and_keys_go_to_their_files_until_those_fail(

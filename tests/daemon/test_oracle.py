@@ -40,7 +40,7 @@ def test_policy_and_configuration_come_into_force_together(sources: Sources) -> 
     loaded = load(sources)
     assert loaded.checked
     assert not loaded.oracle.allows(QUESTION)
-    assert loaded.oracle.configuration.general.retransmits == 5
+    assert loaded.oracle.configuration.general.schedule.tries == 5
     assert loaded.secrets.preshared_key(secret_reference("east")) == b"mekmitasdigoat"
 
 
@@ -60,7 +60,7 @@ def test_without_policy_all_is_accepted_and_the_answer_says_that_nobody_was_aske
     decision = loaded.oracle.explain(QUESTION)
     assert (decision.value, decision.allowed, decision.generation) == ("true", True, loaded.oracle.generation)
     assert "policy checks are off" in to_json(decision)["ignored"][0]["reason"]
-    assert loaded.oracle.configuration.general.retransmits == 5
+    assert loaded.oracle.configuration.general.schedule.tries == 5
 
 
 def test_without_policy_traffic_of_no_connection_is_nobodys_to_allow(sources: Sources) -> None:
@@ -69,12 +69,21 @@ def test_without_policy_traffic_of_no_connection_is_nobodys_to_allow(sources: So
     assert not unchecked.changed(Configuration()).configuration.general.use_keynote
 
 
-@pytest.mark.parametrize(("value", "checked"), [("yes", True), ("yes please", True), ("no", False), ("", False)])
-def test_use_keynote_that_does_not_start_with_yes_switches_policy_off(
-    sources: Sources, value: str, checked: bool
-) -> None:
+@pytest.mark.parametrize(("value", "checked"), [("yes", True), ("no", False)])
+def test_use_keynote_no_alone_switches_policy_off(sources: Sources, value: str, checked: bool) -> None:
     sources.conf.write_text(f"[General]\nUse-Keynote={value}\n")
     assert load(sources).checked is checked
+
+
+@pytest.mark.parametrize("value", ["", "No", "NO", "off", "YES", "true", "1", "yes please"])
+def test_use_keynote_that_is_neither_yes_nor_no_publishes_nothing(sources: Sources, value: str) -> None:
+    load(sources)
+    published = sources.store.read_bytes()
+    sources.conf.write_text(f"[General]\nUse-Keynote={value}\n")
+    with pytest.raises(LoadError) as refusal:
+        compile_sources(sources, NOW)
+    assert any("Use-Keynote cannot be" in line for line in refusal.value.lines)
+    assert sources.store.read_bytes() == published
 
 
 def test_a_missing_configuration_is_no_error(sources: Sources) -> None:

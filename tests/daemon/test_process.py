@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files import FileRefusedError
 from daemon.process import PidFile, check_packages
+from policydb.folders import FileRefusedError, own_file
 
 
 def test_this_tree_is_one_installation() -> None:
@@ -36,7 +36,7 @@ def test_packages_from_two_places_are_told_apart(tmp_path: Path, project: Path) 
 def test_the_pid_file_holds_the_pid_and_goes(tmp_path: Path) -> None:
     path = tmp_path / "isakmpd.pid"
     path.write_text("99999999999\n")
-    pid_file = PidFile(path)
+    pid_file = PidFile(own_file(path))
     assert path.read_text() == f"{os.getpid()}\n"
     pid_file.remove()
     assert not path.exists()
@@ -45,15 +45,19 @@ def test_the_pid_file_holds_the_pid_and_goes(tmp_path: Path) -> None:
 
 def test_the_pid_file_of_another_process_stays(tmp_path: Path) -> None:
     path = tmp_path / "isakmpd.pid"
-    pid_file = PidFile(path)
-    path.write_text("1\n")
-    pid_file.remove()
-    assert path.read_text() == "1\n"
+    for is_new in (False, True):
+        path.unlink(missing_ok=True)
+        pid_file = PidFile(own_file(path))
+        if is_new:
+            path.unlink()
+        path.write_text("1\n")
+        pid_file.remove()
+        assert path.read_text() == "1\n"
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "isakmpd.pid"
     path.symlink_to(tmp_path / "victim")
-    with pytest.raises(FileRefusedError, match="cannot write the pid file"):
-        PidFile(path)
+    with pytest.raises(FileRefusedError, match="is a link"):
+        PidFile(own_file(path))
     assert not (tmp_path / "victim").exists()

@@ -42,13 +42,13 @@ def test_quirk_1_kept_a_comment_sign_behind_a_value_belongs_to_it() -> None:
 )
 def test_quirk_2_mended_leading_blanks_and_a_missing_last_newline_lose_nothing(text: str, code: str) -> None:
     found, findings = read(text)
-    assert found.general.retransmits == 9
+    assert found.general.schedule.tries == 9
     assert [each.code for each in findings] == [code]
 
 
 def test_quirk_3_kept_the_first_value_wins_and_the_others_are_told() -> None:
     found, findings = read("[General]\nRetransmits=9\nRetransmits=4\n")
-    assert found.general.retransmits == 9
+    assert found.general.schedule.tries == 9
     assert [(each.code, each.span.line) for each in findings] == [("CF012", 3)]
 
 

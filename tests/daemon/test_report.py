@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.ike.events import Endpoint, EngineReport, ExchangeReport, SaReport
+from daemon.recorder import Tally
 from daemon.report import report_lines, sa_text
 from grammar.nodes import Binding, Span
 from policydb.connections import Connection
@@ -104,7 +105,7 @@ def test_what_is_absent_is_skipped_and_a_nameless_sa_says_so() -> None:
     assert sa_text([]) == ""
 
 
-def test_the_report_has_its_six_parts_in_order() -> None:
+def test_the_report_has_its_parts_in_order() -> None:
     span = Span(0, 0, 1, 1)
     bindings = [
         Binding(span, section, tag, value, span, span)
@@ -118,7 +119,9 @@ def test_the_report_has_its_six_parts_in_order() -> None:
     connection = Connection("west-east", "east", (), initiates=True)
     dynamic = (("Connection-1", (("Phase", "2"), ("Refcount", "2"))),)
     report = EngineReport(7, (PHASE_1,), (exchange,), 4, dynamic)
-    lines = list(report_lines(report, [Endpoint("192.0.2.1", 500)], [connection], bindings))
+    tally = Tally(7, 2, 1, "the disk is full")
+    lines = list(report_lines(report, [Endpoint("192.0.2.1", 500)], [connection], bindings, tally))
+    assert "Decision log: 7 written, 2 waiting, 1 lost: the disk is full" in lines
     heads = ["SA list", "Exchange list", "Transports", "Connections", "Timers: 4", "Configuration: generation 7"]
     places = [next(at for at, line in enumerate(lines) if line.startswith(head)) for head in heads]
     assert places == sorted(places)

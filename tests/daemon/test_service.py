@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from policydb.storage.history import list_generations
 from tests.daemon.running import OPEN_POLICY, Isakmpd
 
 CONF = """\
@@ -306,12 +307,56 @@ def test_a_regular_file_in_the_fifos_place_is_refused(tmp_path: Path) -> None:
     assert "is no FIFO" in daemon.log()
 
 
-def test_a_second_daemon_on_the_same_ports_ends_and_leaves_the_first_its_files(isakmpd: Isakmpd) -> None:
-    second = Isakmpd(isakmpd.folder)
+@pytest.mark.parametrize("shared", [("rundir", "statedir"), ("rundir",), ("statedir",)], ids="+".join)
+def test_a_second_daemon_in_the_same_folders_is_refused_and_takes_nothing_away(
+    isakmpd: Isakmpd, shared: tuple[str, ...]
+) -> None:
+    first = isakmpd.folder
+    second = Isakmpd(first / "second", ("-d", *(f"--{each}={first}" for each in shared)))
+    second.folder.mkdir()
+    second.write(second.conf, CONF.replace("Retransmits=5", "Retransmits=6"))  # which must not get into the store
+    second.write(second.policy, OPEN_POLICY)
+    pid = isakmpd.pid_file.read_text()
+    isakmpd.signal(signal.SIGUSR1)
+    with second:
+        assert second.wait() == 1
+    (said,) = second.log().splitlines()
+    assert f"another isakmpd (process {pid.strip()}) uses {first}: end it, or give this one folders of its own" in said
+    assert isakmpd.pid_file.read_text() == pid
+    assert isakmpd.ask("C get [General]:Retransmits") == "5\n"
+    assert (first / "isakmpd.report").exists()
+    assert len(list_generations(first / "policy.db")) == 1
+
+
+def test_the_lock_is_for_nobody_else_to_take(isakmpd: Isakmpd) -> None:
+    """Whoever can open a file can lock it (flock(2)), and would keep isakmpd from starting."""
+    assert stat.S_IMODE((isakmpd.folder / "isakmpd.lock").stat().st_mode) == 0o600
+
+
+def test_after_kill_9_the_next_daemon_starts_in_the_same_folders(isakmpd: Isakmpd) -> None:
+    for _ in range(3):
+        isakmpd.process.kill()
+        isakmpd.wait()
+        (isakmpd.folder / "log").unlink()
+        isakmpd.__enter__()
+        isakmpd.started()
+    assert isakmpd.ask("C get [General]:Retransmits") == "5\n"
+
+
+def test_a_second_daemon_on_the_same_ports_or_with_the_same_fifo_ends(isakmpd: Isakmpd) -> None:
+    second = Isakmpd(isakmpd.folder / "second")
+    second.folder.mkdir()
+    second.write(second.policy, OPEN_POLICY)
+    ports = second.port, second.nat_port
     second.port, second.nat_port = isakmpd.port, isakmpd.nat_port
     with second:
         assert second.wait() == 1
     assert "cannot listen on 127.0.0.1" in second.log()
+    second.port, second.nat_port = ports
+    second = Isakmpd(second.folder, ("-d", "-f", str(isakmpd.fifo)))
+    with second:
+        assert second.wait() == 1
+    assert f"{isakmpd.fifo} is read by another process" in second.log()
     assert isakmpd.ask("C get [General]:Retransmits") == "5\n"
 
 

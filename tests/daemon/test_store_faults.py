@@ -116,7 +116,7 @@ def test_while_somebody_publishes_it_starts_with_what_is_in_force(
 ) -> None:
     sources.conf.write_text("[General]\nRetransmits=4\n")
     loaded = load_at_start(sources, NOW, log)
-    assert loaded.oracle.configuration.general.retransmits == 5
+    assert loaded.oracle.configuration.general.schedule.tries == 5
     assert loaded.oracle.allows(Request(("alice",)))
     assert sink.hold(
         f"{sources.store} is locked by another process; try again when that is done"
@@ -132,7 +132,7 @@ def test_while_somebody_publishes_a_reload_is_refused_and_what_is_in_force_answe
     with pytest.raises(LoadError, match="is locked by another process"):
         compile_sources(sources, NOW)
     assert loaded.oracle.allows(Request(("alice",)))
-    assert loaded.oracle.configuration.general.retransmits == 5
+    assert loaded.oracle.configuration.general.schedule.tries == 5
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ def names(text: str) -> list[str]:
     return [str(each.label) for each in split_fields(text).fields]
 
 
-def values(text: str) -> list[str]:
-    return [text[each.value_start : each.end] for each in split_fields(text).fields]
+def values(text: str, *, signed: bool = False) -> list[str]:
+    return [text[each.value_start : each.end] for each in split_fields(text, signed=signed).fields]
 
 
 def test_empty_lines_separate_assertions() -> None:
@@ -79,11 +79,25 @@ def test_an_indented_first_line_is_a_stray_line() -> None:
     assert [each.label for each in listed.fields] == [Label.LICENSEES]
 
 
-def test_d14_text_after_the_signature_is_not_looked_at() -> None:
-    text = 'Authorizer: "a"\nSignature: "s"\n  "t"\nfoo: x\njunk\nAuthorizer: "b"\n'
-    listed = split_fields(text)
-    assert listed.mistakes == ()
-    assert values(text) == [' "a"\n', ' "s"\n  "t"\n']
+BEHIND = ["foo: x", "junk", 'Authorizer: "b"', "Conditions: false;", "Comment: c", "Signature: t"]
+
+
+@pytest.mark.parametrize("junk", BEHIND)
+def test_d14_text_behind_the_signature_of_a_credential_is_not_looked_at(junk: str) -> None:
+    text = f'Authorizer: "a"\nSignature: "s"\n  "t"\n{junk}\nmore\n'
+    assert split_fields(text, signed=True).mistakes == ()
+    assert values(text, signed=True) == [' "a"\n', ' "s"\n  "t"\n']
+
+
+@pytest.mark.parametrize("junk", BEHIND)
+def test_text_behind_the_signature_of_a_policy_is_a_mistake(junk: str) -> None:
+    text = f'Authorizer: "a"\nSignature: "s"\n# comment\n \n  "t"\n{junk}\nmore\n'
+    (mistake,) = split_fields(text).mistakes
+    assert (mistake.code, text[mistake.start : mistake.end]) == (Code.BEHIND_SIGNATURE, junk)
+
+
+def test_comments_and_blanks_behind_the_signature_of_a_policy_are_none() -> None:
+    assert split_fields('Authorizer: "a"\nSignature: "s"\n# c\n \t\n  # d\n').mistakes == ()
 
 
 def test_a_field_ends_before_a_line_that_is_wrong() -> None:

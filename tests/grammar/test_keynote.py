@@ -47,7 +47,7 @@ def test_every_field_of_an_assertion_is_read() -> None:
 
 
 def test_d13_what_is_signed_runs_from_the_first_field_to_the_newline_before_the_signature() -> None:
-    signature = parse_assertion("\n" + FULL + "junk: after\n", "t").signature
+    signature = parse_assertion("\n" + FULL + "junk: after\n", "t", signed=True).signature
     assert signature is not None
     assert signature.value == "sig-x"
     assert signature.signed_text == FULL[FULL.index("KeyNote") : FULL.index("Signature")]

@@ -102,6 +102,32 @@ def test_a_name_that_is_no_constant_is_the_empty_principal_and_warned_about() ->
     assert [(each.code, each.severity) for each in policy.diagnostics] == [(Code.UNKNOWN_CONSTANT, Severity.WARNING)]
 
 
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ('Authorizer: POLICY\nLicensees: "a"\n', 13),
+        ('Authorizer: policy\nLicensees: "a"\n', 13),
+        ('Authorizer: "a"\nLicensees: Policy\n', 12),
+        ('Authorizer: "a"\nLicensees: "b" || POLICY\n', 19),
+        ('Authorizer: "a"\nLicensees: 2-of("b", POLICY, "c")\n', 22),
+        ('Authorizer: "a"\nLicensees: "x" . POLICY\n', 18),
+        ('Authorizer: $"POLICY"\nLicensees: "a"\n', 13),
+    ],
+)
+def test_policy_without_quotes_is_an_error_wherever_it_stands(text: str, column: int) -> None:
+    policy = parse_policy(text, "t")
+    assert policy.assertions == ()
+    (finding,) = policy.diagnostics
+    assert (finding.code, finding.severity) == (Code.UNQUOTED_POLICY, Severity.ERROR)
+    assert (finding.span.column, finding.hint) == (column, 'write "POLICY"')
+
+
+def test_a_local_constant_may_be_called_policy() -> None:
+    policy = parse_policy('Local-Constants: POLICY = "POLICY"\nAuthorizer: POLICY\nLicensees: "a"\n', "t")
+    assert [assertion.authorizer.name for assertion in policy.assertions] == ["POLICY"]
+    assert policy.diagnostics == ()
+
+
 @pytest.mark.parametrize("text", ["(" * 5_000 + '"A"' + ")" * 5_000, " || ".join(['"A"'] * 5_000)])
 def test_d22_licensees_have_no_limit_of_length(text: str) -> None:
     assert parsed(text)

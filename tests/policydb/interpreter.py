@@ -1,12 +1,11 @@
 """A plain interpreter of Conditions nodes, written from RFC 2704 alone, to hold the compiled programs against.
 
 It shares with them the engine of regular expressions and nothing else. Where the RFC is silent it follows
-docs/departures.md: integers wrap, a negative power is 0, a text above 32 bits is the least integer.
+docs/departures.md: a number out of range is a runtime error, a negative power is 0.
 """
 
 from __future__ import annotations
 
-import ctypes
 import math
 import operator
 import re
@@ -26,11 +25,18 @@ COMPARE = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-LEAST = -(2**31)
 
 
-def wrapped(value: int) -> int:
-    return ctypes.c_int32(value).value
+def fitting(value: int) -> int:
+    if value not in range(-(2**31), 2**31):
+        raise Fault("no integer of 32 bits")
+    return value
+
+
+def finite(value: float) -> float:
+    if value - value != 0:
+        raise Fault("no finite float")
+    return value
 
 
 def number(text: str) -> Fraction:
@@ -39,14 +45,13 @@ def number(text: str) -> Fraction:
 
 
 def integer(text: str) -> int:
-    value = math.floor(number(text))
-    return value if LEAST <= value < 2**31 else LEAST
+    return fitting(math.floor(number(text)))
 
 
 def quotient(left: int, right: int) -> int:
-    if right == 0 or (left, right) == (LEAST, -1):
+    if right == 0:
         raise Fault("no quotient")
-    return math.trunc(Fraction(left, right))
+    return fitting(math.trunc(Fraction(left, right)))
 
 
 def float_quotient(left: float, right: float) -> float:
@@ -58,11 +63,19 @@ def float_quotient(left: float, right: float) -> float:
 def float_power(left: float, right: float) -> float:
     try:
         result = left**right
-    except ZeroDivisionError:
-        return math.inf
-    except OverflowError:
-        return -math.inf if left < 0 and right % 2 == 1 else math.inf
-    return math.nan if isinstance(result, complex) else float(result)
+    except (ZeroDivisionError, OverflowError):
+        raise Fault("no power") from None
+    if isinstance(result, complex):
+        raise Fault("no power")
+    return float(result)
+
+
+def power(left: int, right: int) -> int:
+    if right < 0:
+        return 0
+    if abs(left) > 1 and right > 32:
+        raise Fault("no power")
+    return int(left**right)
 
 
 INTEGER: Mapping[str, Callable[[int, int], int]] = {
@@ -71,7 +84,7 @@ INTEGER: Mapping[str, Callable[[int, int], int]] = {
     "*": operator.mul,
     "/": quotient,
     "%": lambda left, right: left - right * quotient(left, right),
-    "^": lambda left, right: pow(left, right, 2**32) if right >= 0 else 0,
+    "^": power,
 }
 FLOAT: Mapping[str, Callable[[float, float], float]] = {
     "+": operator.add,
@@ -147,25 +160,30 @@ class Interpreter:
     def integer(self, node: nodes.NumberExpr) -> int:
         match node:
             case nodes.NumberLiteral():
-                return wrapped(int(node.text))
+                return fitting(int(node.text))
             case nodes.NumberOf():
                 return integer(self.text(node.operand))
             case nodes.Negation():
-                return wrapped(-self.integer(node.operand))
+                return self.negated(node.operand)
             case nodes.Arithmetic():
-                return wrapped(INTEGER[node.operator](self.integer(node.left), self.integer(node.right)))
+                return fitting(INTEGER[node.operator](self.integer(node.left), self.integer(node.right)))
+
+    def negated(self, node: nodes.NumberExpr) -> int:
+        if isinstance(node, nodes.NumberLiteral) and int(node.text) == 2**31:
+            return -(2**31)
+        return fitting(-self.integer(node))
 
     def real(self, node: nodes.NumberExpr) -> float:
         match node:
             case nodes.NumberLiteral():
-                return float(node.text)
+                return finite(float(node.text))
             case nodes.NumberOf():
                 text = self.text(node.operand)
-                return float(text) if number(text) else 0.0
+                return finite(float(text)) if number(text) else 0.0
             case nodes.Negation():
                 return -self.real(node.operand)
             case nodes.Arithmetic():
-                return FLOAT[node.operator](self.real(node.left), self.real(node.right))
+                return finite(FLOAT[node.operator](self.real(node.left), self.real(node.right)))
 
     def text(self, node: nodes.StringExpr) -> str:
         match node:

@@ -263,9 +263,6 @@ def test_a_lifetime_of_general_that_is_none_is_one_finding(value: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("Use-Keynote=On", "Use-Keynote=On counts as no"),
-        ("Use-Keynote=Yes", "Use-Keynote=Yes counts as no"),
-        ("Use-Keynote=", "Use-Keynote= counts as no"),
         ("Delete-SAs=off", "Delete-SAs=off counts as yes"),
         ("Delete-SAs=No", "Delete-SAs=No counts as yes"),
     ],
@@ -276,8 +273,16 @@ def test_a_switch_that_does_what_nobody_means_is_warned_about(line: str, message
 
 
 @pytest.mark.parametrize(
-    "line", ["Use-Keynote=no", "Use-Keynote=NO", "Use-Keynote=yes", "Delete-SAs=no", "Delete-SAs=Yes"]
+    "value",
+    ["YES", "Yes", "NO", "No", "on", "off", "true", "false", "1", "0", "enabled", "", "yes, please", "nope", "y"],
 )
+def test_use_keynote_that_is_neither_yes_nor_no_is_an_error(value: str) -> None:
+    """isakmpd(8) switches policy off for all but `yes`: a slip of the pen would let everybody in."""
+    [found] = told(altered(("[General]", f"[General]\nUse-Keynote={value}")))
+    assert f"error[CF203]: Use-Keynote cannot be {value!r}" in found
+
+
+@pytest.mark.parametrize("line", ["Use-Keynote=no", "Use-Keynote=yes", "Delete-SAs=no", "Delete-SAs=Yes"])
 def test_a_switch_that_says_what_it_does_is_not_warned_about(line: str) -> None:
     assert told(altered(("[General]", f"[General]\n{line}"))) == []
 

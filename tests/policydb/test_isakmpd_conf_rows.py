@@ -92,7 +92,7 @@ def general(*lines: str) -> Configuration:
 
 @pytest.mark.parametrize("mark", "#;")
 def test_a_comment_starts_in_the_first_column(mark: str) -> None:
-    assert general(f"{mark}Retransmits=9").general.retransmits == 3
+    assert general(f"{mark}Retransmits=9").general.schedule.tries == 15
 
 
 def test_a_comment_sign_behind_a_value_belongs_to_it() -> None:
@@ -100,17 +100,17 @@ def test_a_comment_sign_behind_a_value_belongs_to_it() -> None:
 
 
 def test_a_section_name_ends_at_the_first_bracket_and_knows_no_case() -> None:
-    assert conf("[gENERAL] of the house]\nRetransmits=9\n").general.retransmits == 9
+    assert conf("[gENERAL] of the house]\nRetransmits=9\n").general.schedule.tries == 9
 
 
 def test_a_section_without_its_bracket_is_ignored_up_to_the_next_header() -> None:
     configuration, found = told("[General\nRetransmits=9\n[General]\nCheck-interval=7\n")
-    assert (configuration.general.retransmits, configuration.general.check_interval) == (3, 7)
+    assert (configuration.general.schedule.tries, configuration.general.check_interval) == (15, 7)
     assert found == [("CF002", 1)]
 
 
 def test_an_assignment_is_a_tag_and_a_trimmed_value() -> None:
-    assert general("rEtRaNsMiTs = \t 9 \t ").general.retransmits == 9
+    assert general("rEtRaNsMiTs = \t 9 \t ").general.schedule.tries == 9
     assert general("Policy-file=/etc/a=b").general.policy_file == "/etc/a=b"
 
 
@@ -125,25 +125,25 @@ def test_a_line_may_go_on_behind_a_backslash() -> None:
 def test_a_line_without_an_equals_sign_is_an_error_and_words_before_it_a_warning() -> None:
     assert ("CF003", 2) in told("[General]\nRetransmits 9\n")[1]
     configuration, found = told("[General]\nRetransmits by hand = 9\n")
-    assert configuration.general.retransmits == 9
+    assert configuration.general.schedule.tries == 9
     assert found == [("CF013", 2)]
 
 
 def test_the_last_line_counts_without_a_newline_too() -> None:
     configuration, found = told("[General]\nRetransmits=9")
-    assert configuration.general.retransmits == 9
+    assert configuration.general.schedule.tries == 9
     assert found == [("CF011", 2)]
 
 
 def test_a_line_with_leading_blanks_counts() -> None:
     configuration, found = told("[General]\n \tRetransmits=9\n")
-    assert configuration.general.retransmits == 9
+    assert configuration.general.schedule.tries == 9
     assert found == [("CF010", 2)]
 
 
 def test_parts_of_a_section_are_one_and_of_a_tag_the_first_value_counts() -> None:
     configuration, found = told("[General]\nRetransmits=9\n[X509-certificates]\n[general]\nRETRANSMITS=4\nVerbose=\n")
-    assert configuration.general.retransmits == 9
+    assert configuration.general.schedule.tries == 9
     assert ("CF012", 5) in found
 
 
@@ -155,7 +155,7 @@ def test_lists_are_trimmed_and_empty_members_ignored() -> None:
 
 def test_numbers_are_read_by_their_leading_digits() -> None:
     configuration, found = told("[General]\nRetransmits=7up\n")
-    assert configuration.general.retransmits == 7
+    assert configuration.general.schedule.tries == 7
     assert found == [("CF103", 2)]
 
 
@@ -196,7 +196,7 @@ GENERAL: list[tuple[str, str, Callable[[Configuration], object], object, object]
     ("Logverbose", "", lambda c: c.general.verbose, False, True),
     ("NAT-T-Keepalive", "60", lambda c: c.general.nat_t_keepalive, 20, 60),
     ("Policy-file", "/p", lambda c: c.general.policy_file, "", "/p"),
-    ("Retransmits", "1", lambda c: c.general.retransmits, 3, 1),
+    ("Retransmits", "1", lambda c: c.general.schedule.tries, 15, 1),
     ("Use-Keynote", "no", lambda c: c.general.use_keynote, True, False),
     ("Default-phase-1-ID", "me", lambda c: str(c.peers["Default-phase-1"].identity), "None", "me.example.org"),
     (

@@ -62,7 +62,7 @@ _READER = """
             ):
                 answer = snapshot.allows(Request((who,), {"colour": colour}))
                 assert answer is expected, (snapshot.generation, who, colour, answer)
-            assert snapshot.configuration.general.retransmits == (3 if odd else 4), snapshot.generation
+            assert snapshot.configuration.general.schedule.tries == (3 if odd else 4), snapshot.generation
             assert not seen or snapshot.generation >= max(seen), (snapshot.generation, max(seen))
             seen.add(snapshot.generation)
             asked += 1

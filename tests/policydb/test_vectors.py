@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,4 +68,9 @@ def test_every_exception_is_one_and_has_a_reason() -> None:
         case = by_identity[identity]
         assert answers(case)[0] != case["want"], f"{identity} is no exception any more"
         assert len(reason) > 20
-    assert len(EXCEPTIONS) <= 10
+    by_reason = Counter(EXCEPTIONS.values())
+    numbers = sum(
+        count for reason, count in by_reason.items() if "docs/departures.md, D19" in reason or "D20" in reason
+    )
+    assert numbers == 28
+    assert len(EXCEPTIONS) - numbers <= 10

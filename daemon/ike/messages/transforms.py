@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from daemon.ike.algorithms.ciphers import CIPHERS, HASHES
 from daemon.ike.algorithms.dh import GROUPS
+from daemon.ike.messages.attributes import Unsupported, collect
 from daemon.ike.messages.payloads import DataAttribute, Transform
 from daemon.ike.registries import (
     AhTransform,
@@ -30,9 +31,22 @@ from daemon.ike.registries import (
     Protocol,
     Registry,
 )
-from policydb.configuration.comparison import ike_key_lengths, ipsec_key_lengths
+from policydb.configuration.comparison import DEFAULT_LIFE_SECONDS, ike_key_lengths, ipsec_key_lengths
 from policydb.connections import IkeTransform, IpsecTransform, Lifetime
-from policydb.negotiation import Comparison, Difference
+
+__all__ = [
+    "AH",
+    "AUTHENTICATIONS",
+    "AUTHENTICATION_METHODS",
+    "ESP",
+    "IkeParameters",
+    "IpsecParameters",
+    "Unsupported",
+    "decode_ike",
+    "decode_ipsec",
+    "encode_ike",
+    "encode_ipsec",
+]
 
 AUTHENTICATION_METHODS = frozenset(
     {
@@ -54,19 +68,6 @@ AUTHENTICATION_METHODS = frozenset(
 _AES_BITS = (128, 192, 256)
 
 
-class Unsupported(Exception):  # noqa: N818 - a verdict on one transform, not an error of anybody's
-    """A transform asks for what we cannot do; `attribute` and its `value` in words."""
-
-    def __init__(self, attribute: str, value: str | None) -> None:
-        super().__init__(f"{attribute} {value}")
-        self.attribute = attribute
-        self.value = value
-
-    def comparison(self, offered: str) -> Comparison:
-        """The same as a comparison with what is supported at all."""
-        return Comparison(offered, "anything supported", (Difference(self.attribute, self.value, None),))
-
-
 # --- what there is ------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +78,7 @@ class EspRow:
     `combined`: it authenticates by itself and takes no authentication algorithm.
     """
 
-    key_bits: Container[int]
+    key_bits: Sequence[int]
     default_bits: int | None
     salt: int = 0
     combined: bool = False
@@ -129,7 +130,7 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class IkeParameters:
-    """A phase 1 transform, decoded. `key_length` in bits, None where the cipher's is fixed."""
+    """A phase 1 transform, decoded. `key_length` in bits, None where the cipher's is fixed; lifetimes as collect()."""
 
     encryption: Encryption
     key_length: int | None
@@ -139,6 +140,11 @@ class IkeParameters:
     life_seconds: int | None = None
     life_kilobytes: int | None = None
 
+    @property
+    def seconds(self) -> int:
+        """How long the SA lives: the DOI's default where nothing was negotiated (RFC 2407 section 4.5)."""
+        return self.life_seconds or DEFAULT_LIFE_SECONDS
+
     def __str__(self) -> str:
         names = (_sized(self.encryption, self.key_length), self.hash, self.authentication, self.group)
         return _sentence(names, self.life_seconds, self.life_kilobytes)
@@ -146,7 +152,10 @@ class IkeParameters:
 
 @dataclass(frozen=True, slots=True)
 class IpsecParameters:
-    """One protocol of a proposal, decoded. `spi` is the sender's inbound SPI; lengths in bits as negotiated."""
+    """One protocol of a proposal, decoded. `spi` is the sender's inbound SPI; lengths in bits as negotiated.
+
+    What is left open is None. What the SA has is told by the properties, to the kernel and to policy alike.
+    """
 
     protocol: Protocol
     spi: bytes
@@ -157,6 +166,17 @@ class IpsecParameters:
     key_length: int | None = None
     life_seconds: int | None = None
     life_kilobytes: int | None = None
+
+    @property
+    def seconds(self) -> int:
+        """How long the SA lives: the DOI's default where nothing was negotiated (RFC 2407 section 4.5)."""
+        return self.life_seconds or DEFAULT_LIFE_SECONDS
+
+    @property
+    def key_bits(self) -> int | None:
+        """The bits of a key that can have several lengths, negotiated or left open; None where it has one length."""
+        row = ESP.get(self.transform) if isinstance(self.transform, EspTransform) else None
+        return self.key_length or (row.default_bits if row is not None and row.key_bits else None)
 
     @property
     def mode(self) -> Encapsulation:
@@ -215,38 +235,7 @@ _IPSEC_KNOWN = frozenset(
     }
 )
 
-_LIFE: dict[type[Registry], tuple[int, int]] = {
-    IkeAttribute: (IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION),
-    IpsecAttribute: (IpsecAttribute.SA_LIFE_TYPE, IpsecAttribute.SA_LIFE_DURATION),
-}
-
 _R = TypeVar("_R", bound=Registry)
-Attributes = tuple[dict[int, int], dict[LifeType, int]]
-
-
-def _collect(attributes: Sequence[DataAttribute], names: type[Registry], known: Container[int]) -> Attributes:
-    """Numbers by attribute, and durations by life type: a type and the duration after it (RFC 2407 section 4.5)."""
-    life_type, life_duration = (
-        (1, 2) if names is IpsecAttribute else (IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION)
-    )
-    values: dict[int, int] = {}
-    lives: dict[LifeType, int] = {}
-    pending: LifeType | None = None
-    for each in attributes:
-        name, number = str(names(each.type)), each.number
-        if number is None:
-            raise Unsupported(name, "longer than 8 octets")
-        if each.type == life_type and pending is None:
-            pending = LifeType(number)
-        elif each.type == life_duration and pending is not None and pending.known and pending not in lives and number:
-            lives[pending], pending = number, None
-        elif each.type in known and each.type not in values:
-            values[each.type] = number
-        else:
-            raise Unsupported(name, str(number))
-    if pending is not None:
-        raise Unsupported("life type", f"{pending} without a duration")
-    return values, lives
 
 
 def _pick(values: dict[int, int], attribute: Registry, registry: type[_R], supported: Container[_R], word: str) -> _R:
@@ -262,7 +251,7 @@ def decode_ike(transform: Transform) -> IkeParameters:
     """A phase 1 transform. Raises Unsupported."""
     if transform.id != IsakmpTransform.KEY_IKE:
         raise Unsupported("transform", str(IsakmpTransform(transform.id)))
-    values, lives = _collect(transform.attributes, IkeAttribute, _IKE_KNOWN)
+    values, lives = collect(transform.attributes, IkeAttribute, _IKE_KNOWN)
     encryption = _pick(values, IkeAttribute.ENCRYPTION_ALGORITHM, Encryption, CIPHERS, "encryption")
     key_length = values.get(IkeAttribute.KEY_LENGTH)
     row = CIPHERS[encryption]
@@ -287,7 +276,7 @@ def decode_ike(transform: Transform) -> IkeParameters:
 
 def decode_ipsec(protocol: Protocol, spi: bytes, transform: Transform, *, natt: bool) -> IpsecParameters:
     """A phase 2 transform; UDP encapsulation is supported with `natt` only. Raises Unsupported."""
-    values, lives = _collect(transform.attributes, IpsecAttribute, _IPSEC_KNOWN)
+    values, lives = collect(transform.attributes, IpsecAttribute, _IPSEC_KNOWN)
     modes = _MODES if natt else (Encapsulation.TUNNEL, Encapsulation.TRANSPORT)
     encapsulation = _pick(values, IpsecAttribute.ENCAPSULATION_MODE, Encapsulation, modes, "encapsulation")
     authentication = group = None

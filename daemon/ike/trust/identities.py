@@ -134,6 +134,30 @@ def from_payload(payload: Identification) -> Identity:
     return replace(identity, protocol=payload.protocol, port=payload.port)
 
 
+def traffic(ours: Identification, theirs: Identification) -> tuple[Identity, Identity]:
+    """The two ends of the traffic that a pair of quick mode's identities means. Raises InvalidIdInformation.
+
+    RFC 2407 section 4.6.2.1 lets a name stand there, but nobody can say which packets that would be; nor are there any
+    between two address families, of two protocols at once, at a port of no protocol, or of the unspecified address.
+    """
+    ends = from_payload(ours), from_payload(theirs)
+    limits = [bounds(identity) for identity in ends]
+    for payload, identity, limit in zip((ours, theirs), ends, limits, strict=True):
+        if limit is None:
+            raise InvalidIdInformation(
+                f"message_validate_id: {payload.type} {identity} names no addresses, so no traffic"
+            )
+        if int(limit[1]) == 0:
+            raise InvalidIdInformation(f"message_validate_id: {identity} is the address of no host, so no traffic")
+        if identity.port and not identity.protocol:
+            raise InvalidIdInformation(f"message_validate_id: {identity} is a port of no protocol, so no traffic")
+    if len({limit[0].version for limit in limits if limit}) > 1:
+        raise InvalidIdInformation(f"message_validate_id: {ends[0]} and {ends[1]} are of two address families")
+    if len({identity.protocol for identity in ends} - {0}) > 1:
+        raise InvalidIdInformation(f"message_validate_id: {ends[0]} and {ends[1]} name two protocols")
+    return ends
+
+
 def matches(configured: Identity, received: Identity) -> bool:
     """Whether type and value are the same; protocol and port are compared where configured (not 0)."""
     whole = replace(

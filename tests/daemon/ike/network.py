@@ -46,6 +46,7 @@ from policydb.connections import (
     Interval,
     IpsecProtocol,
     IpsecTransform,
+    IsakmpdSteps,
     Lifetime,
     Peer,
     Suite,
@@ -125,12 +126,16 @@ def configuration(
     connection: Mapping[str, Any] | None = None,
     general: General | None = None,
 ) -> Configuration:
-    """One peer and one connection "net" between the two subnets; `peer` and `connection` override fields."""
+    """One peer and one connection "net" between the two subnets; `peer` and `connection` override fields.
+
+    Nothing is repeated in the first seven seconds, so that what is seen was sent once. test_lossy_links is
+    about the schedule that nobody has asked for.
+    """
     mine, theirs = (EAST_NET, WEST_NET) if local == EAST else (WEST_NET, EAST_NET)
-    section = Peer("gateway", transforms, address=ip_address(remote), secret="gateway")
+    section = Peer("gateway", transforms, address=ip_address(remote), secret="gateway", schedule=IsakmpdSteps())
     net = Connection("net", "gateway", suites, subnet(mine), subnet(theirs), initiates=initiates)
     return Configuration(
-        general=general or General(),
+        general=general or General(schedule=IsakmpdSteps()),
         peers={"gateway": replace(section, **(peer or {}))},
         peers_by_address={ip_address(remote): "gateway"},
         connections={"net": replace(net, **(connection or {}))},

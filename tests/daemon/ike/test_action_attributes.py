@@ -192,7 +192,8 @@ def _protocol_rows() -> Iterator[Row]:
         yield "*_group_desc", f"{prefix}_group_desc", {prefix: {"group": None}}, None
         for field, name in (("life_seconds", "life_seconds"), ("life_kilobytes", "life_kbytes")):
             yield f"*_{name}", f"{prefix}_{name}", {prefix: {field: 4711}}, "4711"
-            yield f"*_{name}", f"{prefix}_{name}", {prefix: {field: None}}, "0"  # the code: empty
+            unsaid = {"life_seconds": "28800", "life_kilobytes": "9" * 20}[field]  # what the SA has: docs/departures.md
+            yield f"*_{name}", f"{prefix}_{name}", {prefix: {field: None}}, unsaid
             yield f"*_{name}", f"{prefix}_{name}", {prefix: None}, "0"
         yield "*_key_length", f"{prefix}_key_length", {prefix: {"key_length": 256}}, "256"
         yield "*_key_length", f"{prefix}_key_length", {prefix: {"key_length": None}}, None
@@ -219,13 +220,21 @@ def _protocol_rows() -> Iterator[Row]:
     ]:
         transform_id = EspTransform.from_text(word.replace("-", "_").upper())
         yield "esp_enc_alg", "esp_enc_alg", {"esp": {"transform": transform_id}}, word
-    for each in (EspTransform.AES_CTR, EspTransform.AES_GCM_16, EspTransform.AES_GMAC):
+    for each in (EspTransform.AES_CTR, EspTransform.AES_GCM_16):
         yield "esp_enc_alg", "esp_enc_alg", {"esp": {"transform": each}}, "aes"
     yield "*_present", "comp_present", {}, "no"
     for name in ("life_seconds", "life_kbytes"):
         yield f"*_{name}", f"comp_{name}", {}, "0"
     for name in ("alg", "encapsulation", "group_desc", "dict_size", "private_alg"):
         yield f"comp_{name}", f"comp_{name}", {}, None
+
+
+def _key_rows() -> Iterator[Row]:
+    gmac = {"transform": EspTransform.AES_GMAC, "authentication": None}
+    yield "esp_enc_alg", "esp_enc_alg", {"esp": gmac}, "null"  # the code: aes; docs/departures.md
+    yield "*_key_length", "esp_key_length", {"esp": gmac}, "128"
+    for each, bits in ((EspTransform.CAST, "128"), (EspTransform.BLOWFISH, "128"), (EspTransform.DES3, None)):
+        yield "*_key_length", "esp_key_length", {"esp": {"transform": each, "key_length": None}}, bits
 
 
 def _rows() -> Iterator[Row]:
@@ -240,6 +249,7 @@ def _rows() -> Iterator[Row]:
     yield "pfs", "pfs", {}, "yes"
     yield "pfs", "pfs", {"esp": {"group": None}, "ah": {"group": None}}, "no"
     yield from _protocol_rows()
+    yield from _key_rows()
     yield from _identity_rows()
     for name in ("negotiation", "ike"):
         yield "*_address", f"remote_{name}_address", {}, "010.128.001.012"

@@ -24,7 +24,7 @@ from daemon.ike.events import (
     TearDown,
 )
 from daemon.ike.events import Path as FlightPath
-from policydb.connections import Backoff, Configuration, General, OnDemand
+from policydb.connections import Configuration, General, OnDemand
 from tests.daemon.ike.network import (
     EAST,
     EAST_NET,
@@ -48,14 +48,14 @@ GENERAL = General(check_interval=30, dpd_check_interval=40, fragment_size=576, a
 
 
 def side(local: str, remote: str, exchange: str, *, initiates: bool) -> Configuration:
-    """Short lifetimes, probes, fragments, tags for lossy links, and a peer for what the kernel asks for."""
+    """Short lifetimes, probes, fragments, and a peer for what the kernel asks for."""
     made = configuration(
         local,
         remote,
         initiates=initiates,
         transforms=(ike_transform(seconds=400),),
         suites=(suite(seconds=150),),
-        peer={"backoff": Backoff(15, 0.5, 1.5, 4.0), "exchange": exchange},
+        peer={"exchange": exchange},
         general=GENERAL,
     )
     named = replace(made.peers["gateway"], name=f"peer-{remote}")

@@ -178,10 +178,8 @@ def test_a_fact_becomes_its_attribute(name: str, changes: dict[str, object], exp
         ("esp_enc_alg", {"transform": EspTransform.NULL, "key_length": None}, "null"),
         ("esp_enc_alg", {"transform": EspTransform.CAST}, "cast"),
         ("esp_enc_alg", {"transform": EspTransform.BLOWFISH}, "blowfish"),
-        *(
-            ("esp_enc_alg", {"transform": each}, "aes")
-            for each in (EspTransform.AES_CTR, EspTransform.AES_GCM_16, EspTransform.AES_GMAC)
-        ),
+        *(("esp_enc_alg", {"transform": each}, "aes") for each in (EspTransform.AES_CTR, EspTransform.AES_GCM_16)),
+        ("esp_enc_alg", {"transform": EspTransform.AES_GMAC, "authentication": None}, "null"),
         ("esp_auth_alg", {"authentication": None}, None),
         ("esp_auth_alg", {"authentication": Authentication.HMAC_MD5}, "hmac-md5"),
         ("esp_auth_alg", {"authentication": Authentication.HMAC_SHA}, "hmac-sha"),
@@ -196,8 +194,8 @@ def test_a_fact_becomes_its_attribute(name: str, changes: dict[str, object], exp
         ("esp_group_desc", {"group": None}, None),
         ("pfs", {"group": None}, "no"),
         ("esp_key_length", {"key_length": None}, None),
-        ("esp_life_seconds", {"life_seconds": None}, "0"),
-        ("esp_life_kbytes", {"life_kilobytes": None}, "0"),
+        ("esp_life_seconds", {"life_seconds": None}, "28800"),
+        ("esp_life_kbytes", {"life_kilobytes": None}, "9" * 20),
     ],
 )
 def test_a_parameter_of_esp_becomes_its_attribute(name: str, changes: dict[str, object], expected: str | None) -> None:

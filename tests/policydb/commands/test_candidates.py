@@ -31,6 +31,7 @@ def test_everything_that_fits(policydb: Run) -> None:
         "peer at 192.0.2.1",
         "  [Phase 1]:192.0.2.1 = east -> chosen",
         "  [Phase 1]:Default = Default-phase-1 -> not reached: an entry above is taken",
+        "  a message without an answer is sent again 5 times: after 7 s, then 2 s longer each time",
         "phase 1 offers",
         "  AES-256-SHA2-256-GRP14 with AES-SHA2-256-GRP14 -> chosen",
         "connection for 10.2.0.0/16 here, 10.1.0.0/16 there",
@@ -38,6 +39,31 @@ def test_everything_that_fits(policydb: Run) -> None:
         "phase 2 offers",
         "  qm-esp-aes-256-sha2-256-pfs-grp14-suite with QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE -> chosen",
     ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "told", "waits"),
+    [
+        ("", "15 times: after 0.5 s, then 1.5 times as long, 4 s at most", [0.5, 0.75, 1.125]),
+        ("Retransmit-limit=0\nRetransmit-tries=2\n", "2 times: after 0.5 s, then 1.5 times as long", [0.5, 0.75]),
+        ("Retransmits=3\n", "3 times: after 7 s, then 2 s longer each time", [7, 9, 11]),
+    ],
+)
+def test_when_messages_are_sent_again(policydb: Run, tags: str, told: str, waits: list[float]) -> None:
+    Path("isakmpd.conf").write_text(WHOLE.replace("Retransmits=5\n", "") + f"[east]\n{tags}")
+    assert policydb("compile", "isakmpd.conf")[0] == 0
+    _, text, _ = policydb("explain", "--peer", "192.0.2.1")
+    assert f"  a message without an answer is sent again {told}" in text.splitlines()
+    answer = json.loads(policydb("explain", "--peer", "192.0.2.1", "--format", "json")[1])["repeats"]
+    assert answer["waits"][:3] == waits
+    assert answer["tries"] == len(answer["waits"])
+
+
+def test_nothing_is_sent_again_where_the_file_says_so(policydb: Run) -> None:
+    Path("isakmpd.conf").write_text(WHOLE.replace("Retransmits=5", "Retransmits=0"))
+    assert policydb("compile", "isakmpd.conf")[0] == 0
+    assert "  a message without an answer is not sent again" in policydb("explain", "--peer", "192.0.2.1")[1]
+    assert json.loads(policydb("explain", "--peer", "192.0.2.9", "--format", "json")[1])["repeats"] is not None
 
 
 def test_the_field_that_differs(policydb: Run) -> None:

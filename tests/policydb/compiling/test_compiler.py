@@ -145,7 +145,7 @@ def test_several_configurations_are_one_and_the_first_value_counts(store: Path, 
     other = private(tmp_path / "more.conf", "[General]\nRetransmits=1\nCheck-interval=9\n")
     compiled(store, conf, other)
     with open_snapshot(store) as snapshot:
-        assert (snapshot.configuration.general.retransmits, snapshot.configuration.general.check_interval) == (5, 9)
+        assert (snapshot.configuration.general.schedule.tries, snapshot.configuration.general.check_interval) == (5, 9)
 
 
 # --- what is new is parsed, the rest is not -----------------------------------------------------------------------

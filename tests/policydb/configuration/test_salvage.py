@@ -35,7 +35,7 @@ def put(section: str, tag: str, value: str) -> Change:
 def test_changes_that_hang_together_are_what_resolving_makes_of_them() -> None:
     found = after(put("east", "Address", "192.0.2.77"), put("General", "Retransmits", "9"))
     assert found.kept == ()
-    assert found.configuration.general.retransmits == 9
+    assert found.configuration.general.schedule.tries == 9
     assert found.configuration.peers["east"].address == ip_address("192.0.2.77")
     changed = WHOLE.replace("Address=192.0.2.1\nConf", "Address=192.0.2.77\nConf").replace("=5", "=9")
     assert found.configuration == resolve(bindings(changed)).configuration

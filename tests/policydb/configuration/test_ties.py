@@ -72,8 +72,12 @@ def test_suites_that_are_offered_together_agree_on_the_group() -> None:
 
 
 def test_repeating_for_longer_than_an_exchange_lasts_is_told() -> None:
-    text = with_lines("[east]", "Retransmit-tries=5")
+    text = with_lines("[east]", "Retransmit-tries=35")
     (warning,) = findings(text, Severity.WARNING)
     assert shown(text, warning) == ("CF113", "east")
-    assert "165 s" in warning.message
-    assert findings(with_lines("[east]", "Retransmit-tries=4"), Severity.WARNING) == []
+    assert "130 s" in warning.message
+    assert findings(with_lines("[east]", "Retransmit-tries=30"), Severity.WARNING) == []
+    (warning,) = findings(with_lines("[east]", "Retransmits=9"), Severity.WARNING)
+    assert "160 s" in warning.message
+    assert "lower Retransmits," in warning.hint
+    assert findings(altered(("Retransmits=5", "Exchange-max-time=20")), Severity.WARNING) == []

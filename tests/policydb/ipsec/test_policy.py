@@ -268,3 +268,27 @@ def test_interfaces_carry_everything() -> None:
     all_of_it = Identity("IPV4_ADDR_SUBNET", network=ip_network("0.0.0.0/0"))
     assert allows(text, replace(FACTS, local_filter=all_of_it, remote_filter=all_of_it))
     assert not allows(text, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("enc", "transform", "bits"),
+    [
+        ("3des-cbc", EspTransform.DES3, None),
+        ("aes-128", EspTransform.AES, 128),
+        ("aes-192-ctr", EspTransform.AES_CTR, 192),
+        ("aes-256-gcm", EspTransform.AES_GCM_16, 256),
+        ("aes-128-gmac", EspTransform.AES_GMAC, 128),
+        ("blowfish", EspTransform.BLOWFISH, 128),
+        ("cast128", EspTransform.CAST, None),
+        ("null", EspTransform.NULL, None),
+    ],
+)
+def test_each_cipher_is_named_as_the_daemon_tells_it(enc: str, transform: EspTransform, bits: int | None) -> None:
+    implicit = enc.endswith(("gcm", "gmac"))
+    auth = "" if implicit else "auth hmac-sha2-256 "
+    text = RULE.replace("enc aes-256 ", f"{auth}enc {enc} ")
+    authentication = None if implicit else Authentication.HMAC_SHA2_256
+    assert allows(text, proposed(transform=transform, key_length=bits, authentication=authentication))
+    others = {EspTransform.NULL: EspTransform.AES, EspTransform.AES_GMAC: EspTransform.AES_GCM_16}
+    other = others.get(transform, EspTransform.AES_GMAC if implicit else EspTransform.NULL)
+    assert not allows(text, proposed(transform=other, key_length=bits, authentication=authentication))

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policydb.keynote.numbers import ARITHMETIC, Fault, floating, integer, integer_literal, wrap
+from policydb.keynote.numbers import (
+    ARITHMETIC,
+    Fault,
+    Outside,
+    float_literal,
+    floating,
+    integer,
+    integer_literal,
+    within,
+)
 from tests.policydb.policies import holds
 
 LEAST, MOST = -(2**31), 2**31 - 1
+
+USES: list[Callable[[Any], object]] = [
+    *(lambda literal, sign=sign: sign(literal, 1) for sign in (operator.lt, operator.le, operator.gt, operator.ge)),
+    *(lambda literal, sign=sign: sign(1, literal) for sign in (operator.lt, operator.le, operator.eq, operator.ne)),
+    *(lambda literal, sign=sign: ARITHMETIC["integer", sign](literal, 1) for sign in "+-*/%^"),
+    *(lambda literal, sign=sign: ARITHMETIC["integer", sign](1, literal) for sign in "+-*/%^"),
+    *(lambda literal, sign=sign: ARITHMETIC["float", sign](literal, 1.0) for sign in "+-*/^"),
+    *(lambda literal, sign=sign: ARITHMETIC["float", sign](1.0, literal) for sign in "+-*/^"),
+]
 
 
 @pytest.mark.parametrize(
@@ -40,15 +61,32 @@ LEAST, MOST = -(2**31), 2**31 - 1
         ("\xb2", 0),
         ("5\n", 0),
         ("2147483647", MOST),
-        ("2147483648", LEAST),
         ("-2147483648", LEAST),
-        ("99999999999999", LEAST),
+        ("2147483647.9", MOST),
         ("0" * 50 + "7", 7),
-        ("9" * 100_000, LEAST),
+        ("-" + "0" * 50 + "2147483648.0", LEAST),
     ],
 )
 def test_a_string_is_read_as_an_integer(text: str, value: int) -> None:
     assert integer(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2147483648", "2147483648.0", "4294967295", "4294967296", "4294967297", "18446744073709551616"),
+        *("-2147483649", "-2147483648.5", "-4294967296", "9" * 20, "9" * 100_000, "00000000002147483648"),
+    ],
+)
+def test_a_string_that_does_not_fit_into_32_bits_is_a_runtime_error(text: str) -> None:
+    with pytest.raises(Fault, match="does not fit into 32 bits"):
+        integer(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "-" + "9" * 400, "1" + "0" * 309 + ".5"])
+def test_a_string_beyond_every_float_is_a_runtime_error(text: str) -> None:
+    with pytest.raises(Fault, match="too large"):
+        floating(text)
 
 
 @pytest.mark.parametrize(
@@ -60,43 +98,77 @@ def test_a_string_is_read_as_a_float(text: str, value: float) -> None:
 
 
 @given(st.integers(min_value=0, max_value=10**40))
-def test_integer_literals_wrap_at_32_bits(number: int) -> None:
-    assert integer_literal(str(number)) == wrap(number)
+def test_an_integer_literal_is_its_number_or_outside(number: int) -> None:
+    literal = integer_literal(str(number))
+    assert literal == number if number <= MOST else isinstance(literal, Outside)
 
 
 def test_an_integer_literal_may_have_any_number_of_digits() -> None:
-    digits = 20_000
-    assert integer_literal("9" * digits) == wrap(pow(10, digits, 2**32) - 1)
+    assert isinstance(integer_literal("9" * 20_000), Outside)
+    assert integer_literal("0" * 20_000 + "7") == 7
 
 
-@given(st.integers(), st.integers())
-def test_wrapping_keeps_the_value_modulo_two_to_the_32(left: int, right: int) -> None:
-    assert LEAST <= wrap(left) <= MOST
-    assert (wrap(left) - left) % 2**32 == 0
-    assert wrap(wrap(left) + wrap(right)) == wrap(left + right)
+@pytest.mark.parametrize("use", USES, ids=range(len(USES)))
+@pytest.mark.parametrize("literal", [integer_literal("2147483648"), float_literal("9" * 400 + ".0")])
+def test_whatever_computes_with_a_literal_outside_is_a_runtime_error(
+    use: Callable[[Any], object], literal: float | Outside
+) -> None:
+    with pytest.raises(Fault):
+        use(literal)
+
+
+def test_the_least_integer_can_be_written() -> None:
+    assert holds("-2147483648 < -2147483647 && -2147483648 == -2147483647 - 1")
+    assert not holds("-2147483649 < 0 || true")
 
 
 @pytest.mark.parametrize(
     ("left", "operator", "right", "value"),
     [
-        (MOST, "+", 1, LEAST),
-        (LEAST, "-", 1, MOST),
-        (65536, "*", 65536, 0),
+        (MOST, "+", LEAST, -1),
+        (LEAST, "-", LEAST, 0),
+        (65536, "*", 32767, 2147418112),
         (7, "/", 2, 3),
         (-7, "/", 2, -3),
         (7, "/", -2, -3),
         (-7, "%", -3, -1),
         (7, "%", -3, 1),
         (2, "^", 8, 256),
-        (2, "^", 31, LEAST),
-        (2, "^", 63, 0),
+        (2, "^", 30, 2**30),
+        (-2, "^", 31, LEAST),
         (0, "^", 0, 1),
         (2, "^", -1, 0),
-        (3, "^", 2**31 - 1, wrap(pow(3, 2**31 - 1, 2**32))),
+        (0, "^", -1, 0),
+        (-1, "^", -3, 0),
+        (1, "^", MOST, 1),
+        (-1, "^", MOST, -1),
+        (0, "^", MOST, 0),
     ],
 )
 def test_integer_arithmetic(left: int, operator: str, right: int, value: int) -> None:
     assert ARITHMETIC["integer", operator](left, right) == value
+
+
+@pytest.mark.parametrize(
+    ("left", "operator", "right"),
+    [
+        (MOST, "+", 1),
+        (LEAST, "+", -1),
+        (LEAST, "-", 1),
+        (0, "-", LEAST),
+        (65536, "*", 65536),
+        (65536, "*", 32768),
+        (LEAST, "*", -1),
+        (2, "^", 31),
+        (2, "^", 32),
+        (-2, "^", 32),
+        (3, "^", MOST),
+        (LEAST, "^", 2),
+    ],
+)
+def test_a_result_that_does_not_fit_is_a_runtime_error(left: int, operator: str, right: int) -> None:
+    with pytest.raises(Fault):
+        ARITHMETIC["integer", operator](left, right)
 
 
 @pytest.mark.parametrize("operator", ["/", "%"])
@@ -112,22 +184,65 @@ def test_float_division_by_zero_is_a_runtime_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "value"),
+    ("left", "operator", "right"),
     [
-        (10.0, 400.0, math.inf),
-        (-10.0, 401.0, -math.inf),
-        (0.0, 0.0, 1.0),
-        (0.0, -1.0, math.inf),
-        (2.0, 0.5, math.sqrt(2)),
+        (10.0, "^", 400.0),
+        (-10.0, "^", 401.0),
+        (0.0, "^", -1.0),
+        (-1.0, "^", 0.5),
+        (1e308, "+", 1e308),
+        (-1e308, "-", 1e308),
+        (1e308, "*", 10.0),
+        (1e308, "/", 0.1),
     ],
 )
-def test_float_power_never_fails(left: float, right: float, value: float) -> None:
+def test_a_float_is_never_infinite_nor_undefined(left: float, operator: str, right: float) -> None:
+    with pytest.raises(Fault):
+        ARITHMETIC["float", operator](left, right)
+
+
+@pytest.mark.parametrize(("left", "right", "value"), [(0.0, 0.0, 1.0), (2.0, 0.5, math.sqrt(2)), (10.0, -400.0, 0.0)])
+def test_float_power(left: float, right: float, value: float) -> None:
     assert ARITHMETIC["float", "^"](left, right) == value
 
 
-def test_an_undefined_power_makes_every_comparison_false() -> None:
-    assert math.isnan(ARITHMETIC["float", "^"](-1.0, 0.5))
-    assert not holds("(-1.0 ^ 0.5) <= 0.0 || (-1.0 ^ 0.5) > 0.0")
+HUGE = ["2147483648", "4294967296", "4294967297", "18446744073709551615", "99999999999999999999", "9" * 500]
+
+
+@pytest.mark.parametrize("seconds", HUGE)
+@pytest.mark.parametrize(
+    "test",
+    [
+        "@x <= 3600",
+        "!(@x > 3600)",
+        "!(@x <= 3600) || true",
+        "@x != 3600",
+        "@x + 1 <= 3600",
+        "-@x <= 3600",
+        "@x ^ 0 == 1",
+        "@x * 0 == 0",
+        '!(y == "1" && @x > 3600)',
+        "!(@x == 1 || @x == 2)",
+        "&x <= 3600.0",
+        "!(&x > 3600.0)",
+    ],
+)
+def test_no_number_that_is_too_large_passes_an_upper_bound(test: str, seconds: str) -> None:
+    """The clause's whole test is false, whatever stands around the number, and a block behind it is not entered."""
+    assert not holds(test, {"x": seconds, "y": "1"})
+    assert not holds(f"{test} -> {{ true; }}", {"x": seconds, "y": "1"})
+
+
+def test_what_decides_before_the_runtime_error_still_decides() -> None:
+    """&& and || stop at the first test that settles them, as in C: what is not reached is no error."""
+    assert holds('y == "1" || @x > 3600', {"x": "4294967296", "y": "1"})
+    assert holds('!(y == "2" && @x > 3600)', {"x": "4294967296", "y": "1"})
+    assert holds("@x <= 3600; true", {"x": "4294967296"})
+
+
+@pytest.mark.parametrize("test", ["2147483648 > 1", "!(2147483648 < 1)", "2147483648 != 1", "1 < 2147483648 || true"])
+def test_a_literal_that_does_not_fit_makes_its_test_false(test: str) -> None:
+    assert not holds(test)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +252,24 @@ def test_precedence_is_that_of_the_rfc(test: str) -> None:
     assert holds(test)
 
 
-@pytest.mark.parametrize("operator", ["+", "-", "*"])
+EXACT = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+
+
+@pytest.mark.parametrize("sign", EXACT)
 @given(left=st.integers(LEAST, MOST), right=st.integers(LEAST, MOST))
-def test_results_stay_within_32_bits(operator: str, left: int, right: int) -> None:
-    assert LEAST <= ARITHMETIC["integer", operator](left, right) <= MOST
+def test_a_result_is_exact_or_a_runtime_error(sign: str, left: int, right: int) -> None:
+    exact = EXACT[sign](left, right)
+    if LEAST <= exact <= MOST:
+        assert ARITHMETIC["integer", sign](left, right) == exact
+    else:
+        with pytest.raises(Fault):
+            ARITHMETIC["integer", sign](left, right)
+
+
+@given(st.integers(-(2**40), 2**40))
+def test_an_integer_fits_or_is_a_runtime_error(number: int) -> None:
+    if LEAST <= number <= MOST:
+        assert within(number) == number
+    else:
+        with pytest.raises(Fault):
+            within(number)

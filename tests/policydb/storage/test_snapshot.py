@@ -232,7 +232,7 @@ def test_of_two_files_the_first_value_of_a_tag_counts(path: Path) -> None:
     publish(path, first, second)
     with open_snapshot(path) as snapshot:
         general = snapshot.configuration.general
-    assert (general.retransmits, general.check_interval) == (7, 30)
+    assert (general.schedule.tries, general.check_interval) == (7, 30)
 
 
 def test_a_configuration_that_this_program_refuses_is_not_used(path: Path) -> None:

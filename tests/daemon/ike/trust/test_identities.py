@@ -225,3 +225,91 @@ def test_policy_gets_the_words_of_its_manual(identity: Identity, kind: str, valu
 def test_protocols_have_words_where_the_manual_names_them(protocol: int, word: str) -> None:
     words = identities.policy_words("local_filter", Identity("FQDN", name="x", protocol=protocol, port=80))
     assert (words["local_filter_proto"], words["local_filter_port"], words["local_filter"]) == (word, "80", "x")
+
+
+# --- traffic ------------------------------------------------------------------------------------------------------
+
+
+def said(kind: int, data: bytes, protocol: int = 0, port: int = 0) -> Identification:
+    return Identification(IdType(kind), protocol, port, data)
+
+
+NOBODY = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+
+
+def octets(*addresses: str) -> bytes:
+    return b"".join(ip_address(each).packed for each in addresses)
+
+
+OUR_HOST, OUR_NET = said(1, octets("10.1.0.7")), said(4, octets("10.1.0.0", "255.255.255.0"))
+DN = bytes.fromhex("301c310b3009060355040613024445310d300b06035504030c0467773132")
+
+NO_TRAFFIC = [
+    (said(2, b"a.example"), "FQDN a.example names no addresses"),
+    (said(2, b"010.001.000.000-010.001.000.255"), "names no addresses"),
+    (said(3, b"me@a.example"), "USER_FQDN me@a.example names no addresses"),
+    (said(9, DN), "DER_ASN1_DN /C=DE/CN=gw12 names no addresses"),
+    (said(10, b"\x82\x09a.example"), "DER_ASN1_GN .* names no addresses"),
+    (said(10, b"\x87\x04" + octets("10.1.0.7")), "DER_ASN1_GN .* names no addresses"),
+    (said(11, b"a key"), "KEY_ID a key names no addresses"),
+    (said(11, b"\0\n\xff"), "KEY_ID 000aff names no addresses"),
+    (said(12, b"\1\0\0\x08" + octets("10.1.0.7")), "ID type IDTYPE12 is not supported"),
+    (said(0, b""), "is not supported"),
+    (said(255, octets("10.1.0.7")), "is not supported"),
+    (said(1, octets(NOBODY)), "0.0.0.0 is the address of no host"),
+    (said(4, octets(NOBODY, "255.255.255.255")), "0.0.0.0/32 is the address of no host"),
+    (said(7, octets(NOBODY, NOBODY)), "is the address of no host"),
+    (said(5, octets("::")), ":: is the address of no host"),
+    (said(7, octets("10.1.0.9", "10.1.0.8")), "the range is empty"),
+    (said(4, octets("10.1.0.0", "255.0.255.0")), "the mask is not contiguous"),
+    (said(1, octets("10.1.0.7")[:3]), "3 octets for an address of 4"),
+    (said(1, octets("10.1.0.7", "10.1.0.7")), "8 octets for an address of 4"),
+    (said(4, octets("10.1.0.0") + b"\xff"), "1 octets for an address of 4"),
+    (said(5, octets("10.1.0.7")), "4 octets for an address of 16"),
+    (said(1, octets("10.1.0.7"), 0, 500), "is a port of no protocol"),
+]
+
+
+@pytest.mark.parametrize(("payload", "reason"), NO_TRAFFIC, ids=str)
+def test_what_means_no_packets_is_no_traffic_on_either_side(payload: Identification, reason: str) -> None:
+    for pair in ((OUR_HOST, payload), (payload, OUR_NET)):
+        with pytest.raises(InvalidIdInformation, match=reason):
+            identities.traffic(*pair)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "reason"),
+    [
+        (OUR_HOST, said(5, octets("2001:db8::7")), "two address families"),
+        (said(8, octets("2001:db8::7", "2001:db8::9")), OUR_NET, "two address families"),
+        (said(1, octets("10.1.0.7"), 6, 80), said(1, octets("10.2.0.7"), 17, 0), "name two protocols"),
+    ],
+    ids=str,
+)
+def test_two_ends_between_which_no_packet_goes_are_no_traffic(
+    ours: Identification, theirs: Identification, reason: str
+) -> None:
+    with pytest.raises(InvalidIdInformation, match=reason):
+        identities.traffic(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("payload", "lower", "upper"),
+    [
+        (OUR_HOST, "10.1.0.7", "10.1.0.7"),
+        (said(4, octets("10.1.0.7", "255.255.255.0")), "10.1.0.0", "10.1.0.255"),  # bits outside the mask mean nothing
+        (said(4, octets("10.1.0.7", "255.255.255.255")), "10.1.0.7", "10.1.0.7"),
+        (said(4, octets(NOBODY, NOBODY)), NOBODY, "255.255.255.255"),
+        (said(7, octets(NOBODY, "255.255.255.255")), NOBODY, "255.255.255.255"),
+        (said(7, octets("10.1.0.7", "10.1.0.7")), "10.1.0.7", "10.1.0.7"),
+        (said(1, octets("224.0.0.5")), "224.0.0.5", "224.0.0.5"),  # OSPF in a tunnel: what policy allows
+        (said(1, octets("255.255.255.255")), "255.255.255.255", "255.255.255.255"),
+        (said(1, octets("10.1.0.7"), 17, 53), "10.1.0.7", "10.1.0.7"),
+    ],
+    ids=str,
+)
+def test_every_set_of_addresses_is_traffic(payload: Identification, lower: str, upper: str) -> None:
+    ours, theirs = identities.traffic(payload, OUR_HOST)
+    assert identities.bounds(ours) == (ip_address(lower), ip_address(upper))
+    assert identities.bounds(theirs) == (ip_address("10.1.0.7"),) * 2
+    assert identities.traffic(OUR_HOST, payload) == (theirs, ours)
