@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, TypeAlias
 
@@ -59,8 +60,13 @@ _SCHEDULE_TYPES: Mapping[int, _Types] = {1: (_NUMBER,), 5: (_NUMBER, _REAL, _REA
 
 def _check_types(fields: Sequence[object], types: _Types) -> None:
     """Insist that fields are of these types: a store may come from elsewhere. Raises TypeError."""
-    if len(fields) != len(types) or any(type(value) not in kinds for value, kinds in zip(fields, types, strict=True)):
+    if not _are_of(tuple(map(type, fields)), types):
         raise TypeError("a record has other fields")
+
+
+@lru_cache(maxsize=256)  # thousands of records have fields of the same types
+def _are_of(found: tuple[type, ...], types: _Types) -> bool:
+    return len(found) == len(types) and all(kind in kinds for kind, kinds in zip(found, types, strict=True))
 
 
 # --- from rows ----------------------------------------------------------------------------------------------------
