@@ -176,7 +176,7 @@ def _resolve(work: Work) -> Work:
         from policydb.compiling.translating import in_words
 
         findings = in_words(work.files, findings)
-    return replace(work, configuration=found.configuration).with_findings(findings)
+    return replace(work, configuration=found.configuration, edges=found.edges).with_findings(findings)
 
 
 def _lint(work: Work) -> Work:
@@ -229,7 +229,7 @@ def _publish(work: Work) -> Work:
     from policydb.storage.store import open_store
 
     sources = [each.ready or _source(each) for each in work.files]
-    configuration = work.changes.configuration if work.changes else whole(encode(work.configuration))
+    configuration = work.changes.configuration if work.changes else whole(encode(work.configuration), work.edges)
     with open_store(work.store) as store:
         publication = store.publish(sources, work.now, configuration, work.watch, work.author)
     return replace(work, generation=publication.generation, published=publication.published)

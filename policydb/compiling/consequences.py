@@ -12,8 +12,10 @@ from typing import NamedTuple
 from policydb.compiling.revisions import NewPart, OldPart, Revision, UnusualError
 from policydb.configuration.config import is_kept
 from policydb.configuration.predefined import built_in_sections, predefined_section
-from policydb.connections import Configuration, Connection
-from policydb.storage.section_rows import PHASE_1, PHASE_2, Setting, address_key, decode_section, identity_key
+from policydb.connections import Configuration
+from policydb.storage.configurations import names_of, referring
+from policydb.storage.records import of_peer, to_identity
+from policydb.storage.section_rows import PHASE_1, PHASE_2, Setting, address_key, decode_section
 from policydb.storage.slices import FIXED_ROOTS, Shelf, named_at
 
 _MOST_SECTIONS = 4_096
@@ -121,7 +123,7 @@ def _members(settings: Iterable[Setting]) -> Iterator[Setting]:
             yield from ((tag.lower(), member.strip().lower()) for member in value.split(","))
 
 
-def concerned(shelf: Shelf, changed: Iterable[str]) -> set[str]:
+def concerned(connection: sqlite3.Connection, changed: Iterable[str]) -> set[str]:
     """What has changed, and what refers to it, over however many sections. Raises UnusualError."""
     found: set[str] = set()
     pending = set(changed)
@@ -130,36 +132,23 @@ def concerned(shelf: Shelf, changed: Iterable[str]) -> set[str]:
         found.add(key)
         if len(found) > _MOST_SECTIONS:
             raise UnusualError
-        above = shelf.mentioning(key) - found - {PHASE_1, PHASE_2}
+        above = referring(connection, key) - found - {PHASE_1, PHASE_2}
         if any(each in FIXED_ROOTS or each in built_in_sections({}) for each in above):
             raise UnusualError
         pending |= above
     return found
 
 
-def rivals(shelf: Shelf, configuration: Configuration, names: set[str]) -> set[str]:
+def rivals(connection: sqlite3.Connection, generation: int, configuration: Configuration, names: set[str]) -> set[str]:
     """Connections that may answer to the same peer and identities as one of these: of the peer, with its remote ID.
 
     Raises UnusualError.
     """
     found: set[str] = set()
     for each in configuration.connections.values():
-        if not each.answers:
-            continue
-        if each.remote_identity is None:
-            found |= shelf.mentioning(each.peer.lower())
-        else:
-            identities = shelf.mentioning(identity_key(_value(each)))
-            same = {section for identity in identities for section in shelf.mentioning(identity)} - names
-            found |= same & shelf.mentioning(each.peer.lower()) if same else same
+        if each.answers:
+            same = names_of(connection, generation, to_identity(each.remote_identity)) - names
+            found |= same & names_of(connection, generation, of_peer(each.peer)) if same else same
         if len(found) > _MOST_SECTIONS:
             raise UnusualError
-    return found - names - {PHASE_1, PHASE_2}
-
-
-def _value(connection: Connection) -> str:
-    identity = connection.remote_identity
-    if identity is None:
-        return ""
-    network = identity.network.network_address if identity.network is not None else None
-    return str(identity.address or network or identity.name)
+    return found - names

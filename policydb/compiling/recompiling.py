@@ -9,7 +9,7 @@ looks at everything and tells all findings.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from policydb.compiling.consequences import changed_names, concerned, difference
 from policydb.compiling.revisions import Revision, UnusualError, parsed, revisions_of, shown
 from policydb.compiling.rule_assertions import RuleAssertions
 from policydb.compiling.sources import SourceKind, SourceText
-from policydb.configuration.config import resolve
-from policydb.connections import Configuration
+from policydb.configuration.config import Resolved, resolve
 from policydb.ipsec.words import in_words_of_rules
 from policydb.storage.configurations import Written, places_of
 from policydb.storage.configurations import changed as revised
@@ -87,11 +86,11 @@ def _changes(connection: sqlite3.Connection, files: Sequence[Revision]) -> Chang
     names = changed_names(each for some in changed for each in some)
     if names:
         names |= named_for_the_same(shelf, (each for some in changed for each in some))
-        names = concerned(shelf, names)
-        told, resolved = _resolved(shelf, revisions, names)
-        findings += told
-        records = [record for record in encode(resolved) if record.name in names]
-        configuration = revised(configuration.places, names, records, listed(shelf))
+        names = concerned(connection, names)
+        resolved = _resolved(connection, generation, shelf, names)
+        findings += _told(resolved.diagnostics, revisions, names)
+        records = [record for record in encode(resolved.configuration) if record.name in names]
+        configuration = revised(configuration.places, names, records, resolved.edges, listed(shelf))
     for file, revision in enumerate(revisions):
         check_agreement(shelf, file, revision, {each.key for each in changed[file]})
     sources = _sources(connection, revisions)
@@ -112,14 +111,19 @@ def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> She
     return Shelf(connection, [each.name for each in revisions], known, fresh)
 
 
-def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> tuple[list[Diagnostic], Configuration]:
-    """Resolve what is concerned, with the connections that it may tie with; the warnings are about what is new."""
+def _resolved(connection: sqlite3.Connection, generation: int, shelf: Shelf, names: set[str]) -> Resolved:
+    """Resolve what is concerned, with the connections that it may tie with. Raises UnusualError for an error."""
     found = resolve(sliced(shelf, names))
     if not found.errors:
-        others = rivals(shelf, found.configuration, names)
+        others = rivals(connection, generation, found.configuration, names)
         found = resolve(sliced(shelf, names | others)) if others else found
     if found.errors:
         raise UnusualError
+    return found
+
+
+def _told(findings: Iterable[Diagnostic], revisions: Sequence[Revision], names: set[str]) -> list[Diagnostic]:
+    """Of warnings those about what is new."""
     places = {
         (revision.name, line)
         for revision in revisions
@@ -128,12 +132,11 @@ def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> t
         for line in (each.span.line, each.section_span.line)
     }
     ruled = {each.name for each in revisions if each.rules is not None}
-    findings = [
+    return [
         in_words_of_rules(each) if each.source in ruled else each
-        for each in found.diagnostics
+        for each in findings
         if (each.source, each.span.line) in places and each.span.end  # the store knows lines only
     ]
-    return findings, found.configuration
 
 
 def _sources(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> dict[str, Source]:

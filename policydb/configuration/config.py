@@ -6,7 +6,7 @@ reach is resolved when a file is compiled; the same function makes the daemon's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from grammar.errors import Diagnostic, Severity
@@ -24,7 +24,7 @@ from policydb.configuration.sealing import (
     secret_octets,
     secret_reference,
 )
-from policydb.configuration.sections import Book, Section, Value, instead
+from policydb.configuration.sections import Book, Edge, Section, Value, instead
 from policydb.configuration.ties import Doubt, doubts
 from policydb.configuration.transforms import ike_transform, suite
 from policydb.configuration.unread import doubt_unread
@@ -61,10 +61,14 @@ DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A configuration and all that is to be said about it; with an error, the configuration lacks what is wrong."""
+    """A configuration and all that is to be said about it; with an error, the configuration lacks what is wrong.
+
+    `edges`: which section refers to which, as far as it was read.
+    """
 
     configuration: Configuration
     diagnostics: tuple[Diagnostic, ...]
+    edges: Collection[Edge] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -82,7 +86,7 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
     doubt_unread(book)
     for each in doubts(configuration):
         _report(book, each)
-    return Resolved(configuration, _ordered(book))
+    return Resolved(configuration, _ordered(book), book.edges)
 
 
 def resolve_published(bindings: Iterable[tuple[str, Binding]]) -> Resolved:

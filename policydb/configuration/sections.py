@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding, Span
@@ -50,6 +50,10 @@ _ORIGINS = {
     ("life_main_mode", "life_duration"): "default-phase-1-lifetime",
     ("life_quick_mode", "life_duration"): "default-phase-2-lifetime",
 }
+
+
+Edge: TypeAlias = tuple[str, str]
+"""The names of a section and of one that refers to it, in lower case."""
 
 
 class Mark(NamedTuple):
@@ -94,7 +98,9 @@ class Book:
         self._hints: dict[tuple[str, Kind], str] = {}
         self.kinds: dict[str, set[Kind]] = {}
         self._complaints = 0
-        self._alike: dict[tuple[object, ...], Any] = {}
+        self._alike: dict[tuple[object, ...], tuple[Any, frozenset[str]]] = {}
+        self.edges: set[Edge] = set()
+        """Which section refers to which: noted whenever one is opened because another one names it."""
         for each in bindings:
             self._add(each)
         general = self.written.get("general")
@@ -125,6 +131,8 @@ class Book:
         `via` is the section that refers to it and the tag that does, `mark` where that stands.
         """
         lower = name.lower()
+        if via is not None:
+            self.edges.add((lower, via[0].name.lower()))
         if lower in self.kinds:
             self.kinds[lower].add(kind)
         else:
@@ -148,12 +156,17 @@ class Book:
         """
         key = read, section.header is None, *[(tag, value.text) for tag, value in section.values.items()]
         known = self._alike.get(key)
+        name = section.name.lower()
         if known is not None:
-            return cast("Record", replace(known, name=section.name))
+            record, children = known
+            self.edges.update((child, name) for child in children)
+            return cast("Record", replace(record, name=section.name))
         before = self._complaints
+        others, self.edges = self.edges, set()
         found = read(section)
-        if self._complaints == before:
-            self._alike[key] = found
+        if found is not None and self._complaints == before:
+            self._alike[key] = found, frozenset(child for child, parent in self.edges if parent == name)
+        self.edges |= others
         return found
 
     def report(self, code: str, message: str, mark: Mark | None, hint: str, severity: Severity) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from policydb.configuration.sections import Edge
 from policydb.storage.records import CONNECTION, FORMAT, GENERAL, MODE_CONFIG, PEER, Record
 
 _LONGEST = 512
@@ -50,6 +51,23 @@ FOUND = "".join(
 """Records by a key, with their places in the order."""
 
 
+_REFERRING = (
+    "SELECT parent.text FROM name AS child CROSS JOIN edge ON edge.child = child.id"
+    " CROSS JOIN name AS parent ON parent.id = edge.parent WHERE child.text = ?"
+)
+_NAMED = "".join(
+    (
+        "SELECT record.name FROM generation CROSS JOIN configuration ON configuration.id = generation.configuration",
+        " CROSS JOIN record_key ON record_key.key = :key",
+        " CROSS JOIN page_record INDEXED BY page_record_record ON page_record.record = record_key.record",
+        " CROSS JOIN configuration_page INDEXED BY configuration_page_page",
+        " ON configuration_page.page = page_record.page AND configuration_page.configuration = configuration.id",
+        " CROSS JOIN record ON record.id = page_record.record",
+        _WHERE,
+    )
+)
+
+
 class Place(NamedTuple):
     """A record in its place: its kind, its name in lower case, its digest."""
 
@@ -62,16 +80,18 @@ class Place(NamedTuple):
 class Written:
     """A configuration on its way into the store: its records in order, and those among them that may be new.
 
-    The store has every record that is in `places` and not among `records`.
+    The store has every record that is in `places` and not among `records`. `edges`: which section refers to which, as
+    far as that was found out now.
     """
 
     places: Sequence[Place]
     records: Sequence[Record] = ()
+    edges: Collection[Edge] = ()
 
 
-def whole(records: Sequence[Record]) -> Written:
+def whole(records: Sequence[Record], edges: Collection[Edge] = ()) -> Written:
     """A configuration that was resolved as a whole."""
-    return Written([Place(record.kind, record.name, record.digest) for record in records], records)
+    return Written([Place(record.kind, record.name, record.digest) for record in records], records, edges)
 
 
 def places_of(connection: sqlite3.Connection, generation: int) -> list[Place]:
@@ -81,12 +101,16 @@ def places_of(connection: sqlite3.Connection, generation: int) -> list[Place]:
 
 
 def changed(
-    before: Sequence[Place], names: AbstractSet[str], records: Sequence[Record], listed: Mapping[str, int]
+    before: Sequence[Place],
+    names: AbstractSet[str],
+    records: Sequence[Record],
+    edges: Collection[Edge],
+    listed: Mapping[str, int],
 ) -> Written:
     """A configuration of which only the records of some names, in lower case, may be others than before.
 
-    `records` are what these names stand for now. `listed` are the connections of [Phase 2] in lower case, each with
-    its number there.
+    `records` and `edges` are what these names stand for now. `listed` are the connections of [Phase 2] in lower case,
+    each with its number there.
     """
     new = [Place(record.kind, record.name, record.digest) for record in records]
     places = [*(place for place in before if place.name not in names), *new]
@@ -96,7 +120,7 @@ def changed(
         number = listed.get(place.name, last) if place.kind == CONNECTION else last
         return _ORDER[place.kind], number, place.name
 
-    return Written(sorted(places, key=order), records)
+    return Written(sorted(places, key=order), records, edges)
 
 
 def write(connection: sqlite3.Connection, written: Written) -> int:
@@ -104,6 +128,7 @@ def write(connection: sqlite3.Connection, written: Written) -> int:
     pages = list(_pages(written.places))
     digest = _digest([bytes([FORMAT]), *(page for page, _ in pages)])
     row = connection.execute("SELECT id FROM configuration WHERE digest = ?", (digest,)).fetchone()
+    _write_edges(connection, written.edges)
     if row is not None:
         return int(row[0])
     _write_records(connection, written.records)
@@ -140,6 +165,27 @@ def _page(connection: sqlite3.Connection, digest: bytes, records: Sequence[bytes
         [(number, position, record) for position, record in enumerate(records)],
     )
     return number
+
+
+def names_of(connection: sqlite3.Connection, generation: int, key: str) -> set[str]:
+    """The records of a generation that are found by a key, by their names in lower case."""
+    parameters = {"generation": generation, "format": FORMAT, "key": key}
+    return {name for (name,) in connection.execute(_NAMED, parameters)}
+
+
+def referring(connection: sqlite3.Connection, name: str) -> set[str]:
+    """The sections that refer to one, by names in lower case, or did so in some generation."""
+    return {parent for (parent,) in connection.execute(_REFERRING, (name,))}
+
+
+def _write_edges(connection: sqlite3.Connection, edges: Collection[Edge]) -> None:
+    names = dict.fromkeys(name for edge in edges for name in edge)
+    connection.executemany("INSERT OR IGNORE INTO name (text) VALUES (?)", zip(names, strict=True))
+    connection.executemany(
+        "INSERT OR IGNORE INTO edge (child, parent) SELECT child.id, parent.id FROM name AS child"
+        " CROSS JOIN name AS parent WHERE child.text = ? AND parent.text = ?",
+        edges,
+    )
 
 
 def _write_records(connection: sqlite3.Connection, records: Sequence[Record]) -> None:

@@ -108,7 +108,8 @@ def roll_back(path: str | Path, generation: int, now: datetime, author: str = ""
 
     path = Path(path)
     with open_snapshot(path, generation) as snapshot:
-        configuration = whole(encode(snapshot.configuration))  # raises where this program refuses it
+        resolved = encode(snapshot.configuration)  # raises where this program refuses it
+        configuration = whole(resolved) if snapshot.has_records else None
     with _reading(path) as connection:
         query = "SELECT 1 FROM generation_source JOIN source ON source.id = source WHERE generation = ? AND format <> ?"
         if connection.execute(query, (generation, schema.FORMAT)).fetchone():

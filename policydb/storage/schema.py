@@ -266,6 +266,16 @@ _RECORDS = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX configuration_page_page ON configuration_page (page, configuration)",
+    # Which section refers to which, by their names in lower case, in any generation that has a configuration: more than
+    # one generation needs to know is no harm. An edge is noted when the reference is followed.
+    "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE edge (
+        child INTEGER NOT NULL REFERENCES name (id),
+        parent INTEGER NOT NULL REFERENCES name (id),
+        PRIMARY KEY (child, parent)
+    ) STRICT, WITHOUT ROWID
+    """,
     "ALTER TABLE generation ADD COLUMN configuration INTEGER REFERENCES configuration (id)",
 )
 

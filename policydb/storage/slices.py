@@ -22,7 +22,6 @@ from policydb.storage.section_rows import (
     address_key,
     decode_section,
     is_reference,
-    mentions,
     pieces_of,
     put_together,
     references,
@@ -39,10 +38,6 @@ _SECTION = (
 _SETTINGS = (
     "SELECT shelf.number, section.body FROM section CROSS JOIN shelf ON shelf.stretch = section.stretch"
     " WHERE section.key = ? AND shelf.file = ? GROUP BY section.body"
-)
-_MENTIONING = (
-    "SELECT DISTINCT mention.section FROM mention CROSS JOIN shelf ON shelf.stretch = mention.stretch"
-    " WHERE mention.key = ?"
 )
 
 
@@ -97,7 +92,6 @@ class Shelf:
         self._connection = connection
         self._names = names
         self._fresh: dict[str, list[Entry]] = {}
-        self._mentions: dict[str, dict[str, None]] = {}
         connection.execute("DROP TABLE IF EXISTS temp.shelf")
         connection.execute(
             "CREATE TEMP TABLE shelf (stretch INTEGER, file INTEGER, number INTEGER, line INTEGER,"
@@ -115,9 +109,6 @@ class Shelf:
             found.setdefault(key, []).append(piece)
         for position, (key, pieces) in enumerate(found.items()):
             self._fresh.setdefault(key, []).append(Entry(part.file, part.number, position, tuple(pieces)))
-            settings = [(each.binding.tag, each.binding.value) for each in pieces]
-            for name in mentions(key, settings):
-                self._mentions.setdefault(name, {})[key] = None
 
     def section(self, key: str, wanted: Wanted | None = None) -> list[Entry]:
         """A section, by its name in lower case, from all parts that have some of it; in the order of the files."""
@@ -134,11 +125,6 @@ class Shelf:
         """What parts of a file that are in the store say in a section, once each, and the number of one that does."""
         rows = self._connection.execute(_SETTINGS, (key, file))
         return [(number, decode_section(body)) for number, body in rows]
-
-    def mentioning(self, key: str) -> set[str]:
-        """The sections that refer to a name, or have an identity (policydb.storage.section_rows.identity_key)."""
-        found = {section for (section,) in self._connection.execute(_MENTIONING, (key,))}
-        return found | set(self._mentions.get(key, ()))
 
 
 def sliced(shelf: Shelf, names: Iterable[str]) -> list[tuple[str, Binding]]:

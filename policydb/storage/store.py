@@ -171,17 +171,17 @@ class Store:
             ids = [_source_id(connection, each, watch) for each in sources]
             return _publish(connection, ids, write(connection, configuration), now, author=author)
 
-    def restore(self, generation: int, configuration: Written, now: datetime, author: str = "") -> Publication:
+    def restore(self, generation: int, configuration: Written | None, now: datetime, author: str = "") -> Publication:
         """Make the sources of a generation the new generation, unless they are the current one already.
 
-        `configuration` is what they were resolved to.
+        `configuration` is what they were resolved to, None where the generation was published without records.
 
         Raises StoreError, also where there is no such generation or the store is of an older schema.
         """
         with explained(self._path), self._transaction() as connection:
             require_current(connection, self._path)
             require_generation(connection, self._path, generation)
-            row = write(connection, configuration)
+            row = None if configuration is None else write(connection, configuration)
             return _publish(connection, _sources(connection, generation), row, now, author=author, restores=generation)
 
     @contextmanager
@@ -251,7 +251,7 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Database:
 def _publish(
     connection: sqlite3.Connection,
     sources: Sequence[int],
-    configuration: int,
+    configuration: int | None,
     now: datetime,
     *,
     author: str,
@@ -341,10 +341,6 @@ def _write_part(connection: sqlite3.Connection, stretch: int, part: StoredPart) 
         "INSERT INTO section (stretch, position, line, key, name, phase, joined, lines, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(stretch, position, *each[:7]) for position, each in enumerate(part.sections)],
-    )
-    connection.executemany(
-        "INSERT INTO mention (key, stretch, section) VALUES (?, ?, ?)",
-        [(name, stretch, each.key) for each in part.sections for name in each.mentions],
     )
     connection.execute(
         "INSERT INTO part (stretch, settings, policy, lines) VALUES (?, ?, ?, ?)",

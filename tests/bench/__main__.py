@@ -93,10 +93,11 @@ def configurations() -> None:
             ["connections", "time, ms", "of which CPU, ms"],
             [configuration.explain_row(size, folder) for size in (10, CONNECTIONS)],
         )
+        loading = [configuration.daemon_row(shape, CONNECTIONS, folder) for shape in configuration.LOADED]
         show(
-            "isakmpd reading an ipsec.conf of so many rules that the store has; seconds of CPU",
-            ["connections", "start", "reload"],
-            [configuration.daemon_row(CONNECTIONS, folder)],
+            f"isakmpd reading {CONNECTIONS:,} connections that the store has; seconds of CPU",
+            ["", "start", "reload, same", "reload, one changed", "from bytes", "store, MB", "bytes, MB"],
+            loading,
         )
     selected = [configuration.selection_row(size, median_seconds) for size in SIZES]
     show(
@@ -107,7 +108,7 @@ def configurations() -> None:
     show(
         "Configurations: what is to be reached; CPU decides where it was measured, as others may be at work here",
         ["figure", "to reach", "time", "of which CPU", "ok"],
-        reached(fifty, compiled, selected),
+        reached(fifty, compiled, selected, loading),
     )
 
 
