@@ -19,13 +19,13 @@ from policydb.compiling.consequences import changed_names, concerned, difference
 from policydb.compiling.revisions import Revision, UnusualError, parsed, revisions_of, shown
 from policydb.compiling.rule_assertions import RuleAssertions
 from policydb.compiling.sources import SourceKind, SourceText
-from policydb.configuration.config import Resolved, resolve
+from policydb.configuration.config import Resolved, resolve_some
 from policydb.ipsec.words import in_words_of_rules
 from policydb.storage.configurations import Written, places_of
 from policydb.storage.configurations import changed as revised
 from policydb.storage.publishing import configuration_source
 from policydb.storage.records import encode
-from policydb.storage.slices import Fresh, Placed, Shelf, listed, sliced
+from policydb.storage.slices import Fresh, Placed, Shelf, finder, listed
 from policydb.storage.store import POLICY, Source
 from policydb.storage.storefile import StoreError, connect_read_only
 
@@ -113,10 +113,11 @@ def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> She
 
 def _resolved(connection: sqlite3.Connection, generation: int, shelf: Shelf, names: set[str]) -> Resolved:
     """Resolve what is concerned, with the connections that it may tie with. Raises UnusualError for an error."""
-    found = resolve(sliced(shelf, names))
+    found = resolve_some(names, finder(shelf, names))
     if not found.errors:
         others = rivals(connection, generation, found.configuration, names)
-        found = resolve(sliced(shelf, names | others)) if others else found
+        if others:
+            found = resolve_some(names | others, finder(shelf, names | others))
     if found.errors:
         raise UnusualError
     return found

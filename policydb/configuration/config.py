@@ -24,7 +24,7 @@ from policydb.configuration.sealing import (
     secret_octets,
     secret_reference,
 )
-from policydb.configuration.sections import Book, Edge, Section, Value, instead
+from policydb.configuration.sections import Book, Edge, Find, Section, Value, instead
 from policydb.configuration.ties import Doubt, doubts
 from policydb.configuration.transforms import ike_transform, suite
 from policydb.configuration.unread import doubt_unread
@@ -81,8 +81,19 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
 
     Of two bindings of one tag the first counts. Values of Authentication are references or keys; neither is kept.
     """
-    book = Book(bindings)
-    configuration = _Resolver(book).configuration()
+    return _resolved(Book(bindings))
+
+
+def resolve_some(names: Iterable[str], find: Find) -> Resolved:
+    """What the sections of these names, in lower case, come to, with all that they need; `find` reads a section.
+
+    Of [Phase 1] and [Phase 2] it may leave out what these names do not need.
+    """
+    return _resolved(Book((), find), names)
+
+
+def _resolved(book: Book, names: Iterable[str] | None = None) -> Resolved:
+    configuration = _Resolver(book).configuration(names)
     doubt_unread(book)
     for each in doubts(configuration):
         _report(book, each)
@@ -142,8 +153,11 @@ class _Resolver:
         self._schedule: Schedule = DEFAULT_SCHEDULE
         self._accepts_aggressive_psk = False
 
-    def configuration(self) -> Configuration:
-        """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
+    def configuration(self, names: Iterable[str] | None = None) -> Configuration:
+        """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection.
+
+        Of the latter only `names`, where they are given.
+        """
         keynote = self._book.open("KeyNote", Kind.KEYNOTE)
         general = general_settings(self._book.open("General", Kind.GENERAL), keynote)
         self._schedule = general.schedule
@@ -153,8 +167,11 @@ class _Resolver:
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
         users = self._book.open("XAUTH-users", Kind.XAUTH_USERS)
         modes = {}
-        for lower in sorted(self._book.written):  # so that the order depends on nothing but [Phase 2] and names
-            written = self._book.written[lower]
+        # In this order, so that it depends on nothing but [Phase 2] and names.
+        for lower in sorted(self._book.written if names is None else names):
+            written = self._book.written.get(lower)
+            if written is None:
+                continue
             phase = written.values.get("phase")
             if MODE_CONFIG_NAME.match(written.name):
                 modes[lower] = mode_config(self._book.open(written.name, Kind.MODE_CONFIG))

@@ -89,11 +89,56 @@ class _Written:
     tags: dict[str, tuple[str, Binding]] = field(default_factory=dict)
 
 
-class Book:
-    """All sections of a configuration, and the findings about them."""
+Find: TypeAlias = Callable[[str], Iterable[tuple[str, Binding]]]
+"""The bindings of a section, by its name in lower case, each with its source's name."""
 
-    def __init__(self, bindings: Iterable[tuple[str, Binding]]) -> None:
-        self.written: dict[str, _Written] = {}
+
+class _Lazily(Mapping[str, _Written]):
+    """Sections that are read when somebody first asks for them; those that were are what it holds."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._read: dict[str, _Written | None] = {}
+
+    def __getitem__(self, name: str) -> _Written:
+        if name not in self._read:
+            self._read[name] = _sections(self._find(name)).get(name)
+        written = self._read[name]
+        if written is None:
+            raise KeyError(name)
+        return written
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, written in self._read.items() if written is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _sections(bindings: Iterable[tuple[str, Binding]]) -> dict[str, _Written]:
+    """Sections by names in lower case. The first value of a tag counts (isakmpd.conf(5)), also across files."""
+    found: dict[str, _Written] = {}
+    for given in bindings:
+        source, binding = given
+        lower = binding.section.lower()
+        section = found.get(lower)
+        if section is None:
+            section = found[lower] = _Written(binding.section, Mark(source, binding.section_span))
+        tag = binding.tag.lower()
+        if tag not in section.values:
+            section.values[tag] = Value(binding.value, source, binding.value_span)
+            section.tags[tag] = given
+    return found
+
+
+class Book:
+    """All sections of a configuration, and the findings about them.
+
+    They are made of bindings, or read by `find` when the book is asked for one.
+    """
+
+    def __init__(self, bindings: Iterable[tuple[str, Binding]], find: Find | None = None) -> None:
+        self.written: Mapping[str, _Written] = _sections(bindings) if find is None else _Lazily(find)
         self.findings: dict[Diagnostic, None] = {}
         self._hints: dict[tuple[str, Kind], str] = {}
         self.kinds: dict[str, set[Kind]] = {}
@@ -101,24 +146,10 @@ class Book:
         self._alike: dict[tuple[object, ...], tuple[Any, frozenset[str]]] = {}
         self.edges: set[Edge] = set()
         """Which section refers to which: noted whenever one is opened because another one names it."""
-        for each in bindings:
-            self._add(each)
         general = self.written.get("general")
         self._general = general.values if general else {}
         self._built_in = built_in_sections({tag: value.text for tag, value in self._general.items()})
         self._fallback = next((each.header for each in self.written.values()), Mark("", Span(0, 0, 1, 1)))
-
-    def _add(self, given: tuple[str, Binding]) -> None:
-        """The first value of a tag counts (isakmpd.conf(5)), also across files."""
-        source, binding = given
-        lower = binding.section.lower()
-        section = self.written.get(lower)
-        if section is None:
-            section = self.written[lower] = _Written(binding.section, Mark(source, binding.section_span))
-        tag = binding.tag.lower()
-        if tag not in section.values:
-            section.values[tag] = Value(binding.value, source, binding.value_span)
-            section.tags[tag] = given
 
     def exists(self, name: str) -> bool:
         """Whether a section of that name is written, built in or predefined."""

@@ -13,12 +13,6 @@ from grammar.nodes import Binding, Span
 Setting: TypeAlias = "tuple[str, str]"
 """A tag and its value."""
 
-_REFERENCES = frozenset(
-    {
-        *("configuration", "isakmp-peer", "local-id", "remote-id", "nat-id", "id", "transforms", "suites", "protocols"),
-        *("life", "default", "connections", "passive-connections", "default-phase-1-id", "default-phase-2-suites"),
-    }
-)
 PHASE_1, PHASE_2 = "phase 1", "phase 2"
 """The two sections that lead to all others, in lower case."""
 
@@ -133,18 +127,6 @@ def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
         value = ",".join([first[tag], *members] if tag in first else members)
         found[place] = source, binding._replace(value=value)
     return found
-
-
-def references(value: str) -> Iterator[str]:
-    """The names in a value, in lower case: its members, and the value as it stands."""
-    yield value.lower()
-    if "," in value or value != value.strip():
-        yield from (name for member in value.split(",") if (name := member.strip().lower()))
-
-
-def is_reference(key: str, tag: str) -> bool:
-    """Whether the values of a tag are names of sections; both in lower case."""
-    return tag in _REFERENCES or key == PHASE_1
 
 
 def address_key(value: str) -> str:

@@ -1,18 +1,17 @@
-"""A slice of a configuration: some sections with all that they reach, found by index and resolved like a whole one.
+"""The sections of a configuration by name, read one by one: those that a store has, and those of parts that are new.
 
-Where only these sections are of interest, resolving the slice says the same of them as resolving everything would:
-it holds what they refer to, what [Phase 1] says of their addresses, and their places in the lists of [Phase 2].
+Where only some of them are of interest, resolving these says of them what resolving everything would: the resolver
+reads what they refer to, what [Phase 1] says of their addresses, and their places in the lists of [Phase 2].
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from grammar.nodes import Binding
-from policydb.configuration.config import DEFAULT_SUITE
-from policydb.configuration.predefined import built_in_sections, predefined_section
+from policydb.configuration.sections import Find
 from policydb.storage.section_rows import (
     PHASE_1,
     PHASE_2,
@@ -21,10 +20,8 @@ from policydb.storage.section_rows import (
     Wanted,
     address_key,
     decode_section,
-    is_reference,
     pieces_of,
     put_together,
-    references,
 )
 
 FIXED_ROOTS = ("general", "keynote", "x509-certificates", "xauth-users")
@@ -40,9 +37,6 @@ _SETTINGS = (
     " WHERE section.key = ? AND shelf.file = ? GROUP BY section.body"
 )
 
-
-_UNASKED = ("default-phase-1", "default-phase-1-configuration", DEFAULT_SUITE.lower())
-"""What is built in and resolved without a reference."""
 
 LISTS = ("connections", "passive-connections")
 """The tags of [Phase 2] whose values are lists of connections, in lower case, in the order in which they are read."""
@@ -127,27 +121,31 @@ class Shelf:
         return [(number, decode_section(body)) for number, body in rows]
 
 
-def sliced(shelf: Shelf, names: Iterable[str]) -> list[tuple[str, Binding]]:
-    """The bindings of the sections of these names, in lower case, and of all that they reach, each with its source."""
-    found = _reached(shelf, [*names, *FIXED_ROOTS, *_UNASKED], {})
-    addresses = _addresses(found)
+def finder(shelf: Shelf, names: Collection[str]) -> Find:
+    """Reads sections from a shelf, of [Phase 1] and [Phase 2] what sections of these names, in lower case, need."""
+    peers = {*names, *_values(shelf, names, "isakmp-peer")}
+    addresses = set(map(address_key, _values(shelf, peers, "address")))
 
     def leads(tag: str, value: str) -> bool:
-        """Whether a line of [Phase 1] concerns a section or an address that was found."""
-        return value.lower() in found or tag.lower() == "default" or address_key(tag) in addresses
+        """Whether a line of [Phase 1] concerns one of the peers or addresses."""
+        return value.lower() in peers or tag.lower() == "default" or address_key(tag) in addresses
 
-    def lists(_: str, value: str) -> bool:
-        """Whether a line of [Phase 2] has a member that was found."""
-        return not value or any(each.strip() in found for each in value.lower().split(","))
+    # Of several lines for one address the first counts, whichever peer it names.
+    addresses |= {address_key(piece.binding.tag) for piece in _pieces(shelf.section(PHASE_1, leads))}
 
-    entries = shelf.section(PHASE_1, leads)
-    addresses |= {address_key(piece.binding.tag) for entry in entries for piece in entry.pieces}
-    entries = shelf.section(PHASE_1, leads)  # of several lines for one address the first counts
-    found = _reached(shelf, [each.binding.value.lower() for entry in entries for each in entry.pieces], found)
-    entries += [_with_members(each, found) for each in shelf.section(PHASE_2, lists)]
-    entries += [entry for section in found.values() for entry in section]
-    entries.sort(key=lambda each: each[:3])
-    return put_together(piece for entry in entries for piece in entry.pieces)
+    def find(key: str) -> list[tuple[str, Binding]]:
+        entries = shelf.section(key, leads if key == PHASE_1 else None)
+        if key == PHASE_2:
+            entries = [_with_members(entry, names) for entry in entries]
+        return put_together(_pieces(entries))
+
+    return find
+
+
+def _values(shelf: Shelf, names: Iterable[str], tag: str) -> list[str]:
+    """The values of a tag in some sections, names in lower case."""
+    entries = (entry for name in names for entry in shelf.section(name))
+    return [piece.binding.value.lower() for piece in _pieces(entries) if piece.binding.tag.lower() == tag]
 
 
 def named_at(shelf: Shelf, addresses: Container[str]) -> set[str]:
@@ -165,43 +163,15 @@ def listed(shelf: Shelf) -> dict[str, int]:
     return {name: number for number, name in enumerate(dict.fromkeys(members))}
 
 
-def _reached(shelf: Shelf, names: Iterable[str], found: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
-    """Sections by name, and those that they refer to, whether they are written or predefined."""
-    found = dict(found)
-    built_in = built_in_sections({})
-    pending = list(names)
-    while pending:
-        key = pending.pop()
-        if key in found or key in {PHASE_1, PHASE_2}:
-            continue
-        found[key] = shelf.section(key)
-        for tag, value in (*built_in.get(key, {}).items(), *predefined_section(key)):
-            if is_reference(key, tag.lower()):
-                pending += references(value)
-        for piece in _pieces(found[key]):
-            if is_reference(key, piece.binding.tag.lower()):
-                pending += references(piece.binding.value)
-    return found
-
-
 def _pieces(entries: Iterable[Entry]) -> Iterator[Piece]:
     return (piece for entry in entries for piece in entry.pieces)
 
 
-def _addresses(found: dict[str, list[Entry]]) -> set[str]:
-    return {
-        address_key(piece.binding.value)
-        for entries in found.values()
-        for piece in _pieces(entries)
-        if piece.binding.tag.lower() == "address"
-    }
-
-
-def _with_members(entry: Entry, found: dict[str, list[Entry]]) -> Entry:
-    """A part of [Phase 2] whose lists have those members only that were found."""
+def _with_members(entry: Entry, names: Collection[str]) -> Entry:
+    """A part of [Phase 2] whose lists have those members only that are among the names."""
     pieces = []
     for piece in entry.pieces:
-        members = [each for each in piece.binding.value.split(",") if each.strip().lower() in found]
+        members = [each for each in piece.binding.value.split(",") if each.strip().lower() in names]
         if members or not piece.binding.value:
             pieces.append(piece._replace(binding=piece.binding._replace(value=",".join(members))))
     return entry._replace(pieces=tuple(pieces))
