@@ -172,6 +172,6 @@ def _with_members(entry: Entry, names: Collection[str]) -> Entry:
     pieces = []
     for piece in entry.pieces:
         members = [each for each in piece.binding.value.split(",") if each.strip().lower() in names]
-        if members or not piece.binding.value:
+        if members or not piece.joined:  # of two lists of a tag the first counts, also where it has none of them
             pieces.append(piece._replace(binding=piece.binding._replace(value=",".join(members))))
     return entry._replace(pieces=tuple(pieces))

@@ -61,6 +61,19 @@ def test_a_compile_that_forgets_who_refers_to_a_section_is_caught(
         check(tmp_path, "grown.db", changed)
 
 
+def test_of_two_lists_of_one_tag_the_first_counts_also_for_a_change(tmp_path: Path) -> None:
+    conf = (
+        "[Phase 2]\nConnections=c\n[c]\nPhase=2\nISAKMP-peer=p\nConfiguration=quick\n"
+        "[p]\nPhase=1\nAddress=192.0.2.1\nAuthentication=k\nConfiguration=main\n"
+        "[d]\nPhase=2\nISAKMP-peer=q\nConfiguration=quick\n[q]\nPhase=1\nAddress=192.0.2.2\nAuthentication=k\n"
+        "Configuration=main\n[main]\nEXCHANGE_TYPE=ID_PROT\nTransforms=AES-SHA2-256-GRP14\n"
+        "[quick]\nEXCHANGE_TYPE=QUICK_MODE\nSuites=QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE\n"
+        "[Phase 2]\nConnections=d\n"
+    )
+    before = check(tmp_path, "grown.db", {"isakmpd.conf": conf})
+    check(tmp_path, "grown.db", {"isakmpd.conf": conf.replace("192.0.2.2", "192.0.2.3")}, before)
+
+
 def check_or_tell(folder: Path, files: Files, before: Published | None, history: list[str]) -> Published:
     """check(); where it fails, the edits and the files are told."""
     try:

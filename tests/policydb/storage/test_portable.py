@@ -29,7 +29,17 @@ from tests.sizes import examples
 
 ROOT = Path(__file__).resolve().parents[3]
 SIDES = sorted({each.parent for each in (ROOT / "examples").glob("*/*/isakmpd.policy")})
-NOT_KEPT = {"block", "source_block", "source_part", "binding", "section", "mention", "part", "name", "edge"}  # for people, and for compilers
+NOT_KEPT = {
+    "block",
+    "source_block",
+    "source_part",
+    "binding",
+    "section",
+    "mention",
+    "part",
+    "name",
+    "edge",
+}  # for people, and for compilers
 
 
 @pytest.fixture(params=SIDES, ids=lambda path: f"{path.parent.name}-{path.name}")
