@@ -20,23 +20,17 @@ from policydb.compiling.revisions import Revision, UnusualError, parsed, revisio
 from policydb.compiling.rule_assertions import RuleAssertions
 from policydb.compiling.sources import SourceKind, SourceText
 from policydb.configuration.config import Resolved, resolve_some
+from policydb.configuration.predefined import built_in_sections
 from policydb.ipsec.words import in_words_of_rules
-from policydb.storage.configurations import Written, places_of
+from policydb.storage.configurations import Place, Written, places_of
 from policydb.storage.configurations import changed as revised
 from policydb.storage.publishing import configuration_source
-from policydb.storage.records import encode
+from policydb.storage.records import CONNECTION, PEER, encode
 from policydb.storage.slices import Fresh, Placed, Shelf, finder, listed
 from policydb.storage.store import POLICY, Source
 from policydb.storage.storefile import StoreError, connect_read_only
 
 _SETTINGS = "SELECT coalesce(sum(settings), 0) FROM part CROSS JOIN temp.shelf ON shelf.stretch = part.stretch"
-_PHASES = (
-    "SELECT phase, count(DISTINCT key) FROM temp.shelf CROSS JOIN section INDEXED BY section_phase"
-    " ON section.stretch = shelf.stretch WHERE phase IS NOT NULL GROUP BY phase"
-)
-_HAS_PHASE = (
-    "SELECT 1 FROM section CROSS JOIN temp.shelf ON shelf.stretch = section.stretch WHERE key = ? AND phase = ?"
-)
 _ASSERTIONS = "SELECT count(*) FROM stretch JOIN appearance ON appearance.stretch = stretch.id WHERE digest = ?"
 
 
@@ -96,7 +90,13 @@ def _changes(connection: sqlite3.Connection, files: Sequence[Revision]) -> Chang
     sources = _sources(connection, revisions)
     named = {each.source for each in findings}
     texts = {each.name: shown(each) for each in revisions if each.name in named}
-    return Changes(sources, tuple(findings), texts, _counts(connection, revisions, sources), configuration)
+    return Changes(
+        sources,
+        tuple(findings),
+        texts,
+        _counts(connection, shelf, revisions, sources, configuration.places),
+        configuration,
+    )
 
 
 def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> Shelf:
@@ -154,24 +154,24 @@ def _sources(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> d
 
 
 def _counts(
-    connection: sqlite3.Connection, revisions: Sequence[Revision], sources: Mapping[str, Source]
+    connection: sqlite3.Connection,
+    shelf: Shelf,
+    revisions: Sequence[Revision],
+    sources: Mapping[str, Source],
+    places: Sequence[Place],
 ) -> dict[str, int]:
     """As the compiler counts: everything that is in the files now."""
-    new = [each for revision in revisions for each in revision.bindings()]
     (settings,) = connection.execute(_SETTINGS).fetchone()
-    phases = {"1": 0, "2": 0, **dict(connection.execute(_PHASES))}
-    for phase, key in {(each.value, each.section.lower()) for each in new if each.tag.lower() == "phase"}:
-        if phase in phases and not connection.execute(_HAS_PHASE, (key, phase)).fetchone():
-            phases[phase] += 1
     count = 0
     for source in sources.values():
-        for each in source.stretches:
-            count += len(each.passages)
-            if source.kind == POLICY and not each.passages:
-                count += connection.execute(_ASSERTIONS, (each.digest,)).fetchone()[0]
+        for stretch in source.stretches:
+            count += len(stretch.passages)
+            if source.kind == POLICY and not stretch.passages:
+                count += connection.execute(_ASSERTIONS, (stretch.digest,)).fetchone()[0]
+    peers = [place.name for place in places if place.kind == PEER]
     return {
         "assertions": count,
-        "bindings": settings + len(new),
-        "peers": phases["1"],
-        "connections": phases["2"],
+        "bindings": settings + sum(1 for revision in revisions for _ in revision.bindings()),
+        "peers": sum(name not in built_in_sections({}) or bool(shelf.section(name)) for name in peers),
+        "connections": sum(place.kind == CONNECTION for place in places),
     }
