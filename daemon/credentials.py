@@ -38,6 +38,9 @@ MOST_OCTETS = 2**20
 MOST_CRL_OCTETS = 2**26
 
 _PEM = b"-----BEGIN "
+_CRL = b"-----BEGIN X509 CRL-----"
+_SEQUENCE = b"\x30"
+"""With what a CRL in DER begins."""
 _DER = serialization.Encoding.DER
 _ADDRESS_VERSIONS = {"ipv4": 4, "ipv6": 6}
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
@@ -92,7 +95,8 @@ def read_credentials(where: Places, uid: int) -> tuple[Keyring, tuple[str, ...]]
     holdings = Holdings(
         authorities=_distinct(reader.many(where.authorities, _certificates)),
         certificates=_distinct(reader.many(where.certificates, _certificates)),
-        crls=tuple(reader.many(where.crls, _crls, MOST_CRL_OCTETS)),
+        crls=reader.crls(where.crls),
+        crl_missing=reader.crl_missing,
         private_key=reader.private(where.private_key),
         private_keys=dict(reader.private_keys(where)),
         public_keys=dict(reader.public_keys(where.public_keys)),
@@ -120,12 +124,25 @@ class _Reader:
 
     uid: int
     lines: list[str] = field(default_factory=list)
+    crl_missing: bool = False
 
     def many(self, folder: Path, parse: Callable[[bytes], list[T]], most: int = MOST_OCTETS) -> Iterator[T]:
         """All that the files of a folder hold."""
         for path in self._files(folder):
             data = self._try(path, partial(self._public, path, most))
             yield from (self._try(path, partial(parse, data)) if data is not None else None) or ()
+
+    def crls(self, folder: Path) -> tuple[RevocationList, ...]:
+        """The CRLs of a folder. One that cannot be used does not switch revocation off; other files are no CRLs."""
+        found: list[RevocationList] = []
+        for path in self._files(folder):
+            data = self._try(path, partial(self._public, path, MOST_CRL_OCTETS))
+            read = self._try(path, partial(_crls, data)) if data is not None else None
+            found += read or ()
+            if read is None and path.exists() and (data is None or _CRL in data or data[:1] == _SEQUENCE):
+                self.crl_missing = True
+                self.lines.append(f"without {path} certificates of peers need another CRL of their issuers")
+        return tuple(found)
 
     def private_keys(self, where: Places) -> Iterator[tuple[str, PrivateKey]]:
         """The keys of a folder by their files' names, the one for everybody left out."""
@@ -218,7 +235,11 @@ def _certificates(data: bytes) -> list[X509Certificate]:
 
 
 def _crls(data: bytes) -> list[RevocationList]:
-    return [read_crl(x509.load_pem_x509_crl(data).public_bytes(_DER) if _PEM in data else data)]
+    """The CRLs of a PEM file, or the one of a DER file."""
+    if _CRL not in data:
+        return [read_crl(data)]
+    blocks = data.split(_CRL)[1:]
+    return [read_crl(x509.load_pem_x509_crl(_CRL + each).public_bytes(_DER)) for each in blocks]
 
 
 def _private_key(data: bytes, path: Path) -> PrivateKey:

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from threading import Condition, Thread
 
 from policydb.negotiation import NegotiationRecord
@@ -47,6 +46,7 @@ class Recorder:
         self._say = say
         self._changed = Condition()
         self._waiting: deque[NegotiationRecord] = deque()
+        self._rows: list[Row] = []
         self._tally = Tally()
         self._lost_in_spell = 0
         self._ends_at: float | None = None
@@ -56,7 +56,7 @@ class Recorder:
     def append(self, record: NegotiationRecord) -> None:
         """Keep a record, soon."""
         with self._changed:
-            if len(self._waiting) < MOST_WAITING:
+            if len(self._waiting) + len(self._rows) < MOST_WAITING:
                 self._waiting.append(record)
                 self._changed.notify()
                 return
@@ -70,7 +70,9 @@ class Recorder:
         """What became of the records so far."""
         with self._changed:
             told = self._tally
-            return Tally(told.written, len(self._waiting), told.lost + self._lost_in_spell, told.problem)
+            return Tally(
+                told.written, len(self._waiting) + len(self._rows), told.lost + self._lost_in_spell, told.problem
+            )
 
     def finish(self, seconds: float) -> None:
         """Write what waits, for so long at most, and end; what could not be written is said."""
@@ -89,25 +91,28 @@ class Recorder:
     # --- the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ends_at is not None)
-                some = list(islice(self._waiting, _AT_ONCE))
-            if not some or self._is_over():
-                return
-            rows = [row for each in some if (row := self._row(each)) is not None]
+        while self._take():
             try:
-                if rows:
-                    self._log.append_all(rows)
+                self._log.append_all(self._rows)
             except LogError as problem:
                 self._failed(str(problem))
             except Exception as defect:  # noqa: BLE001 - as in daemon.loop: a defect of ours must not end the log
                 self._failed(f"internal error: {type(defect).__name__}: {defect}; while records were written")
             else:
-                self._succeeded(len(some), len(rows))
+                self._succeeded()
 
-    def _is_over(self) -> bool:
-        return self._ends_at is not None and time.monotonic() > self._ends_at
+    def _take(self) -> bool:
+        """Wait for something to write, unless there is something yet; False where it is time to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._rows or self._waiting or self._ends_at is not None)
+            if self._ends_at is not None and (time.monotonic() > self._ends_at or not (self._rows or self._waiting)):
+                return False
+            some = [] if self._rows else [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+        rows = [row for each in some if (row := self._row(each)) is not None]
+        with self._changed:
+            self._rows += rows
+            self._lost_in_spell += len(some) - len(rows)
+        return True
 
     def _row(self, record: NegotiationRecord) -> Row | None:
         """A record as the log takes it; None for one that it cannot be told, which must not keep the others waiting."""
@@ -129,13 +134,11 @@ class Recorder:
         if ending:
             time.sleep(RETRY_SECONDS / 10)
 
-    def _succeeded(self, taken: int, written: int) -> None:
+    def _succeeded(self) -> None:
         with self._changed:
-            for _ in range(taken):
-                self._waiting.popleft()
             told, lost = self._tally, self._lost_in_spell
-            self._tally = Tally(told.written + written, 0, told.lost + lost + taken - written)
-            self._lost_in_spell = 0
+            self._tally = Tally(told.written + len(self._rows), 0, told.lost + lost)
+            self._rows, self._lost_in_spell = [], 0
         if told.problem or lost:
             self._say(f"decision log: written again, {_records(lost)} lost")
 

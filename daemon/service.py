@@ -22,6 +22,7 @@ from daemon.ike.algorithms import selftest
 from daemon.ike.engine import Engine
 from daemon.ike.events import Command, ListenOn, SetCapture, Shutdown
 from daemon.ike.surroundings import Credentials, Oracle, Secrets, Settings, Surroundings
+from daemon.intake import Intake
 from daemon.kernel import MemoryKernel
 from daemon.keylog import KeyLog
 from daemon.live import Live, Uses
@@ -65,6 +66,7 @@ class Service:
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._events: asyncio.AbstractEventLoop
         self._loop: Loop
+        self._intake: Intake
         self._live: Live
         self._surface: Surface
         self._places: Places
@@ -111,10 +113,16 @@ class Service:
         self._live = Live(self._loaded, self._places.file(options.overlay_path), self._log, uses)
         held.callback(self._live.close)
         self._loop.reconfigure(self._loaded.oracle, self._loaded.secrets)
-        self._transports.start(self._loop.receive)
+        self._intake = Intake(self._loop.receive, self._known, self._log)
+        held.callback(self._intake.stop)
+        self._transports.start(self._intake.take)
         commands.start()
         listening = ", ".join(map(str, self._transports.endpoints()))
         self._log.notice(f"isakmpd: started, generation {self._loaded.oracle.generation}, listening on {listening}")
+
+    def _known(self, address: str) -> bool:
+        """Whether an address has a section of its own."""
+        return ip_address(address) in self._loaded.oracle.configuration.peers_by_address
 
     def _core(self) -> Engine:
         options = self._options
@@ -154,6 +162,7 @@ class Service:
     async def _shut_down(self) -> None:
         self._log.notice("isakmpd: shutting down...")
         self._transports.stop()
+        self._intake.stop()
         self._loop.command(Shutdown())
         await self._loop.settle(SETTLE_SECONDS)
         await self._transports.flush(SETTLE_SECONDS / 2)

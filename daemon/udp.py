@@ -29,8 +29,7 @@ LARGEST_DATAGRAM = 65535
 RECEIVE_BUFFER = 2**20
 """Octets that the kernel is asked to keep for us while we compute; it may allow less (net.core.rmem_max).
 
-Some 1,300 short messages, half a second of a flood: with its usual 200 kB a flood pushes out what others send. It must
-be far fewer than the half-open exchanges that are kept, or message 3 would find its exchange gone.
+Some 1,300 short messages, half a second of a flood: with its usual 200 kB a flood pushes out what others send.
 """
 QUEUE_LIMIT = 1024
 """Datagrams that wait for a full socket; more are dropped, as the network might: retransmission mends it."""

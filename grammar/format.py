@@ -7,12 +7,11 @@ broken in front of their operators; one clause or constant a line. Comments stay
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from grammar import nodes
-from grammar.fields import Field, Label, split_fields
+from grammar.fields import Field, Label, split_fields, split_pieces
 from grammar.keynote import Dropped, parse_policy
 from grammar.names import bracket_depth, phrase
 from grammar.phrases import INDENT, indented, lines
@@ -20,7 +19,6 @@ from grammar.remarks import Item, Remarks, read_remarks
 from grammar.render import DEEPEST, WIDTH, Renderer, nesting
 
 _BLANKS = " \t\n"
-_PIECE = re.compile(r"[^\n]+(?:\n[^\n]+)*\n?")
 _ENDS = {Label.CONDITIONS: ";", Label.LOCAL_CONSTANTS: '"'}
 
 
@@ -38,14 +36,14 @@ def format_policy(text: str, source: str) -> Formatted:
     whole: tuple[nodes.Assertion | Dropped, ...] = (*parsed.assertions, *parsed.dropped)
     known = {each.span.start: each for each in whole}
     pieces = []
-    for found in _PIECE.finditer(text):
-        match known.get(found.start()):
+    for piece in split_pieces(text):
+        match known.get(piece.offset):
             case nodes.Assertion(signature=None) as assertion:
                 pieces.append(_text(_assertion(assertion)))
             case None:
-                pieces.append(_text(_written(found[0])))
+                pieces.append(_text(_written(piece.text)))
             case _:
-                pieces.append(found[0])
+                pieces.append(piece.text)
     return Formatted("\n".join([each for each in pieces if each]), parsed.dropped)
 
 

@@ -6,10 +6,12 @@ numbers. policydb.configuration.config makes these records from the store's bind
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import ClassVar, TypeAlias
+
+from policydb.traffic import Flow, FlowIndex, Traffic, flows_overlap
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -119,15 +121,34 @@ class Identity:
         return f"{value}{suffix}"
 
     @property
+    def traffic(self) -> Traffic | None:
+        """The packets that this selects as an identity of phase 2; None for a name, which selects nobody knows what."""
+        ends = self._ends()
+        return None if ends is None else Traffic(*ends, self.protocol, self.port)
+
+    def _ends(self) -> tuple[int, int, int] | None:
+        """Family, lowest and highest address; None for a name."""
+        network, address = self.network, self.address
+        if network is not None:
+            lowest = int(network.network_address)
+            return network.version, lowest, lowest + (1 << network.max_prefixlen - network.prefixlen) - 1
+        if address is None:
+            return None
+        return address.version, int(address), int(address if self.upper is None else self.upper)
+
+    @property
     def unspecified(self) -> bool:
         """Whether this is 0.0.0.0 or ::, no host's address: as Local-ID, the one that mode-config gives us."""
-        return self.address is not None and self.address.is_unspecified
+        ends = self._ends()
+        return ends is not None and ends[2] == 0
 
     def meaning(self) -> tuple[object, ...]:
-        """Type and value without protocol and port, in a form that is quick to compare and to look up."""
-        address = None if self.address is None else int(self.address)
-        network = None if self.network is None else (int(self.network.network_address), self.network.prefixlen)
-        return self.type, address, network, self.name, None if self.upper is None else int(self.upper)
+        """What is selected but for protocol and port, in a form that is quick to compare and to look up."""
+        return self._ends() or (self.type, self.name)
+
+    def means(self, other: Identity) -> bool:
+        """Whether both select the same, protocol and port included, however it is written (RFC 2407 section 4.6.2)."""
+        return self.meaning() == other.meaning() and (self.protocol, self.port) == (other.protocol, other.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +294,17 @@ _Key: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What the configuration says about a flow: the connection it belongs to, and those whose suites all must agree.
+
+    The connection, if any, is the first of those.
+    """
+
+    connection: Connection | None = None
+    by: tuple[Connection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that isakmpd.conf says, resolved. `peers_by_address` is [Phase 1]; `default_peer` its Default.
 
@@ -289,10 +321,12 @@ class Configuration:
     on_demand: OnDemand = field(default_factory=OnDemand)
     users: Mapping[str, str] = field(default_factory=dict)
     _answering: Mapping[_Key, tuple[int, Connection]] = field(init=False, repr=False, compare=False)
+    _crossing: _Crossing = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the connections that answer: an incoming quick mode is looked up, not searched for."""
+        """Index the connections: an incoming quick mode is looked up, not searched for."""
         object.__setattr__(self, "_answering", _indexed(self.connections.values()))
+        object.__setattr__(self, "_crossing", _Crossing(self.connections.values()))
 
     def peer_at(self, address: Address) -> Peer | None:
         """The peer section for an incoming phase 1 (isakmpd.conf(5), [Phase 1]); None: nobody is expected there."""
@@ -302,19 +336,101 @@ class Configuration:
     def connection_for(self, peer: str, local: Identity, remote: Identity, *, hosts: bool) -> Connection | None:
         """The connection that answers to these identities of a quick mode; None: none does.
 
-        Both must match, protocol and port included where they are configured. Else a connection without Remote-ID
-        matches on the local one alone (road warriors), and one without any where the identities are the negotiating
-        `hosts` themselves. Of several the first of the configuration is taken.
+        Both must select the same, however it is written; protocol and port count where they are configured, and the
+        connection that has the offered ones comes first. Else a connection without Remote-ID matches on the local one
+        alone (road warriors), and one without any where the identities are the negotiating `hosts` themselves. Of
+        several the first of the configuration is taken.
         """
-        ours, theirs = tuple(_variants(local)), tuple(_variants(remote))
-        found = self._first((peer, *mine, *other) for mine in ours for other in theirs)
+        mine, other = local.meaning(), remote.meaning()
+        exact = peer, mine, local.protocol, local.port, other, remote.protocol, remote.port
+        if exact in self._answering:
+            return self._answering[exact][1]
+        ours, theirs = _variants(mine, local), _variants(other, remote)
+        found = self._first((peer, *one, *another) for one in ours for another in theirs)
         if found is None:
-            found = self._first([*((peer, *mine) for mine in ours), *([(peer,)] if hosts else [])])
+            found = self._first([*((peer, *one) for one in ours), *([(peer,)] if hosts else [])])
         return found
+
+    def bound(
+        self, peer: str, local: Identity, remote: Identity, *, hosts: Flow, assigned: Address | None = None
+    ) -> Bound:
+        """What an incoming quick mode for this traffic belongs to, and whose suites bind it.
+
+        A connection for exactly this traffic has the say alone. Otherwise every connection of the peer that has a
+        packet in common with it binds, whether that answers or not. `hosts` is the traffic of the two negotiating
+        addresses, `assigned` the address that mode-config gave us: it stands for the unspecified Local-ID, which nobody
+        can name as it is.
+        """
+        offered = local.traffic, remote.traffic
+        connection = None
+        if assigned is not None and local.meaning() == (assigned.version, int(assigned), int(assigned)):
+            unspecified = replace(local, address=type(assigned)(0), network=None, upper=None)
+            connection = self.connection_for(peer, unspecified, remote, hosts=False)
+        if connection is None and not local.unspecified:
+            connection = self.connection_for(peer, local, remote, hosts=offered == hosts)
+        is_whole = connection is not None and flow_of(connection, hosts, assigned) == offered
+        if connection is not None and is_whole and None not in offered:
+            return Bound(connection, (connection,))
+        found = self._crossing.of(peer, offered, hosts, assigned)
+        if connection is not None:
+            found = (connection, *(each for each in found if each is not connection))
+        return Bound(connection, found)
 
     def _first(self, keys: Iterable[_Key]) -> Connection | None:
         found = [self._answering[key] for key in keys if key in self._answering]
         return min(found, key=lambda each: each[0])[1] if found else None
+
+
+def flow_of(connection: Connection, hosts: Flow, assigned: Address | None) -> Flow | None:
+    """The traffic of a connection where `hosts` negotiate and we have an address assigned; None: it has none so far."""
+    local, remote = connection.local_identity, connection.remote_identity
+    if local is None and remote is None:
+        return hosts
+    ours = local.traffic if local is not None else None
+    if local is not None and ours is not None and local.unspecified:
+        if assigned is None:
+            return None
+        ours = replace(ours, family=assigned.version, lowest=int(assigned), highest=int(assigned))
+    return ours, remote.traffic if remote is not None else None
+
+
+class _Crossing:
+    """The connections of each peer by their traffic; a peer's index is made when it is asked for."""
+
+    __slots__ = ("_connections", "_indices")
+
+    def __init__(self, connections: Iterable[Connection]) -> None:
+        self._connections: dict[str, list[Connection]] = {}
+        self._indices: dict[str, tuple[FlowIndex, frozenset[int]]] = {}
+        for each in connections:
+            self._connections.setdefault(each.peer, []).append(each)
+
+    def of(self, peer: str, offered: Flow, hosts: Flow, assigned: Address | None) -> tuple[Connection, ...]:
+        """The connections that have a packet in common with a flow, in the order of the configuration."""
+        connections = self._connections.get(peer, [])
+        if peer not in self._indices:
+            self._indices[peer] = _indexed_flows(connections)
+        index, depending = self._indices[peer]
+        found = []
+        for each in index.overlapping(offered):
+            flow = flow_of(connections[each], hosts, assigned) if each in depending else offered
+            if flow is not None and flows_overlap(flow, offered):
+                found.append(connections[each])
+        return tuple(found)
+
+
+def _indexed_flows(connections: Iterable[Connection]) -> tuple[FlowIndex, frozenset[int]]:
+    """The widest flow that each may come to have, and which depend on the hosts or on what we have assigned."""
+    flows: list[Flow] = []
+    depending = set()
+    for number, each in enumerate(connections):
+        local, remote = each.local_identity, each.remote_identity
+        ours, theirs = local.traffic if local else None, remote.traffic if remote else None
+        if local is None or local.unspecified:
+            depending.add(number)
+            ours = None
+        flows.append((ours, theirs))
+    return FlowIndex(flows), frozenset(depending)
 
 
 def _indexed(connections: Iterable[Connection]) -> dict[_Key, tuple[int, Connection]]:
@@ -334,9 +450,6 @@ def selector_key(connection: Connection) -> _Key:
     )
 
 
-def _variants(received: Identity) -> Iterator[_Key]:
+def _variants(meaning: _Key, received: Identity) -> list[_Key]:
     """How a configured identity may look that matches a received one: protocol and port the same, or not configured."""
-    meaning = received.meaning()
-    for protocol in {received.protocol, 0}:
-        for port in {received.port, 0}:
-            yield meaning, protocol, port
+    return [(meaning, protocol, port) for protocol in {received.protocol, 0} for port in {received.port, 0}]

@@ -81,7 +81,8 @@ class NegotiationRecord:
 
     `time` is UTC, ISO 8601; addresses are `host:port`; identities as isakmpd prints them. `authorizers` in `questions`
     hold no secret: a passphrase appears as its digests only. `credentials` counted beside the policy for those
-    questions. `user` is whom XAUTH has proved at the other end. `number` is 0 until the log has given it one.
+    questions. `user` is whom XAUTH has proved at the other end. `bound_by` names the connections in or across whose
+    traffic this one is, besides `connection`: their suites had to agree. `number` is 0 until the log has given it one.
     """
 
     time: str
@@ -103,4 +104,5 @@ class NegotiationRecord:
     comparisons: tuple[Comparison, ...] = ()
     user: str = ""
     credentials: tuple[Credential, ...] = ()
+    bound_by: str = ""
     number: int = 0

@@ -140,10 +140,10 @@ FOLDERS = {
 }  # fmt: skip
 CONTRACTS = {
     "policydb": {
-        "attributes", "codes", "connections", "decision", "graph", "negotiation", "request",
+        "attributes", "codes", "connections", "decision", "graph", "negotiation", "request", "traffic",
         "collecting", "cores", "folders", "sealing", "secrecy", "streams", "watching",
     },
-    "daemon.ike": {"errors", "events", "registries", "surroundings"},
+    "daemon.ike": {"errors", "events", "limits", "registries", "surroundings"},
 }  # fmt: skip
 
 

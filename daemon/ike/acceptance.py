@@ -1,7 +1,8 @@
-"""Which proposal of a quick mode is taken: configured suites where a connection matches, and always policy.
+"""Which proposal of a quick mode is taken: the suites of the connections whose traffic it is, and always policy.
 
-isakmpd asks policy alone as responder; here a connection whose identities match must agree as well (its suites), so
-that neither file silently widens the other.
+isakmpd asks policy alone as responder; here a connection for this traffic must agree as well (its suites), so that
+neither file silently widens the other. Where no connection is for exactly this traffic, all that have a packet in
+common with it must agree (docs/decisions/0012-traffic.md).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from daemon.ike.registries import Protocol
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.surroundings import Oracle
 from daemon.ike.trust import identities
-from policydb.connections import Connection, Identity, Suite
+from policydb.connections import Bound, Connection, Identity, Suite
 from policydb.negotiation import Comparison, Difference, Question, Reason
 from policydb.request import Request
+from policydb.traffic import Flow
 
 EXPLAINED = 4
 """How many refused proposals of one quick mode are explained: each costs milliseconds, and a peer may send hundreds."""
@@ -36,6 +38,15 @@ class Filters:
 
     local: Identity
     remote: Identity
+
+    @property
+    def flow(self) -> Flow:
+        """The packets that are meant."""
+        return self.local.traffic, self.remote.traffic
+
+    def mean(self, other: Filters) -> bool:
+        """Whether both are the same traffic, however it is written."""
+        return self.local.means(other.local) and self.remote.means(other.remote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The proposal taken, the suite of ours that it matches (None: no connection matched) and what policy answered.
+    """The proposal taken, the suite of ours that it matches (None: no connection bound it) and what policy answered.
 
     `proposal` is what policy was asked about and what the SAs are made of: nothing in it is left open. `own_lives` are
     the seconds in it that the offer left open and we filled in.
@@ -81,30 +92,29 @@ def ask(setting: Setting, proposal: IpsecProposal) -> Request:
     return Request(setting.isakmp.authorizers, policy.action_attributes(facts))
 
 
-def choose(setting: Setting, offer: QuickOffer, with_key: bool, connection: Connection | None) -> Accepted:
-    """As responder: the peer's first proposal that our suites and policy take.
+def choose(setting: Setting, offer: QuickOffer, with_key: bool, bound: Bound) -> Accepted:
+    """As responder: the peer's first proposal that policy takes, and every connection by which it is bound.
 
     Raises NegotiationFailed with the comparisons, and with the first questions that policy answered no to.
     """
     comparisons: list[Comparison] = list(offer.unsupported)
     refused: list[tuple[IpsecProposal, Request]] = []
+    binding = _different(bound.by)
     for proposal in offer.proposals:
         if (proposal.group is not None) is not with_key:
             comparisons.append(_without_key(proposal, with_key))
             continue
-        suite = None
-        if connection is not None:
-            match = match_suites(proposal, connection.suites)
-            if match.suite is None:
-                comparisons.extend(match.comparisons)
-                continue
-            suite = match.suite
-        settled, own_lives = lifetimes.filled_in(proposal, suite)
+        suite, differing = _matched(proposal, bound.connection, binding)
+        if differing is not None:
+            comparisons.extend(differing)
+            continue
+        # Several connections may want different lifetimes: what all of them accept is left as it is.
+        settled, own_lives = lifetimes.filled_in(proposal, suite if len(binding) == 1 else None)
         request = ask(setting, settled)
         if _allows(setting, request):
             return Accepted(settled, suite, _yes(setting, settled, request), own_lives)
         refused.append((settled, request))
-    raise _refusal(setting.oracle, refused, tuple(comparisons[:MAX_COMPARISONS]))
+    raise _refusal(setting.oracle, refused, tuple(comparisons[:MAX_COMPARISONS]), bound)
 
 
 def confirm(setting: Setting, proposal: IpsecProposal, notes: Iterable[Notify], connection: Connection) -> Accepted:
@@ -133,6 +143,27 @@ def _yes(setting: Setting, settled: IpsecProposal, request: Request) -> tuple[Qu
     return (question(str(settled), request, brief(request, setting.oracle.generation)),)
 
 
+def _different(connections: Iterable[Connection]) -> tuple[Connection, ...]:
+    """Of connections with the same suites the first: a wide offer may meet thousands, and they are asked once."""
+    return tuple({tuple(map(id, each.suites)): each for each in reversed(tuple(connections))}.values())[::-1]
+
+
+def _matched(
+    proposal: IpsecProposal, named: Connection | None, binding: Iterable[Connection]
+) -> tuple[Suite | None, tuple[Comparison, ...] | None]:
+    """The suite of the first connection, and None; or what keeps the proposal from matching one of the connections."""
+    suite = None
+    for connection in binding:
+        match = match_suites(proposal, connection.suites)
+        if match.suite is None:
+            if connection is named:
+                return None, match.comparisons
+            owner = f"of [{connection.name}]"
+            return None, tuple(replace(each, configured=f"{each.configured} {owner}") for each in match.comparisons)
+        suite = suite or match.suite
+    return suite, None
+
+
 def _without_key(proposal: IpsecProposal, with_key: bool) -> Comparison:
     """A group without a KEY_EXCH payload, or the other way round (RFC 2409 section 5.5)."""
     group = str(proposal.group) if proposal.group is not None else None
@@ -141,7 +172,10 @@ def _without_key(proposal: IpsecProposal, with_key: bool) -> Comparison:
 
 
 def _refusal(
-    oracle: Oracle, refused: list[tuple[IpsecProposal, Request]], comparisons: tuple[Comparison, ...]
+    oracle: Oracle,
+    refused: list[tuple[IpsecProposal, Request]],
+    comparisons: tuple[Comparison, ...],
+    bound: Bound,
 ) -> NegotiationFailed:
     """Refused by policy if policy was asked at all, else nothing matched."""
     if refused:
@@ -152,8 +186,10 @@ def _refusal(
             questions=_explained(oracle, refused[:EXPLAINED]),
             comparisons=comparisons,
         )
+    touched = bound.by and not bound.connection
+    binding = f" that [{bound.by[0].name}] accepts, whose traffic this touches" if touched else ""
     return NegotiationFailed(
-        NoProposalChosen("message_negotiate_sa: no compatible proposal found", comparisons),
+        NoProposalChosen(f"message_negotiate_sa: no compatible proposal found{binding}", comparisons),
         Reason.NO_TRANSFORM_MATCHED,
         comparisons=comparisons,
     )
@@ -166,20 +202,13 @@ def _explained(oracle: Oracle, refused: list[tuple[IpsecProposal, Request]]) -> 
 # --- which connection an incoming quick mode belongs to (isakmpd.conf(5), Passive-connections) --------------------
 
 
-def matching_connection(oracle: Oracle, isakmp: IsakmpSa, filters: Filters, hosts: Filters) -> Connection | None:
-    """The connection that answers to these identities; None: policy alone decides.
+def bound_by_configuration(oracle: Oracle, isakmp: IsakmpSa, filters: Filters, hosts: Filters) -> Bound:
+    """The connection that answers to this traffic, and those whose suites bind it; none: policy alone decides.
 
-    `hosts` are the identities of the two negotiating addresses (policydb.connections.Configuration.connection_for).
-    The address that mode-config gave us stands for the unspecified one, which nobody can name as it is.
+    `hosts` are the identities of the two negotiating addresses.
     """
-    local, find = filters.local, oracle.configuration.connection_for
-    if local.unspecified:
-        return None
-    found = None
-    if isakmp.assigned is not None and local.address == isakmp.assigned:
-        unspecified = replace(local, address=type(isakmp.assigned)(0))
-        found = find(isakmp.name, unspecified, filters.remote, hosts=False)
-    return found or find(isakmp.name, local, filters.remote, hosts=filters == hosts)
+    find = oracle.configuration.bound
+    return find(isakmp.name, filters.local, filters.remote, hosts=hosts.flow, assigned=isakmp.assigned)
 
 
 def refuse_unknown(oracle: Oracle, connection: Connection | None, filters: Filters) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from daemon.ike.core import Core
+from daemon.ike.dynamic import flow_key
 from daemon.ike.events import Acquire
 from daemon.ike.lifecycle import establish
 from daemon.ike.sa import SaFlag
@@ -45,8 +46,9 @@ def acquire(core: Core, wish: Acquire) -> None:
     configuration = core.oracle.configuration
     name = core.dynamic.new_name(configuration.connections)
     suites = static.suites if static is not None else configuration.on_demand.suites
-    core.dynamic.connections[name] = Connection(
-        name, name_of_peer, suites, wish.local_selector, wish.remote_selector, answers=False, acquire=wish.sequence
+    local_end, remote_end = wish.local_selector, wish.remote_selector
+    core.dynamic.add(
+        Connection(name, name_of_peer, suites, local_end, remote_end, answers=False, acquire=wish.sequence)
     )
     _write_down(core, wish, name, (local, remote))
     if name_of_peer not in configuration.peers:
@@ -57,18 +59,18 @@ def acquire(core: Core, wish: Acquire) -> None:
 
 def _is_under_way(core: Core, peer: str, wish: Acquire) -> bool:
     """Whether a connection for this flow is being negotiated or has an SA that will be renewed."""
-    flow = (peer, wish.local_selector, wish.remote_selector)
-    for name, each in core.dynamic.connections.items():
-        if (each.peer, each.local_identity, each.remote_identity) == flow:
-            standing = core.sas.named(name)
-            return not standing or any(not sa.flags & SaFlag.FADING for sa in standing)
-    return False
+    name = core.dynamic.for_flow(flow_key(peer, wish.local_selector, wish.remote_selector))
+    if name is None:
+        return False
+    standing = core.sas.named(name)
+    return not standing or any(not sa.flags & SaFlag.FADING for sa in standing)
 
 
 def settle(core: Core) -> None:
     """Count the holders of connections of which something ended, and forget those without."""
     for name in core.dynamic.take_doubtful():
-        negotiating = any(each.name == name or name in each.waiting for each in core.exchanges)
+        with_peer = core.exchanges.named(core.dynamic.connections[name].peer)
+        negotiating = bool(core.exchanges.named(name)) or any(name in each.waiting for each in with_peer)
         core.dynamic.count(name, _HOLDERS if negotiating else int(bool(core.sas.named(name))))
 
 
@@ -139,10 +141,12 @@ def _peer_name(core: Core, wish: Acquire) -> str:
 
 
 def _flow_name(word: str, selector: Identity) -> str:
-    """ipsecctl's name for one side of a flow: WORD-HOST[=PROTOCOL][:PORT]."""
+    """ipsecctl's name for one side of a flow: WORD-HOST[=PROTOCOL][:PORT]; a network of one address is that host."""
+    network = selector.network
+    host = selector.address if network is None else network.network_address if network.num_addresses == 1 else network
     protocol = f"={selector.protocol}" if selector.protocol else ""
     port = f":{selector.port}" if selector.port else ""
-    return f"{word}-{selector.address or selector.network}{protocol}{port}"
+    return f"{word}-{host}{protocol}{port}"
 
 
 def _selector_tags(identity: Identity) -> Mapping[str, str]:

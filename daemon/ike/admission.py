@@ -7,9 +7,7 @@ comes to nothing costs nobody anything but the connections that wait for an addr
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
-from daemon.ike import modeconfig, xauth
+from daemon.ike import limits, modeconfig, xauth
 from daemon.ike.authentication import METHODS
 from daemon.ike.completion import supersede
 from daemon.ike.core import Core
@@ -197,11 +195,13 @@ def _configured(core: Core, exchange: TransactionExchange) -> None:
 def _bound_unproved(core: Core, isakmp: IsakmpSa) -> None:
     """In hybrid mode anybody comes as far as this, and with a group's key many do: so many, and no more, may wait."""
     address = isakmp.path.remote.address
-    known = ip_address(address) in core.oracle.configuration.peers_by_address
-    evicted = core.unproved.enter(isakmp.number, address, known)
-    sa = core.sas.by_number(evicted) if evicted is not None else None
-    if sa is not None:
-        remove(core, sa)
+    evicted = core.unadmitted.enter(isakmp.number, address, 1, core.now)
+    if core.unadmitted.count(address) > limits.UNADMITTED_PER_ADDRESS:
+        evicted += (core.unadmitted.oldest_of(address),)
+    for number in evicted:
+        sa = core.sas.by_number(number)
+        if sa is not None:
+            remove(core, sa)
 
 
 def _discharge(core: Core, isakmp: IsakmpSa) -> None:
@@ -209,7 +209,7 @@ def _discharge(core: Core, isakmp: IsakmpSa) -> None:
     isakmp.duties = isakmp.duties[1:]
     if not isakmp.unproved:
         core.sas.refile(isakmp)
-        core.unproved.leave(isakmp.number)
+        core.unadmitted.leave(isakmp.number)
         core.timers.cancel(TimerKey(TimerKind.ADMISSION, isakmp.number))
 
 

@@ -9,6 +9,9 @@ Signatures stand in the place of the HASHes where that is the method. Vendor IDs
 payloads in 2 and 3 (RFC 3947). Message 3 may be encrypted or not: we send it encrypted and take both. INITIAL-CONTACT
 is neither sent nor believed. With a pre-shared key whoever hears HASH_R, or just asks for it, can try keys at home:
 that must be allowed in so many words ([General]:Accept-aggressive-psk).
+
+Message 2 is owed to whoever writes message 1, from whatever address. So its g^xr is shared (daemon.ike.public_values),
+and g^xy is not computed before message 3 where SKEYID needs none; where it does, answers are counted by the second.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from daemon.ike import phase1_payloads as parts
 from daemon.ike.authentication import CARRIERS, METHODS
 from daemon.ike.errors import Silent
 from daemon.ike.exchange import NegotiationFailed, Retransmission, Role, Script, Step, Tools, known
+from daemon.ike.messages.parser import parse_sa
 from daemon.ike.messages.payloads import Identification, Message, Payload
 from daemon.ike.messages.proposals import offered_methods, with_one_group
 from daemon.ike.phase1 import Phase1, Phase1Exchange
@@ -31,10 +35,10 @@ from policydb.negotiation import Reason
 def send_opening(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """Message 1: what we offer, all in the group of the first transform, and who we are."""
     ready, (_, *vendors) = parts.make_offer(exchange, tools)
-    offer, group = with_one_group(known(ready.state.offer))
+    offer, group = with_one_group(parse_sa(ready.state.offer))
     for method in offered_methods(offer):
         _check_allowed(ready, method)
-    keyed, key = parts.make_key(replace(ready, state=replace(ready.state, offer=offer)), group, tools)
+    keyed, key = parts.make_key(replace(ready, state=replace(ready.state, offer=offer.body)), group, tools)
     named, ours = parts.name_ourselves(keyed, tools)
     return named, (offer, *key, ours, *vendors, *parts.make_requests(offered_methods(offer), exchange.role, tools))
 
@@ -65,9 +69,10 @@ def _check_allowed(exchange: Phase1Exchange, method: AuthenticationMethod) -> No
 
 def send_answer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """Message 2: the one transform, our public value, who we are, and the proof of it."""
-    choice, *vendors = parts.make_choice(exchange, tools)
-    keyed, key = parts.make_key(exchange, known(exchange.state.parameters).group, tools)
-    named, ours = parts.name_ourselves(parts.derive_keys(keyed), tools)
+    chosen, (choice, *vendors) = parts.make_choice(exchange, tools)
+    keyed, key = parts.make_key(chosen, known(exchange.state.parameters).group, tools)
+    ready = parts.make_skeyid(keyed) if METHODS[keyed.state.method].without_power else parts.derive_keys(keyed)
+    named, ours = parts.name_ourselves(ready, tools)
     proof = parts.prove(named, tools)
     return named, (
         choice,
@@ -143,6 +148,7 @@ AGGRESSIVE_MODE: Script[Phase1] = Script(
             _DUPLICATE,
             one_of=CARRIERS,
             in_clear_too=True,
+            prepare=parts.derive_keys,
         ),
     ),
 )

@@ -52,6 +52,7 @@ class Method:
     """One way to authenticate: how either side does.
 
     `skeyid(state, shared)`: SKEYID, both nonces known; `shared` is g^xy.
+    `without_power`: SKEYID needs no g^xy, so that a side can prove itself before that is computed.
     `guessable`: who has a proof can try keys against it without asking us again.
     `asked` is the side that has to prove a user besides, by XAUTH under the new ISAKMP SA.
     """
@@ -59,6 +60,7 @@ class Method:
     initiator: Proving
     responder: Proving
     skeyid: Callable[[Phase1, bytes], bytes]
+    without_power: bool = False
     guessable: bool = False
     asked: Role | None = None
 
@@ -233,7 +235,9 @@ _PRESHARED = Proving(
 )
 
 _PLAIN: Mapping[AuthenticationMethod, Method] = {
-    AuthenticationMethod.PRE_SHARED: Method(_PRESHARED, _PRESHARED, skeyid=_preshared_skeyid, guessable=True),
+    AuthenticationMethod.PRE_SHARED: Method(
+        _PRESHARED, _PRESHARED, skeyid=_preshared_skeyid, without_power=True, guessable=True
+    ),
     **{each: _signed(each) for each in (AuthenticationMethod.RSA_SIG, *signatures.ECDSA)},
 }
 

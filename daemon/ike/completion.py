@@ -13,7 +13,7 @@ from daemon.ike.lifetimes import LEAST_SECONDS
 from daemon.ike.messages.proposals import IkeParameters, IpsecParameters
 from daemon.ike.phase1 import Phase1Exchange
 from daemon.ike.quick import QuickExchange
-from daemon.ike.records import make_record, printed
+from daemon.ike.records import listed, make_record, printed
 from daemon.ike.registries import EspTransform, Protocol
 from daemon.ike.removal import remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
@@ -26,6 +26,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
     """The ISAKMP SA of a phase 1 in which both sides have proved themselves, in the table."""
     state = exchange.state
     parameters = known(state.parameters)
+    core.public_values.retire(state.public_r)
     seconds = parameters.seconds
     isakmp = IsakmpSa(
         number=core.next_number(),
@@ -108,7 +109,7 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
         hard_at=core.now + first.hard_seconds if first.hard_seconds else None,
         exchange=(state.isakmp.cookies, exchange.message_id),
     )
-    replaced = [each for each in core.sas.named(sa.name) if (each.selectors, each.owner) == (sa.selectors, sa.owner)]
+    replaced = core.sas.like(sa)
     # Who negotiated an SA renews it, and whoever replaces one of those has taken that on with it.
     if state.connection is not None and state.connection.acquire is not None:
         sa.flags |= SaFlag.ONDEMAND
@@ -119,7 +120,9 @@ def quick_done(core: Core, exchange: QuickExchange) -> IpsecSa:
     core.sas.add(sa)
     state.isakmp.answered.remember(exchange.message_id, exchange.received, exchange.sent)
     _arm_lifetime(core, sa)
-    core.log(f"isakmpd: quick mode done{_as_role(exchange)}: {_ends(exchange)}", verbose=True)
+    others = listed(state.subject().bound_by)
+    bound = f", with the suites of {others}, whose traffic it touches" if others else ""
+    core.log(f"isakmpd: quick mode done{_as_role(exchange)}: {_ends(exchange)}{bound}", verbose=True)
     _accepted(core, exchange, state.questions)
     return sa
 

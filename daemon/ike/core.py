@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from daemon.ike import limits
 from daemon.ike.allowance import Allowance
 from daemon.ike.crowd import Crowd
 from daemon.ike.dynamic import DynamicSections
 from daemon.ike.errors import ProtocolError
 from daemon.ike.events import Captured, LogLine, Output, Path, Record, Send
-from daemon.ike.exchange import Datagram, Sent, Tools
-from daemon.ike.exchange_table import UNPROVED_LIMIT, UNPROVED_LIMIT_PER_ADDRESS, ExchangeTable
+from daemon.ike.exchange import AnyExchange, Datagram, Sent, Tools
+from daemon.ike.exchange_table import ExchangeTable
 from daemon.ike.messages.fragments import FragmentStore, split
 from daemon.ike.messages.payloads import COOKIE_LENGTH, ZERO_COOKIE
+from daemon.ike.public_values import PublicValues
 from daemon.ike.registries import Protocol
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.sa_table import SaTable
@@ -21,12 +23,6 @@ from daemon.ike.timers import TimerKey, TimerKind, Timers
 from daemon.ike.xauth import without_secrets
 from policydb.connections import Connection, Peer
 from policydb.negotiation import NegotiationRecord, Question
-
-_COMPLAINTS_PER_SECOND = 10.0
-_COMPLAINTS_AT_ONCE = 50
-_OPENINGS_PER_SECOND = 50.0
-_OPENINGS_AT_ONCE = 100
-"""How many first messages may cost us a key exchange, though nothing shows yet that their senders are there."""
 
 _SOFT_WEAR = 0.9
 """The part of a lifetime in kilobytes after which a phase 1 is renewed, as kernels do it for phase 2."""
@@ -66,9 +62,11 @@ class Core:
         self.contacted: set[str] = set()
         self.stopped: set[str] = set()
         self.passive = settings.passive
-        self.openings = Allowance(_OPENINGS_PER_SECOND, _OPENINGS_AT_ONCE)
-        self.unproved = Crowd(UNPROVED_LIMIT, UNPROVED_LIMIT_PER_ADDRESS)
-        self.complaints = Allowance(_COMPLAINTS_PER_SECOND, _COMPLAINTS_AT_ONCE)
+        self.signed_openings = Allowance(limits.SIGNED_OPENINGS, limits.SIGNED_OPENINGS)
+        self.unadmitted = Crowd(limits.UNADMITTED)
+        self.public_values = PublicValues()
+        self.complaints = Allowance(limits.COMPLAINTS_PER_SECOND, limits.COMPLAINTS_AT_ONCE)
+        self.lapses = Allowance(limits.LAPSES_PER_SECOND, limits.LAPSES_AT_ONCE)
         self.closed = False
         self.now = 0.0
         self._outputs: list[Output] = []
@@ -158,7 +156,7 @@ class Core:
         """Put a message of ours on the wire; a repetition is not captured again."""
         for datagram in split(sent.data, sent.fragment_size, encapsulated=sent.path.encapsulated):
             self.emit(Send(sent.path, datagram, priority))
-        if self.settings.capture and sent.transmissions == 0:
+        if self.settings.capture and sent.message is not None:
             self.emit(Captured(sent.path, without_secrets(sent.message).encode(), outbound=True))
 
     def wear(self, isakmp: IsakmpSa, octets: int) -> None:
@@ -192,6 +190,11 @@ class Core:
             f"dropped message from {remote.address} port {remote.port} "
             f"due to notification type {error.notification}: {error}"
         )
+
+    def keep(self, exchange: AnyExchange) -> None:
+        """Make this the exchange's value; what has to go for it is forgotten."""
+        for number in self.exchanges.put(exchange, self.now):
+            self.forget(number)
 
     def forget(self, number: int) -> None:
         """Take an exchange out with everything that belongs to it: timers, tokens, its place in the table."""

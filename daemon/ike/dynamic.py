@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from policydb.connections import Connection, Peer
+from policydb.connections import Connection, Identity, Peer
 
 REFERENCES = ("ISAKMP-peer", "Configuration", "Local-ID", "Remote-ID", "ID")
 """The tags by which a dynamic section names others."""
@@ -27,6 +27,20 @@ class Section:
         return (*self.tags.items(), ("Refcount", str(self.refcount)))
 
 
+FlowKey = tuple[object, ...]
+"""A peer and the traffic with it, however that is written."""
+
+
+def flow_key(peer: str, local: Identity, remote: Identity) -> FlowKey:
+    """By what connections for the same flow are found."""
+    return peer, *((each.meaning(), each.protocol, each.port) for each in (local, remote))
+
+
+def _flow_of(connection: Connection) -> FlowKey:
+    ends = connection.local_identity, connection.remote_identity
+    return connection.peer, *((each.meaning(), each.protocol, each.port) for each in ends if each is not None)
+
+
 class DynamicSections:
     """Peers and connections by name, beside those of the configuration, and the sections that describe them."""
 
@@ -34,6 +48,7 @@ class DynamicSections:
         self.sections: dict[str, Section] = {}
         self.peers: dict[str, Peer] = {}
         self.connections: dict[str, Connection] = {}
+        self._by_flow: dict[FlowKey, dict[str, None]] = {}
         self._doubtful: set[str] = set()
         self._last = 0
 
@@ -47,6 +62,15 @@ class DynamicSections:
             self._last += 1
         return f"Connection-{self._last}"
 
+    def add(self, connection: Connection) -> None:
+        """One more connection, which has both identities."""
+        self.connections[connection.name] = connection
+        self._by_flow.setdefault(_flow_of(connection), {})[connection.name] = None
+
+    def for_flow(self, flow: FlowKey) -> str | None:
+        """The oldest connection for a flow."""
+        return next(iter(self._by_flow.get(flow, ())), None)
+
     def refer(self, name: str, tags: Mapping[str, str]) -> bool:
         """One more reference to a section; whether it was not there and is now."""
         there = self.sections.get(name)
@@ -58,7 +82,12 @@ class DynamicSections:
         if references:
             self.sections[connection] = replace(self.sections[connection], refcount=references)
             return
-        self.connections.pop(connection, None)
+        gone = self.connections.pop(connection, None)
+        if gone is not None:
+            alike = self._by_flow[_flow_of(gone)]
+            del alike[connection]
+            if not alike:
+                del self._by_flow[_flow_of(gone)]
         self._remove(connection)
 
     def _release(self, name: str) -> None:

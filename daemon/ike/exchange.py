@@ -34,7 +34,8 @@ from policydb.negotiation import Comparison, Question, Reason
 class Subject:
     """Whom and what a negotiation is about, in print, as far as it is known.
 
-    `credentials` are what the peer's certificates and credentials say beside policy.
+    `credentials` are what the peer's certificates and credentials say beside policy. `bound_by` are connections that an
+    offer's traffic concerns besides the one that it is for.
     """
 
     peer_name: str = ""
@@ -45,6 +46,7 @@ class Subject:
     remote_filter: str = ""
     user: str = ""
     credentials: tuple[CompiledAssertion, ...] = field(default=(), repr=False)
+    bound_by: tuple[str, ...] = ()
 
 
 class State(Protocol):
@@ -108,14 +110,15 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message of ours as it went out, what it says in the clear, and how often it was sent so far.
+    """A message of ours as it went out, and how often it was sent so far.
 
+    `message`: what it says in the clear, until it went out for the first time.
     `fragment_size`: octets above which it travels in fragments; 0: it never does.
     """
 
     path: Path
     data: bytes
-    message: Message
+    message: Message | None
     repeats: Retransmission
     transmissions: int = 0
     fragment_size: int = 0
@@ -127,7 +130,8 @@ class Exchange(Generic[S]):
 
     `received` is the digest of the last datagram accepted; `granted` holds the answers to needs; `waiting` are the
     connections whose quick mode starts when this phase 1 is done, `early` is a datagram of phase 2 that came before;
-    `grievance` is why a record was already written; `fragment_size` is that of the messages we send.
+    `grievance` is why a record was already written; `fragment_size` is that of the messages we send. `known`: somebody
+    else began, and the address has a section of its own.
     """
 
     number: int
@@ -150,6 +154,7 @@ class Exchange(Generic[S]):
     early: Datagram | None = None
     grievance: str = ""
     fragment_size: int = 0
+    known: bool = False
 
     @property
     def finished(self) -> bool:
@@ -183,6 +188,7 @@ class Step(Generic[S]):
     `leading` payloads stand first, in this order; `required` come exactly so often, `optional` up to so often; of the
     kinds in `one_of`, where there are any, exactly one payload is there. `in_clear_too`: encrypted when we send it, and
     taken either way.
+    `prepare` computes what the message is opened with, where that was put off until the sender has shown its address.
     `receive` checks everything and returns the exchange with its new state; `send` returns it with what to send.
     """
 
@@ -198,6 +204,7 @@ class Step(Generic[S]):
     need: Need | None = None
     one_of: frozenset[PayloadType] = frozenset()
     in_clear_too: bool = False
+    prepare: Callable[[Exchange[S]], Exchange[S]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +286,9 @@ def open_message(cipher: Cbc | None, datagram: Datagram) -> tuple[Message, Cbc |
         if cipher is None:
             raise Silent("message_recv: encrypted message without keys")
         body, cipher = cipher.decrypt(body)
-    payloads = parse_payloads(header.next_payload, body, padded=datagram.encrypted)
-    return Message(replace(header, flags=header.flags & ~Flag.ENC), payloads), cipher
+    proved = datagram.encrypted and header.message_id != 0
+    payloads = parse_payloads(header.next_payload, body, padded=datagram.encrypted, proved=proved)
+    return Message(replace(header, flags=header.flags & ~Flag.ENC) if datagram.encrypted else header, payloads), cipher
 
 
 def check_payloads(step: Step[Any], message: Message) -> None:

@@ -1,31 +1,19 @@
 """The exchanges under way, found by cookies and message ID, and the bounds on those that strangers began.
 
 IKEv1 has no stateless cookie, so a first message costs memory before its sender has shown that it receives at its
-address, and a third one a key exchange before anybody has shown who he is. Both kinds are capped apart, so that a flood
-from forged addresses takes no room from those who have shown that theirs are true: in all and by address. The oldest
-goes first, those from configured peers only when there are no others.
+address, and a third one a key exchange before anybody has shown who he is. Both kinds have rooms apart, counted in
+octets, so that a flood from forged addresses takes nothing from those who have shown that theirs are true; and within
+both the addresses with a section of their own have one apart (daemon.ike.limits, daemon.ike.crowd).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from daemon.ike import limits
 from daemon.ike.crowd import Crowd
 from daemon.ike.exchange import AnyExchange, Role
-
-HALF_OPEN_LIMIT = 4096
-HALF_OPEN_LIMIT_PER_ADDRESS = 16
-"""Exchanges that began with a message whose sender has not answered us yet."""
-
-UNPROVED_LIMIT = 2048
-UNPROVED_LIMIT_PER_ADDRESS = 64
-"""Exchanges whose initiator receives at its address, and has not proved yet who it is."""
-
-ANSWERED_AT_ONCE = 256
-"""Exchanges that one peer may have under way with us under one ISAKMP SA; more are not answered until some have ended.
-
-A peer with many connections begins them all at once when it comes up, and repeats what is not answered.
-"""
+from daemon.ike.phase1 import octets_kept
 
 _SHOWN_AT_STEP = 3
 """From message 3 on the initiator has shown our cookie back to us."""
@@ -34,16 +22,21 @@ Key = tuple[bytes, bytes, int]
 
 
 class ExchangeTable:
-    """Every exchange, at most one value for each number."""
+    """Every exchange, at most one value for each number. Where a key is a bool: whether the address has a section."""
 
-    def __init__(self, half_open_limit: int = HALF_OPEN_LIMIT, unproved_limit: int = UNPROVED_LIMIT) -> None:
+    def __init__(
+        self,
+        openings: tuple[int, int] = (limits.OTHER_OPENINGS, limits.KNOWN_OPENINGS),
+        shown: tuple[int, int] = (limits.OTHER_SHOWN, limits.KNOWN_SHOWN),
+    ) -> None:
         self._exchanges: dict[int, AnyExchange] = {}
         self._by_key: dict[Key, int] = {}
         self._begun_here: dict[bytes, int] = {}
+        self._ours_with: dict[str, dict[int, None]] = {}
         self._openings: dict[tuple[bytes, str], int] = {}
         self._opening_of: dict[int, tuple[bytes, str]] = {}
-        self._half_open = Crowd(half_open_limit, HALF_OPEN_LIMIT_PER_ADDRESS)
-        self._unproved = Crowd(unproved_limit, UNPROVED_LIMIT_PER_ADDRESS)
+        self._opened = tuple(map(Crowd, openings))
+        self._shown = tuple(map(Crowd, shown))
         self._under: dict[bytes, dict[int, None]] = {}
         self._named: dict[str, dict[int, None]] = {}
 
@@ -56,7 +49,12 @@ class ExchangeTable:
     @property
     def half_open(self) -> int:
         """How many exchanges began with a message whose sender has not answered us yet."""
-        return len(self._half_open)
+        return sum(map(len, self._opened))
+
+    @property
+    def octets(self) -> int:
+        """What the exchanges of those take who have proved nothing yet."""
+        return sum(each.weight for each in (*self._opened, *self._shown))
 
     def get(self, number: int) -> AnyExchange | None:
         """The exchange of a timer or token."""
@@ -67,10 +65,9 @@ class ExchangeTable:
         number = self._by_key.get((initiator_cookie, responder_cookie, message_id))
         return self._exchanges[number] if number is not None else None
 
-    @property
-    def ours(self) -> tuple[AnyExchange, ...]:
-        """The phase 1s under way that we began: few, however many strangers begin."""
-        return tuple(self._exchanges[number] for number in self._begun_here.values())
+    def ours_with(self, peer: str) -> tuple[AnyExchange, ...]:
+        """The phase 1s under way that we began with a peer section: few, however many others begin."""
+        return tuple(self._exchanges[number] for number in self._ours_with.get(peer, ()))
 
     def begun_here(self, initiator_cookie: bytes) -> bool:
         """Whether this cookie is ours, of a phase 1 under way that we began."""
@@ -91,12 +88,12 @@ class ExchangeTable:
 
     def busy(self, cookies: bytes) -> bool:
         """Whether the peer of an ISAKMP SA has as many exchanges under way as may be."""
-        return sum(each.role is Role.RESPONDER for each in self.under(cookies)) >= ANSWERED_AT_ONCE
+        return sum(each.role is Role.RESPONDER for each in self.under(cookies)) >= limits.ANSWERED_AT_ONCE
 
-    def put(self, exchange: AnyExchange) -> int | None:
+    def put(self, exchange: AnyExchange, now: float) -> tuple[int, ...]:
         """Enter an exchange, or put its new value in place of the old.
 
-        The number of the exchange that has to go, if any, because this one has got farther.
+        The numbers of the exchanges that have to go, if any, because this one has got farther or keeps more.
         """
         before = self._exchanges.get(exchange.number)
         if before is not None and _key(before) != _key(exchange):
@@ -110,10 +107,19 @@ class ExchangeTable:
         self._by_key[_key(exchange)] = exchange.number
         if exchange.role is Role.INITIATOR and exchange.message_id == 0:
             self._begun_here[exchange.initiator_cookie] = exchange.number
-        if exchange.step < _SHOWN_AT_STEP or exchange.finished:
-            return None
-        began = self._half_open.leave(exchange.number)
-        return None if began is None else self._unproved.enter(exchange.number, *began)
+            self._ours_with.setdefault(exchange.name, {})[exchange.number] = None
+        return self._reckon(exchange, now)
+
+    def _reckon(self, exchange: AnyExchange, now: float) -> tuple[int, ...]:
+        """Weigh anew what a stranger's exchange keeps, and let it move on once he has shown his address."""
+        number = exchange.number
+        opened = next((each for each in self._opened if number in each), None)
+        if opened is not None and exchange.step >= _SHOWN_AT_STEP and not exchange.finished:
+            opened.leave(number)
+            _, address = self._opening_of[number]
+            return self._shown[exchange.known].enter(number, address, octets_kept(exchange), now)
+        room = opened or next((each for each in self._shown if number in each), None)
+        return room.weigh(number, octets_kept(exchange)) if room is not None else ()
 
     def remove(self, number: int) -> None:
         """Take an exchange out; one that is gone is no error."""
@@ -124,13 +130,17 @@ class ExchangeTable:
         self._forget_name(exchange)
         if self._begun_here.get(exchange.initiator_cookie) == number:
             del self._begun_here[exchange.initiator_cookie]
+            ours = self._ours_with[exchange.name]
+            del ours[number]
+            if not ours:
+                del self._ours_with[exchange.name]
         if exchange.message_id:
             under = self._under[_cookies(exchange)]
             del under[number]
             if not under:
                 del self._under[_cookies(exchange)]
-        self._half_open.leave(number)
-        self._unproved.leave(number)
+        for room in (*self._opened, *self._shown):
+            room.leave(number)
         opening = self._opening_of.pop(number, None)
         if opening is not None:
             self._openings.pop(opening, None)
@@ -141,25 +151,27 @@ class ExchangeTable:
         if not alike:
             del self._named[exchange.name]
 
-    def crowded(self, address: str) -> bool:
-        """Whether as many exchanges from this address are half open as may be."""
-        return self._half_open.full(address)
-
     def exhausted(self, address: str) -> bool:
         """Whether as many exchanges from this address have made us compute, and proved nothing, as may be."""
-        return self._unproved.full(address)
+        return sum(each.count(address) for each in self._shown) >= limits.SHOWN_PER_ADDRESS
 
-    def admit(self, exchange: AnyExchange, configured: bool) -> int | None:
-        """Enter a phase 1 that a first message began; the number of the exchange that has to go for it, if any.
+    def admits(self, address: str, known: bool, octets: int, now: float) -> bool:
+        """Whether a first message of so many octets may begin an exchange."""
+        return self._opened[known].admits(address, limits.EXCHANGE_OCTETS + octets, now)
 
-        `configured`: the peer's address has a section of its own.
-        """
-        self.put(exchange)
+    def admit(self, exchange: AnyExchange, now: float) -> tuple[int, ...]:
+        """Enter a phase 1 that a first message began; the numbers of the exchanges that have to go for it."""
         address = exchange.path.remote.address
         opening = exchange.initiator_cookie, address
         self._opening_of[exchange.number] = opening
         self._openings[opening] = exchange.number
-        return self._half_open.enter(exchange.number, address, configured)
+        going = self._opened[exchange.known].enter(exchange.number, address, octets_kept(exchange), now)
+        return *going, *self.put(exchange, now)
+
+    def may_go_on(self, exchange: AnyExchange, now: float) -> bool:
+        """Whether there is room for a stranger's exchange that comes to the message that shows his address."""
+        shows = exchange.number in self._opened[exchange.known] and exchange.step + 1 >= _SHOWN_AT_STEP
+        return not shows or self._shown[exchange.known].admits(exchange.path.remote.address, octets_kept(exchange), now)
 
 
 def _key(exchange: AnyExchange) -> Key:

@@ -41,7 +41,7 @@ def establish(core: Core, name: str) -> None:
     if under_way is None:
         start_phase1(core, peer, (name,))
     elif name not in under_way.waiting:
-        core.exchanges.put(replace(under_way, waiting=(*under_way.waiting, name)))
+        core.keep(replace(under_way, waiting=(*under_way.waiting, name)))
 
 
 def _phase1_under_way(core: Core, peer: str) -> AnyExchange | None:

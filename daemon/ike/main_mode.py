@@ -39,7 +39,7 @@ def receive_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> P
 
 def send_choice(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """Message 2: the one transform, echoed."""
-    return exchange, parts.make_choice(exchange, tools)
+    return parts.make_choice(exchange, tools)
 
 
 def receive_choice(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:

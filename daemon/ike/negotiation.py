@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from daemon.ike import admission
+from daemon.ike import admission, limits
 from daemon.ike.aggressive import AGGRESSIVE_MODE
 from daemon.ike.algorithms import keys
 from daemon.ike.completion import phase1_done, quick_done
@@ -146,6 +146,7 @@ def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
 
 def answer_phase1(core: Core, datagram: Datagram) -> Exchange[Phase1]:
     """The value with which an incoming phase 1 begins, one of PHASE1_SCRIPTS; not yet in the table."""
+    remote = datagram.path.remote.address
     return Exchange(
         number=core.next_number(),
         script=PHASE1_SCRIPTS[datagram.header.exchange_type],
@@ -156,7 +157,8 @@ def answer_phase1(core: Core, datagram: Datagram) -> Exchange[Phase1]:
         started=core.now,
         initiator_cookie=datagram.header.initiator_cookie,
         responder_cookie=core.random_cookie(),
-        state=Phase1(first_contact=datagram.path.remote.address not in core.contacted),
+        state=Phase1(first_contact=remote not in core.contacted),
+        known=ip_address(remote) in core.oracle.configuration.peers_by_address,
     )
 
 
@@ -195,7 +197,7 @@ def proceed(core: Core, exchange: AnyExchange) -> None:
     """Go as far as we can without the peer or the kernel. Raises before anything has changed."""
     if exchange.our_turn and exchange.need is None:
         exchange = advance(_prepared(core, exchange), core.tools)
-    _adopt(core, exchange)
+    adopt(core, exchange)
     core.timers.cancel(TimerKey(TimerKind.RETRANSMIT, exchange.number))
     if exchange.sent is not None:
         exchange = transmit(core, exchange)
@@ -234,26 +236,28 @@ def proceed_or_fail(core: Core, exchange: AnyExchange) -> None:
         end(core, exchange, Reason.LOCAL_ERROR, str(error))
 
 
-def _adopt(core: Core, exchange: AnyExchange) -> None:
+def adopt(core: Core, exchange: AnyExchange) -> AnyExchange:
     """Make this the exchange's value."""
     before = core.exchanges.get(exchange.number)
     if before is None:
-        general = exchange.oracle.configuration.general
-        core.timers.arm(TimerKey(TimerKind.EXCHANGE_END, exchange.number), core.now + general.exchange_max_time)
+        core.timers.arm(TimerKey(TimerKind.EXCHANGE_END, exchange.number), core.now + _longest(exchange))
         if exchange.role is Role.RESPONDER and exchange.message_id == 0:
-            known = ip_address(exchange.path.remote.address) in exchange.oracle.configuration.peers_by_address
-            _make_room(core, core.exchanges.admit(exchange, known))
+            for number in core.exchanges.admit(exchange, core.now):
+                core.forget(number)
         if isinstance(exchange.state, QuickMode | Transaction):
             exchange.state.isakmp.answered.use(exchange.message_id)
-    _make_room(core, core.exchanges.put(exchange))
+    core.keep(exchange)
     fresh = exchange.cipher is not None and (before is None or before.cipher is None)
     if fresh and exchange.cipher and exchange.message_id == 0 and core.settings.key_log:
         core.emit(KeyMaterial(exchange.initiator_cookie, exchange.cipher.key))
+    return exchange
 
 
-def _make_room(core: Core, evicted: int | None) -> None:
-    if evicted is not None:
-        core.forget(evicted)
+def _longest(exchange: AnyExchange) -> int:
+    """Seconds that an exchange may take."""
+    seconds = exchange.oracle.configuration.general.exchange_max_time
+    stranger = exchange.role is Role.RESPONDER and exchange.message_id == 0 and not exchange.known
+    return min(seconds, limits.STRANGER_SECONDS) if stranger else seconds
 
 
 # --- needs --------------------------------------------------------------------------------------------------------
@@ -269,7 +273,7 @@ def _ask(core: Core, exchange: QuickExchange, need: Need) -> None:
             core.emit(AllocateSpi(token, protocol_name(protocol), local, remote))
         return
     following = replace(exchange, state=replace(exchange.state, sas=security_associations(exchange, core.tools)))
-    core.exchanges.put(following)
+    core.keep(following)
     token = core.next_number()
     core.awaited[token] = Awaited(exchange.number)
     core.emit(InstallSas(token, following.state.sas))
@@ -289,7 +293,7 @@ def take_result(core: Core, awaited: Awaited, token: int, outcome: Outcome) -> N
             end(core, exchange, Reason.LOCAL_ERROR, f"the kernel refused the {what}: {text}")
         case SpiAllocated(spi) if awaited.protocol is not None:
             following = with_spi(exchange, awaited.protocol, spi)
-            core.exchanges.put(following)
+            core.keep(following)
             if Need.SPI in following.granted:
                 proceed_or_fail(core, following)
         case Installed() if awaited.protocol is None:
@@ -400,6 +404,9 @@ def time_out(core: Core, number: int) -> None:
     exchange = core.exchanges.get(number)
     if exchange is None:
         return
+    if exchange.role is Role.RESPONDER and isinstance(exchange.state, Phase1) and not _worth_a_line(core):
+        abandon(core, exchange)
+        return
     missing = f"{exchange.script.title} with {exchange.path.remote} got no further than message {exchange.step}"
     core.log(f"exchange {exchange.label} timed out: {missing}", "Exch", 10)
     if isinstance(exchange.state, QuickMode) and exchange.role is Role.INITIATOR and exchange.step == 1:
@@ -412,3 +419,13 @@ def time_out(core: Core, number: int) -> None:
         abandon(core, exchange)
     else:
         end(core, exchange, Reason.TIMEOUT, missing)
+
+
+def _worth_a_line(core: Core) -> bool:
+    """Whether what a stranger began and left is told: the first of many are, then a count."""
+    if not core.lapses.take(core.now):
+        return False
+    withheld = core.lapses.withheld()
+    if withheld:
+        core.log(f"{withheld} more exchanges that others began timed out and were not logged")
+    return True

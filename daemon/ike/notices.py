@@ -140,12 +140,12 @@ def hear(core: Core, exchange: AnyExchange | None, heard: Informational, path: P
                 text = f"somebody at the peer's address said {each.type}, not authenticated{doubt}"
                 complain(core, exchange, Reason.PEER_REFUSED, text)
                 exchange = replace(exchange, grievance=text)
-                core.exchanges.put(exchange)
+                core.keep(exchange)
 
 
 def _doubt(exchange: AnyExchange, notify: Notify) -> str:
     """What is probably wrong where the peer cannot read or verify our proof."""
-    if exchange.cipher is None or notify.type not in _UNPROVED:
+    if not exchange.state.skeyid or notify.type not in _UNPROVED:
         return ""
     doubt = METHODS[exchange.state.method].of(exchange.role).doubt
     return f": {doubt}" if doubt else ""

@@ -5,11 +5,12 @@ A phase 1 under way is an Exchange whose state is a Phase1; which of the two mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from daemon.ike import limits
 from daemon.ike.algorithms import dh, keys, signatures
 from daemon.ike.exchange import Exchange, Role, Subject, known
-from daemon.ike.messages.payloads import CertificateRequest, Identification, SaPayload
+from daemon.ike.messages.payloads import CertificateRequest, Identification
 from daemon.ike.messages.proposals import IkeParameters
 from daemon.ike.messages.vendor import Vendor
 from daemon.ike.natt import NatFound, NatVersion
@@ -23,7 +24,8 @@ NONCE_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Phase1:
-    """`offer` is the initiator's SA payload, whose body both HASHes cover (SAi_b); `proof` is what the peer proved.
+    """`offer` is the body of the initiator's SA payload, which both HASHes cover (SAi_b), `reply` that of the
+    responder's, until it is sent; `proof` is what the peer proved.
 
     `requests` are the certificates that the peer asks for.
 
@@ -33,8 +35,8 @@ class Phase1:
 
     peer: Peer | None = None
     secret: bytes = field(default=b"", repr=False)
-    offer: SaPayload | None = None
-    reply: SaPayload | None = None
+    offer: bytes = b""
+    reply: bytes = b""
     parameters: IkeParameters | None = None
     vendors: frozenset[Vendor] = frozenset()
     version: NatVersion | None = None
@@ -44,6 +46,7 @@ class Phase1:
     public_r: bytes = b""
     nonce_i: bytes = b""
     nonce_r: bytes = b""
+    skeyid: bytes = field(default=b"", repr=False)
     keys: keys.Phase1Keys | None = field(default=None, repr=False)
     local_id: Identification | None = None
     remote_id: Identification | None = None
@@ -74,13 +77,24 @@ def cookies(exchange: Phase1Exchange) -> bytes:
     return exchange.initiator_cookie + exchange.responder_cookie
 
 
+def octets_kept(exchange: Phase1Exchange) -> int:
+    """What an exchange takes of the room for those who have proved nothing (daemon.ike.limits)."""
+    state, sent, early = exchange.state, exchange.sent, exchange.early
+    asked = sum(limits.SENT_OCTETS + len(each.authority) for each in state.requests)
+    spoken = (state.offer, state.reply, state.public_i, state.public_r, state.nonce_i, state.nonce_r)
+    named = (each.data for each in (state.local_id, state.remote_id) if each is not None)
+    kept = sum(map(len, (*spoken, *named)))
+    kept += limits.SENT_OCTETS + len(sent.data) if sent is not None else 0
+    kept += limits.SENT_OCTETS + len(early.data) if early is not None else 0
+    return limits.EXCHANGE_OCTETS + asked + kept + len(exchange.grievance)
+
+
 def proof_value(exchange: Phase1Exchange, sender: Role, identity: Identification) -> bytes:
     """HASH_I or HASH_R over the sender's identity (RFC 2409 section 5): sent as it is, or signed.
 
     A method that is bound to a hash has it made with that one; everything else keeps the negotiated one.
     """
     state = exchange.state
-    derived = known(state.keys)
     bound = signatures.bound_hash(state.method)
     compute = keys.hash_i if sender is Role.INITIATOR else keys.hash_r
     spoken = keys.Transcript(
@@ -88,6 +102,6 @@ def proof_value(exchange: Phase1Exchange, sender: Role, identity: Identification
         responder_cookie=exchange.responder_cookie,
         public_i=state.public_i,
         public_r=state.public_r,
-        sa_i=known(state.offer).body,
+        sa_i=state.offer,
     )
-    return compute(replace(derived, hash=bound) if bound else derived, spoken, identity.body)
+    return compute(keys.ProofKeys(bound or known(state.parameters).hash, state.skeyid), spoken, identity.body)

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
+from itertools import accumulate
 
-from daemon.ike import natt
+from daemon.ike import limits, natt
 from daemon.ike.algorithms import ciphers, dh, keys
 from daemon.ike.authentication import CARRIERS, METHODS, our_identity
 from daemon.ike.errors import (
@@ -23,8 +24,10 @@ from daemon.ike.errors import (
 )
 from daemon.ike.exchange import NegotiationFailed, Role, Tools, beyond_doubt, known
 from daemon.ike.messages import vendor
+from daemon.ike.messages.parser import parse_sa
 from daemon.ike.messages.payloads import (
     CertificateRequest,
+    EncodedSa,
     Identification,
     KeyExchange,
     Message,
@@ -40,9 +43,6 @@ from daemon.ike.phase1 import NONCE_LENGTH, Phase1Exchange, cookies, proof_value
 from daemon.ike.registries import AuthenticationMethod, Group, PayloadType
 from daemon.ike.trust import identities
 from policydb.negotiation import Reason
-
-MOST_REQUESTS = 64
-"""CERT_REQ payloads of a peer that are kept."""
 
 # --- who may be at the other end ----------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ def make_offer(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, 
     """The initiator's SA payload: everything configured for the peer; and, apart, what we can do besides."""
     found = find_peer(exchange)
     offer = phase1_offer(known(found.state.peer).transforms)
-    ready = replace(found, state=replace(found.state, offer=offer))
+    ready = replace(found, state=replace(found.state, offer=offer.body))
     methods = [METHODS[each] for each in offered_methods(offer)]
     for method in methods:
         ready = method.of(exchange.role).equip(ready, tools)
@@ -85,22 +85,23 @@ def read_offer(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phas
         raise NegotiationFailed(
             error, Reason.NO_TRANSFORM_MATCHED, exchange=exchange, comparisons=error.comparisons
         ) from None
-    state = replace(exchange.state, offer=offer, reply=chosen.sa, parameters=chosen.parameters)
+    state = replace(exchange.state, offer=offer.body, reply=chosen.sa.body, parameters=chosen.parameters)
     ready = METHODS[state.method].of(exchange.role).equip(replace(exchange, state=state), tools)
     return read_vendors(ready, message, tools)
 
 
-def make_choice(exchange: Phase1Exchange, tools: Tools) -> tuple[Payload, ...]:
+def make_choice(exchange: Phase1Exchange, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
     """The responder's SA payload: the one transform, echoed; and, apart, what both sides can do."""
     state, asked = exchange.state, METHODS[exchange.state.method].asked is not None
     vendors = vendor.answered(tools.settings.nat_traversal, _takes_fragments(exchange), state.vendors, asked)
-    return known(state.reply), *_vendor_payloads(vendors)
+    payloads = EncodedSa(state.reply), *_vendor_payloads(vendors)
+    return replace(exchange, state=replace(state, reply=b"")), payloads
 
 
 def read_choice(exchange: Phase1Exchange, message: Message, tools: Tools) -> Phase1Exchange:
     """What the responder took: it must be one of what we offered."""
     (reply,) = message.all(SaPayload)
-    parameters = check_phase1_reply(known(exchange.state.offer), reply)
+    parameters = check_phase1_reply(parse_sa(exchange.state.offer), reply)
     ready = replace(
         exchange,
         responder_cookie=message.header.responder_cookie,
@@ -128,10 +129,10 @@ def _vendor_payloads(vendors: Iterable[Vendor]) -> tuple[VendorId, ...]:
 
 
 def make_key(exchange: Phase1Exchange, group: Group, tools: Tools) -> tuple[Phase1Exchange, tuple[Payload, ...]]:
-    """Our public value and nonce; a responder mirrors the length of the peer's nonce."""
+    """Our public value, that of the state's pair if it has one, and nonce; a responder mirrors the nonce's length."""
     state = exchange.state
     random = tools.surroundings.random
-    pair = dh.generate(group, random)
+    pair = state.pair or dh.generate(group, random)
     nonce = random(len(state.nonce_i) or NONCE_LENGTH)
     if exchange.role is Role.INITIATOR:
         following = replace(state, pair=pair, public_i=pair.public, nonce_i=nonce)
@@ -141,9 +142,10 @@ def make_key(exchange: Phase1Exchange, group: Group, tools: Tools) -> tuple[Phas
 
 
 def read_key(exchange: Phase1Exchange, message: Message) -> Phase1Exchange:
-    """The peer's public value and nonce."""
+    """The peer's public value and nonce. Nothing is computed yet; a value that is none of the group's is refused."""
     state = exchange.state
     (public,), (nonce,) = message.all(KeyExchange), message.all(Nonce)
+    dh.check(known(state.parameters).group, public.data)
     if public.data == state.public_i:
         raise InvalidKeyInformation("message_validate_key_exch: our own public value came back")
     if exchange.role is Role.RESPONDER:
@@ -180,22 +182,29 @@ def floated(exchange: Phase1Exchange, tools: Tools) -> Phase1Exchange:
     return replace(exchange, path=natt.floated(exchange.path, tools.settings.nat_port))
 
 
+def make_skeyid(exchange: Phase1Exchange) -> Phase1Exchange:
+    """SKEYID where it needs no g^xy: enough for a proof, and what needs more is put off."""
+    skeyid = METHODS[exchange.state.method].skeyid(exchange.state, b"")
+    return replace(exchange, state=replace(exchange.state, skeyid=skeyid))
+
+
 def derive_keys(exchange: Phase1Exchange) -> Phase1Exchange:
     """SKEYID and what follows from it, and the cipher for the first encrypted message; both publics are known."""
     state = exchange.state
     parameters = known(state.parameters)
     theirs = state.public_r if exchange.role is Role.INITIATOR else state.public_i
     shared = known(state.pair).shared(theirs)
+    skeyid = state.skeyid or METHODS[state.method].skeyid(state, shared)
     derived = keys.phase1_keys(
         parameters.hash,
         parameters.encryption,
         parameters.key_length,
-        skeyid=METHODS[state.method].skeyid(state, shared),
+        skeyid=skeyid,
         shared=shared,
         cookies=cookies(exchange),
     )
     cipher = keys.phase1_cipher(derived, state.public_i, state.public_r)
-    return replace(exchange, cipher=cipher, state=replace(state, keys=derived, pair=None))
+    return replace(exchange, cipher=cipher, state=replace(state, skeyid=skeyid, keys=derived, pair=None))
 
 
 # --- CERT_REQ -----------------------------------------------------------------------------------------------------
@@ -208,9 +217,11 @@ def make_requests(methods: Iterable[AuthenticationMethod], role: Role, tools: To
 
 
 def read_requests(exchange: Phase1Exchange, message: Message) -> Phase1Exchange:
-    """Which certificates the peer asks for, in whatever message."""
-    asked = (*exchange.state.requests, *message.all(CertificateRequest))[:MOST_REQUESTS]
-    return replace(exchange, state=replace(exchange.state, requests=asked))
+    """Which certificates the peer asks for, in whatever message; the first of them, where they are many or long."""
+    asked = (*exchange.state.requests, *message.all(CertificateRequest))[: limits.REQUESTS]
+    octets = accumulate(len(each.authority) for each in asked)
+    kept = tuple(each for each, so_far in zip(asked, octets, strict=True) if so_far <= limits.REQUEST_OCTETS)
+    return replace(exchange, state=replace(exchange.state, requests=kept)) if asked else exchange
 
 
 # --- ID and proof -------------------------------------------------------------------------------------------------

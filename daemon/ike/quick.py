@@ -17,7 +17,15 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from daemon.ike import lifetimes, natt
-from daemon.ike.acceptance import Accepted, Filters, Setting, choose, confirm, matching_connection, refuse_unknown
+from daemon.ike.acceptance import (
+    Accepted,
+    Filters,
+    Setting,
+    bound_by_configuration,
+    choose,
+    confirm,
+    refuse_unknown,
+)
 from daemon.ike.algorithms import dh, keys
 from daemon.ike.errors import (
     InvalidHashInformation,
@@ -26,7 +34,19 @@ from daemon.ike.errors import (
     NoProposalChosen,
 )
 from daemon.ike.events import Path, SecurityAssociation
-from daemon.ike.exchange import Exchange, Need, Retransmission, Role, Script, Step, Subject, Tools, beyond_doubt, known
+from daemon.ike.exchange import (
+    Exchange,
+    Need,
+    NegotiationFailed,
+    Retransmission,
+    Role,
+    Script,
+    Step,
+    Subject,
+    Tools,
+    beyond_doubt,
+    known,
+)
 from daemon.ike.keying import Keying, make_sas, soft_share
 from daemon.ike.messages.payloads import (
     Hash,
@@ -46,7 +66,7 @@ from daemon.ike.records import printed
 from daemon.ike.registries import Encapsulation, ExchangeType, Group, PayloadType, Protocol
 from daemon.ike.sa import IsakmpSa
 from daemon.ike.trust import identities
-from policydb.connections import Connection, IpsecTransform, Suite
+from policydb.connections import Bound, Connection, IpsecTransform, Suite
 from policydb.negotiation import Question, Reason
 
 
@@ -56,11 +76,13 @@ class QuickMode:
 
     `offer` is what the initiator offered, `proposal` the part agreed on, with the peer's SPIs, `suite` the one of ours
     that it matches; `nat_original` is the peer's address behind its NAT, in print; `own_lives` are lifetimes that the
-    offer left open and we filled in; `sas` is what the kernel was asked to install.
+    offer left open and we filled in; `sas` is what the kernel was asked to install. As responder `bound` says whose
+    suites an offer has to match, and which connection among them, if any, it is for.
     """
 
     isakmp: IsakmpSa = field(repr=False)
     connection: Connection | None = None
+    bound: Bound = field(default_factory=Bound)
     spis: Mapping[Protocol, int] = field(default_factory=dict)
     offer: SaPayload | None = None
     proposal: IpsecProposal | None = None
@@ -82,6 +104,7 @@ class QuickMode:
         return Subject(
             peer_name=self.isakmp.name,
             connection=self.connection.name if self.connection else "",
+            bound_by=tuple(each.name for each in self.bound.by if each is not self.connection),
             local_id=printed(self.isakmp.local_id),
             remote_id=printed(self.isakmp.remote_id),
             local_filter=str(self.filters.local) if self.filters else "",
@@ -200,20 +223,22 @@ def receive_offer(exchange: QuickExchange, message: Message, tools: Tools) -> Qu
     with beyond_doubt(following, Reason.MALFORMED):
         refuse_unknown(following.oracle, following.state.connection, known(following.state.filters))
         offer = quick_proposals(known(following.state.offer), natt=_behind_nat(state.isakmp))
-        accepted = choose(_setting(following, tools), offer, bool(following.state.public), following.state.connection)
+        accepted = choose(_setting(following, tools), offer, bool(following.state.public), following.state.bound)
     return _accepted(following, accepted)
 
 
 def _identify(exchange: QuickExchange, message: Message) -> QuickExchange:
-    """The nonce, public value and identities of message 1, and the connection that they belong to."""
+    """The nonce, public value and identities of message 1, and the connections that they concern."""
     ids = _id_pair(message)
     filters = hosts = _hosts(exchange.path)
     if ids is not None:
         filters = Filters(*identities.traffic(ids[1], ids[0]))
-    connection = matching_connection(exchange.oracle, exchange.state.isakmp, filters, hosts)
+    bound = bound_by_configuration(exchange.oracle, exchange.state.isakmp, filters, hosts)
+    connection = bound.connection
     state = replace(
         exchange.state,
         connection=connection,
+        bound=bound,
         offer=message.all(SaPayload)[0],
         nonce_i=message.all(Nonce)[0].data,
         public=_public_value(message),
@@ -250,7 +275,8 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
     _verify(keys.quick_hash2(state.isakmp.keys, exchange.message_id, state.nonce_i, _after_hash(message)), message)
     with beyond_doubt(exchange, Reason.MALFORMED):
         if not _same_identities(exchange, _id_pair(message)):
-            raise InvalidIdInformation("initiator_recv_HASH_SA_NONCE: the responder returned other identities")
+            error = InvalidIdInformation("initiator_recv_HASH_SA_NONCE: the responder returned other identities")
+            raise NegotiationFailed(error, Reason.IDENTITY_MISMATCH)
         proposal = check_quick_reply(known(state.offer), message.all(SaPayload)[0])
         public = _public_value(message)
         if bool(public) is not (proposal.group is not None) or bool(public) is not (state.pair is not None):
@@ -264,15 +290,18 @@ def receive_choice(exchange: QuickExchange, message: Message, tools: Tools) -> Q
     return replace(following, state=state)
 
 
-# --- message 3 ----------------------------------------------------------------------------------------------------
-
-
 def _same_identities(exchange: QuickExchange, answered: tuple[Identification, Identification] | None) -> bool:
-    """Ours came back. Where we sent none, the two addresses are meant, whether said or not (RFC 2409 section 5.5)."""
-    if exchange.state.ids is not None or answered is None:
-        return answered == exchange.state.ids
-    hosts = _hosts(exchange.path)
-    return tuple(map(identities.from_payload, answered)) == (hosts.local, hosts.remote)
+    """Our traffic came back, in whatever way of writing it (RFC 2409 section 5.5).
+
+    Where we sent no identities, the two addresses are meant, whether said or not.
+    """
+    if answered is None:
+        return exchange.state.ids is None
+    local, remote = map(identities.from_payload, answered)
+    return known(exchange.state.filters).mean(Filters(local, remote))
+
+
+# --- message 3 ----------------------------------------------------------------------------------------------------
 
 
 def send_proof(exchange: QuickExchange, tools: Tools) -> tuple[QuickExchange, tuple[Payload, ...]]:

@@ -10,9 +10,11 @@ import hmac
 from dataclasses import replace
 from ipaddress import ip_address
 
+from daemon.ike import limits
 from daemon.ike.aggressive import AGGRESSIVE_MODE
 from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
+from daemon.ike.crowd import site
 from daemon.ike.errors import (
     AuthenticationFailed,
     InvalidCookie,
@@ -25,13 +27,14 @@ from daemon.ike.errors import (
     UnsupportedExchangeType,
 )
 from daemon.ike.events import Captured
-from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept
+from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept, known
 from daemon.ike.informational import exchange_for, hearsay_exchange
 from daemon.ike.messages.fragments import parse_fragment
 from daemon.ike.messages.parser import check_header, read_header
 from daemon.ike.messages.payloads import ZERO_COOKIE, Message
 from daemon.ike.negotiation import (
     PHASE1_SCRIPTS,
+    adopt,
     answer_phase1,
     answer_quick,
     answer_transaction,
@@ -56,9 +59,6 @@ _COPIES = 2
 So a round trip that ends an exchange fails far less often on a lossy link (docs/decisions/0008-lossy-links.md). The
 peer is authenticated and the copies go where it is, so a replayed message hurts nobody else.
 """
-_EARLY_OCTETS = 8192
-"""The longest message of phase 2 that is kept before phase 1 is done."""
-
 _UNPROVED = (AuthenticationFailed, InvalidHashInformation, InvalidSignature)
 
 
@@ -96,7 +96,7 @@ def _put_together(core: Core, datagram: Datagram) -> Datagram | None:
     """The message that a fragment completes. Only under cookies that we know, so a stranger makes us keep nothing."""
     if core.sas.by_cookies(datagram.cookies) is None and _phase1_exchange(core, datagram) is None:
         raise Silent("message_recv: fragment with unknown cookies")
-    key = datagram.path.remote.address, datagram.cookies
+    key = site(datagram.path.remote.address), datagram.cookies
     whole = core.fragments.add(key, parse_fragment(datagram.header, datagram.data), core.now)
     _attend_to_fragments(core)
     if whole is None:
@@ -154,14 +154,23 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
     if header.exchange_type == ExchangeType.INFO:
         _receive_informational(core, datagram, None, core.exchanges.find(cookie, ZERO_COOKIE, 0))
         return
-    if core.exchanges.exhausted(datagram.path.remote.address):
-        raise Silent("message_recv: too many exchanges with this address in which nobody has proved anything")
     if core.exchanges.begun_here(cookie) or core.sas.knows(cookie):  # 2
         raise Silent("message_recv: dropping setup for existing SA")
     if header.exchange_type not in PHASE1_SCRIPTS:
         raise _beginning_refused(header.exchange_type)
     _check_simultaneous(core, datagram.path.remote.address)
-    _step(core, answer_phase1(core, datagram), datagram)
+    exchange = answer_phase1(core, datagram)
+    _check_room(core, exchange, datagram)
+    _step(core, exchange, datagram)
+
+
+def _check_room(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
+    """Whether a first message may cost us anything, before it does."""
+    address = datagram.path.remote.address
+    if core.exchanges.exhausted(address):
+        raise Silent("message_recv: too many exchanges with this address in which nobody has proved anything")
+    if not core.exchanges.admits(address, exchange.known, min(len(datagram.data), limits.OFFER_OCTETS), core.now):
+        raise Silent("message_recv: too many half-open exchanges")
 
 
 def _check_simultaneous(core: Core, address: str) -> None:
@@ -171,16 +180,22 @@ def _check_simultaneous(core: Core, address: str) -> None:
     Default peer this does not hold: others may be behind the same name.
     """
     peer = core.oracle.configuration.peers_by_address.get(ip_address(address))
-    for each in core.exchanges.ours:
+    for each in core.exchanges.ours_with(peer) if peer is not None else ():
         hoped_for = core.timers.deadline(TimerKey(TimerKind.RETRANSMIT, each.number)) is not None
-        if each.step > 1 and hoped_for and (each.name, each.path.remote.address) == (peer, address):
+        if each.step > 1 and hoped_for and each.path.remote.address == address:
             raise Silent(f'exchange_setup_p1: phase 1 with "{peer}" is under way already')
 
 
-def _check_cost(core: Core, datagram: Datagram) -> None:
-    """Aggressive mode makes us compute before the sender has shown anything: so much of that, and no more."""
-    if core.exchanges.crowded(datagram.path.remote.address) or not core.openings.take(core.now):
+def _with_public_value(core: Core, exchange: AnyExchange) -> AnyExchange:
+    """Aggressive mode makes us answer with g^xr before the sender has shown anything: with one that others have too.
+
+    Where it makes us compute g^xy as well, and sign: so much of that, and no more.
+    """
+    state: Phase1 = exchange.state
+    if not METHODS[state.method].without_power and not core.signed_openings.take(core.now):
         raise Silent("message_recv: too many half-open exchanges in aggressive mode")
+    pair = core.public_values.pair(known(state.parameters).group, core.tools.surroundings.random, core.now)
+    return replace(exchange, state=replace(state, pair=pair))
 
 
 def _keep_early(core: Core, phase1: AnyExchange, datagram: Datagram) -> None:
@@ -190,14 +205,15 @@ def _keep_early(core: Core, phase1: AnyExchange, datagram: Datagram) -> None:
     So what it answers is sent again. Who knows both cookies has received at that address before.
     """
     last = len(phase1.script.steps) - 1
-    expected = phase1.cipher is not None and phase1.step == last and not phase1.our_turn
+    keyed = phase1.cipher is not None or phase1.script.steps[last].prepare is not None
+    expected = keyed and phase1.step == last and not phase1.our_turn
     from_peer = datagram.path.remote.address == phase1.path.remote.address
-    if not expected or not from_peer or not datagram.encrypted or len(datagram.data) > _EARLY_OCTETS:
+    if not expected or not from_peer or not datagram.encrypted or len(datagram.data) > limits.EARLY_OCTETS:
         raise Silent("message_recv: phase 2 message while phase 1 is incomplete")
     if phase1.early is not None and hmac.compare_digest(phase1.early.fingerprint, datagram.fingerprint):
         _repeat_answer(core, phase1)
     else:
-        core.exchanges.put(replace(phase1, early=datagram))
+        core.keep(replace(phase1, early=datagram))
 
 
 def _repeat_answer(core: Core, exchange: AnyExchange) -> None:
@@ -272,15 +288,21 @@ def _continue(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
         )
     if exchange.finished or exchange.our_turn:
         raise Silent(f"message_recv: message of {exchange.script.title} out of turn")
+    if not core.exchanges.may_go_on(exchange, core.now):
+        raise Silent("message_recv: too many exchanges in which nobody has proved anything")
     _step(core, exchange, datagram)
 
 
 def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
+    step = exchange.script.steps[exchange.step]
+    prepare = step.prepare
+    if prepare is not None and exchange.cipher is None and (datagram.encrypted or step.in_clear_too):
+        exchange = adopt(core, prepare(exchange))
     try:
         following, message = accept(exchange, datagram, core.tools)
         _capture(core, datagram, message)
         if exchange.step == 0 and exchange.script is AGGRESSIVE_MODE:
-            _check_cost(core, datagram)
+            following = _with_public_value(core, following)
         proceed(core, following)
     except ProtocolError as error:
         unreadable = exchange.cipher is not None and datagram.encrypted
@@ -304,7 +326,7 @@ def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
         doubt = "" if isinstance(error, _UNPROVED) else METHODS[exchange.state.method].of(exchange.role.other).doubt
         text = f"{error}: {doubt}" if doubt else str(error)
         complain(core, exchange, Reason.AUTHENTICATION_FAILED, text)
-        core.exchanges.put(replace(exchange, grievance=text))
+        core.keep(replace(exchange, grievance=text))
 
 
 def _capture(core: Core, datagram: Datagram, message: Message) -> None:

@@ -20,6 +20,8 @@ from policydb.secrecy import seal_policy
 
 _SECRET = "passphrase:"  # noqa: S105 - the prefix of a principal that contains a key, not a key
 
+_MOST_NAMES = 8
+
 
 def make_record(
     exchange: AnyExchange,
@@ -50,10 +52,17 @@ def make_record(
         local_filter=subject.local_filter,
         remote_filter=subject.remote_filter,
         user=subject.user,
+        bound_by=listed(subject.bound_by),
         questions=questions,
         credentials=tuple(map(_kept, subject.credentials)) if questions else (),
         comparisons=comparisons,
     )
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Names of connections in print, of many the first."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _kept(assertion: CompiledAssertion) -> Credential:

@@ -41,8 +41,8 @@ def abandon_rivals(core: Core, done: AnyExchange) -> tuple[str, ...]:
     Those are taken out. So where both begin at the same time, whoever is refused need not wait for its turn.
     """
     waiting: tuple[str, ...] = ()
-    for each in core.exchanges.ours:
-        if each.step == 1 and (each.name, each.path.remote.address) == (done.name, done.path.remote.address):
+    for each in core.exchanges.ours_with(done.name):
+        if each.step == 1 and each.path.remote.address == done.path.remote.address:
             waiting += each.waiting
             abandon(core, each)
     return waiting
@@ -54,7 +54,7 @@ def remove(core: Core, sa: IsakmpSa | IpsecSa) -> None:
         core.timers.cancel(TimerKey(kind, sa.number))
     core.drop_tokens(sa.number)
     core.sas.remove(sa)
-    core.unproved.leave(sa.number)
+    core.unadmitted.leave(sa.number)
     core.dynamic.doubt(sa.name)
     if isinstance(sa, IpsecSa):
         core.emit(DeleteSas(sa.keys))

@@ -26,9 +26,9 @@ def transmit(core: Core, exchange: AnyExchange) -> AnyExchange:
             core.transmit(last_word)
         core.wear(exchange.state.isakmp, len(exchange.sent.data))
     core.transmit(exchange.sent)
-    sent = replace(exchange.sent, transmissions=exchange.sent.transmissions + 1)
+    sent = replace(exchange.sent, transmissions=exchange.sent.transmissions + 1, message=None)
     following = replace(exchange, sent=sent)
-    core.exchanges.put(following)
+    core.keep(following)
     if sent.repeats is Retransmission.TIMER:
         wait = _wait(core, exchange.oracle.configuration, exchange.state.subject().peer_name, sent.transmissions)
         if wait is None:

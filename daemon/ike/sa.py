@@ -233,6 +233,13 @@ class IpsecSa:
         return tuple(each for each in self.sas if each.inbound)
 
     @property
+    def alike(self) -> tuple[object, ...]:
+        """What SAs share of which the newest counts: owner, connection and traffic, however that is written."""
+        first = self.inbound[0]
+        ends = first.destination_selector, first.source_selector
+        return self.owner, self.name, *((each.meaning(), each.protocol, each.port) for each in ends)
+
+    @property
     def selectors(self) -> tuple[str, str]:
         """Local and remote traffic, in print."""
         first = self.inbound[0]

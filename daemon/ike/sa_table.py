@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 from daemon.ike.events import Path, SecurityAssociation
@@ -31,6 +31,10 @@ class _Groups(Generic[K, S]):
     def of(self, key: K) -> tuple[S, ...]:
         return tuple(self._groups.get(key, {}).values())
 
+    def newest_first(self, key: K) -> Iterator[S]:
+        """For whoever looks at few of many."""
+        return reversed(self._groups.get(key, {}).values())
+
 
 class SaTable:
     """Every SA, found by number, by cookies or by (protocol, destination, SPI)."""
@@ -39,13 +43,14 @@ class SaTable:
         self._isakmp: dict[int, IsakmpSa] = {}
         self._by_cookies: dict[bytes, IsakmpSa] = {}
         self._initiator_cookies: Counter[bytes] = Counter()
-        self._isakmp_with: _Groups[tuple[str, bytes], IsakmpSa] = _Groups()
+        self._isakmp_with: _Groups[Owner, IsakmpSa] = _Groups()
         self._isakmp_named: _Groups[str, IsakmpSa] = _Groups()
-        self._filed: dict[int, tuple[str, bytes]] = {}
+        self._filed: dict[int, Owner] = {}
         self._ipsec: dict[int, IpsecSa] = {}
         self._by_key: dict[SaKey, IpsecSa] = {}
         self._ipsec_of: _Groups[Owner, IpsecSa] = _Groups()
         self._ipsec_named: _Groups[str, IpsecSa] = _Groups()
+        self._ipsec_like: _Groups[tuple[object, ...], IpsecSa] = _Groups()
 
     @property
     def isakmp(self) -> tuple[IsakmpSa, ...]:
@@ -69,6 +74,7 @@ class SaTable:
             self._ipsec[sa.number] = sa
             self._ipsec_of.add(sa.owner, sa)
             self._ipsec_named.add(sa.name, sa)
+            self._ipsec_like.add(sa.alike, sa)
             self._by_key.update(dict.fromkeys(sa.keys, sa))
 
     def remove(self, sa: IsakmpSa | IpsecSa) -> None:
@@ -84,12 +90,13 @@ class SaTable:
         elif self._ipsec.pop(sa.number, None):
             self._ipsec_of.remove(sa.owner, sa)
             self._ipsec_named.remove(sa.name, sa)
+            self._ipsec_like.remove(sa.alike, sa)
             for key in sa.keys:
                 self._by_key.pop(key, None)
 
     def _file(self, isakmp: IsakmpSa) -> None:
-        self._filed[isakmp.number] = isakmp.owner[:2]
-        self._isakmp_with.add(isakmp.owner[:2], isakmp)
+        self._filed[isakmp.number] = isakmp.owner
+        self._isakmp_with.add(isakmp.owner, isakmp)
 
     def refile(self, isakmp: IsakmpSa) -> None:
         """Who is at the other end of an ISAKMP SA has been proved since it was entered."""
@@ -126,12 +133,15 @@ class SaTable:
 
     def phase1_with(self, peer: str) -> IsakmpSa | None:
         """The newest ISAKMP SA with a peer section that may carry new exchanges."""
-        newest_first = reversed(self._isakmp_named.of(peer))
-        return next((each for each in newest_first if not each.flags & SaFlag.REPLACED), None)
+        return next((each for each in self._isakmp_named.newest_first(peer) if not each.flags & SaFlag.REPLACED), None)
 
     def named(self, connection: str) -> tuple[IpsecSa, ...]:
         """The IPsec SAs of a connection, oldest first."""
         return self._ipsec_named.of(connection)
+
+    def like(self, sa: IpsecSa) -> tuple[IpsecSa, ...]:
+        """The IPsec SAs with the same peer for the same connection and traffic, oldest first."""
+        return self._ipsec_like.of(sa.alike)
 
     def outbound(self, owner: Owner, protocol: str, spi: int) -> IpsecSa | None:
         """The IPsec SA that one peer receives under this SPI of its own."""
@@ -146,5 +156,5 @@ class SaTable:
 
     def shared_with(self, owner: Owner) -> tuple[IsakmpSa, ...]:
         """The ISAKMP SAs shared with one authenticated peer, oldest first; of those that XAUTH is owed none."""
-        found = (each for each in self._isakmp_with.of(owner[:2]) if each.owner == owner)
+        found = (each for each in self._isakmp_with.of(owner) if each.owner == owner)
         return tuple(sorted(found, key=lambda each: each.number))

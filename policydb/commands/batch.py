@@ -18,11 +18,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from policydb.decision import AssertionReport
 from policydb.keynote.assemble import Text, assemble
 from policydb.keynote.explain import assess
+from policydb.keynote.shapes import ShapeError
 from policydb.request import DEFAULT_VALUES, Request, RequestError
 from policydb.storage.snapshot import Snapshot
 from policydb.storage.storefile import StoreError
@@ -47,14 +48,49 @@ Source = Callable[[], Snapshot | None]
 """The store; None: there is none. It may raise StoreError."""
 
 
-def answers(lines: Iterable[bytes], store: Source, *, accept_weak: bool = False) -> Iterator[dict[str, Any]]:
+MOST_IN_LINE = 16 * 2**20
+"""Octets of a query; a longer line is answered by an error."""
+
+MOST_PASSED_OVER = 256 * 2**20
+"""Octets of a line whose end is looked for, so that a file without an end has one."""
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes | None]:
+    """The lines of a file as they come, None for one that is too long. Raises BatchError where one has no end."""
+    number = 0
+    while line := file.readline(MOST_IN_LINE + 1):
+        number += 1
+        if len(line) <= MOST_IN_LINE:
+            yield line
+            continue
+        passed = len(line)
+        while line and not line.endswith(b"\n"):
+            line = file.readline(MOST_IN_LINE)
+            passed += len(line)
+            if passed > MOST_PASSED_OVER:
+                raise BatchError(f"line {number} has more than {MOST_PASSED_OVER:,} octets: these are no queries")
+        yield None
+
+
+def answers(lines: Iterable[bytes | None], store: Source, *, accept_weak: bool = False) -> Iterator[dict[str, Any]]:
     """The answers, each made when it is asked for. `store` is called for queries that bring no policy along.
 
     What it raises is the answer to that query. `accept_weak` is for those queries too.
     """
     for number, line in enumerate(lines, start=1):
-        if line.strip():
+        if line is None:
+            problem = f"line {number}: it has more than {MOST_IN_LINE:,} octets"
+            yield {"id": None, **_told(None, (), [problem])}
+        elif line.strip():
             yield _answer(line, number, store, accept_weak)
+
+
+def as_line(answer: dict[str, Any]) -> str:
+    """An answer as JSON; of an `id` that is nested too deep for that, nothing."""
+    try:
+        return json.dumps(answer)
+    except RecursionError:
+        return json.dumps({**answer, "id": None})
 
 
 def _answer(line: bytes, number: int, store: Source, accept_weak: bool) -> dict[str, Any]:
@@ -70,8 +106,10 @@ def _answer(line: bytes, number: int, store: Source, accept_weak: bool) -> dict[
             missing = f"line {number}: neither policies nor files, and no store: asked of an empty policy"
             return {"id": identity, **_told(*_of_its_own(query), [missing])}
         return {"id": identity, **_told(*_of_store(query, snapshot, accept_weak), [])}
-    except (BatchError, RequestError, StoreError) as problem:
+    except (BatchError, RequestError, StoreError, ShapeError) as problem:
         return {"id": identity, **_told(None, (), [f"line {number}: {problem}"])}
+    except (RecursionError, MemoryError) as problem:
+        return {"id": identity, **_told(None, (), [f"line {number}: it takes more than we have: {problem!r}"])}
 
 
 def _of_its_own(query: Query) -> tuple[str, Sequence[AssertionReport]]:

@@ -21,7 +21,7 @@ from policydb.configuration.sections import Book, instead
 from policydb.configuration.selection import Candidate, Incoming, Selection, select
 from policydb.configuration.transforms import ike_transform, suite
 from policydb.configuration.vocabulary import Kind
-from policydb.connections import Configuration, Identity, IkeTransform, IsakmpdSteps, Schedule, Suite
+from policydb.connections import Configuration, Identity, IkeTransform, IsakmpdSteps, Schedule, Suite, address_in
 from policydb.keynote.shapes import ShapeError
 from policydb.negotiation import Comparison, Difference
 from policydb.storage.snapshot import Snapshot, open_snapshot
@@ -54,11 +54,12 @@ def explain_peer(question: PeerQuestion, store: str, form: str) -> int:
 
 def _configuration(snapshot: Snapshot, asked: Incoming, offers: Sequence[str]) -> Configuration:
     """As much of the configuration as the question may concern."""
-    remote = asked.traffic[1] if asked.traffic else None
-    if offers or (remote is not None and remote.address == asked.address):
+    remote = asked.traffic[1].traffic if asked.traffic else None
+    is_host = remote is not None and remote.is_one_address and remote.first_address == asked.address
+    if offers or is_host:
         # A transform of that name may be that of any peer; any connection that is for its two hosts may be meant.
         return snapshot.configuration
-    return snapshot.around(asked.address, remote)
+    return snapshot.around(asked.address, asked.traffic[1] if asked.traffic else None)
 
 
 def _incoming(question: PeerQuestion) -> Incoming:
@@ -74,8 +75,18 @@ def _incoming(question: PeerQuestion) -> Incoming:
     if (local is None) is not (remote is None):
         given, other = ("--remote-id", "--local-id") if local is None else ("--local-id", "--remote-id")
         raise Unusable(f"{given} names traffic, and {other} does not", f"add {other} with the network or host there")
-    traffic = (local, remote) if local and remote else None
-    return Incoming(source, local_id, remote_id, traffic)
+    if local is None or remote is None:
+        return Incoming(source, local_id, remote_id)
+    if problem := _between_none(local, remote):
+        raise Unusable(f"--local-id {local}, --remote-id {remote}: {problem}", "a peer that asks for it is refused")
+    return Incoming(source, local_id, remote_id, (local, remote))
+
+
+def _between_none(local: Identity, remote: Identity) -> str:
+    """Why no packet goes between two ends, as the daemon finds it; "" where some may."""
+    if local.unspecified or remote.unspecified:
+        return "the unspecified address is that of no host"
+    return "they name two protocols" if len({local.protocol, remote.protocol} - {0}) > 1 else ""
 
 
 def _sorted(option: str, typed: Sequence[str]) -> tuple[Identity | None, Identity | None]:
@@ -89,11 +100,15 @@ def _sorted(option: str, typed: Sequence[str]) -> tuple[Identity | None, Identit
 
 
 def _identity(option: str, typed: str) -> Identity:
-    """ADDRESS, NETWORK/LENGTH, user@name or name; behind an address or network ,PROTOCOL[,PORT] in numbers."""
+    """ADDRESS, NETWORK/LENGTH, ADDRESS-ADDRESS, user@name or name; behind traffic ,PROTOCOL[,PORT] in numbers."""
     value, *numbers = typed.split(",")
     if not typed or len(numbers) > 2 or not all(each.isdecimal() and len(each) <= 5 for each in numbers):
         raise Unusable(f"{option} {typed!r}: no identity", "write ADDRESS, NETWORK/BITS, NAME or USER@NAME")
     protocol, port = [*map(int, numbers), 0, 0][:2]
+    lower, _, upper = value.partition("-")
+    first, last = address_in(lower), address_in(upper)
+    if first is not None and last is not None and first.version == last.version and int(first) <= int(last):
+        return Identity(f"IPV{first.version}_RANGE", address=first, upper=last, protocol=protocol, port=port)
     try:
         network = ip_network(value)
     except ValueError:
@@ -157,7 +172,9 @@ def _lines(incoming: Incoming, selection: Selection) -> Iterator[str]:
     if not selection.connections:
         yield "  this peer has none"
     if incoming.traffic and not any(each.chosen for each in selection.connections):
-        yield "  none is taken: with Use-Keynote policy alone decides, without it the peer is refused"
+        alone = not any(each.binds for each in selection.connections)
+        decides = "policy alone decides" if alone else "policy decides, and the suites of those that bind must agree"
+        yield f"  none is taken: with Use-Keynote {decides}, without it the peer is refused"
     yield from _compared("phase 2 offers", incoming.suites, selection.suites)
 
 
@@ -174,7 +191,8 @@ def _repeated(schedule: Schedule) -> str:
 def _verdict(candidate: Candidate, otherwise: str) -> str:
     if candidate.chosen:
         return "chosen"
-    return f"no: {_difference(candidate.difference)}" if candidate.difference else otherwise
+    verdict = f"no: {_difference(candidate.difference)}" if candidate.difference else otherwise
+    return f"{verdict}; its suites bind this traffic" if candidate.binds else verdict
 
 
 def _difference(difference: Difference) -> str:
@@ -202,7 +220,7 @@ def _as_json(incoming: Incoming, selection: Selection) -> dict[str, Any]:
         "address": str(incoming.address),
         "found": selection.found,
         "peers": [_candidate(each) for each in selection.peers],
-        "connections": [_candidate(each) for each in selection.connections],
+        "connections": [{**_candidate(each), "binds": each.binds} for each in selection.connections],
         "repeats": _schedule(selection.schedule) if selection.schedule else None,
         "phase_1_offers": [_comparison(each) for each in selection.transforms],
         "phase_2_offers": [_comparison(each) for each in selection.suites],

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
@@ -81,7 +81,7 @@ def query_batch(path: str, store: str | None, accept_weak: bool) -> int:
 
     A `store` that is named has to be there.
     """
-    from policydb.commands.batch import answers
+    from policydb.commands.batch import answers, as_line
 
     with ExitStack() as closing:
         opened: list[Snapshot] = []
@@ -95,31 +95,37 @@ def query_batch(path: str, store: str | None, accept_weak: bool) -> int:
             return opened[0]
 
         for answer in answers(_lines(path), snapshot, accept_weak=accept_weak):
-            click.echo(json.dumps(answer))
+            click.echo(as_line(answer))
     return YES
 
 
-def _lines(path: str) -> Iterator[bytes]:
+def _lines(path: str) -> Iterator[bytes | None]:
     """The lines of a file, or of standard input as they come; a file may be compressed by gzip."""
+    from policydb.commands.batch import BatchError, lines_of
+
     try:
         if path == "-":
-            yield from iter(sys.stdin.buffer.readline, b"")
+            yield from lines_of(sys.stdin.buffer)
             return
         with Path(path).open("rb") as file:
             if file.peek(2)[:2] == _GZIP:
                 yield from _unpacked(file, path)
             else:
-                yield from file
+                yield from lines_of(file)
     except OSError as problem:
         raise unreadable(path, problem) from None
+    except BatchError as problem:
+        raise Unusable(f"{path}: {problem}", "one query a line: `policydb query --help` shows one") from None
 
 
-def _unpacked(file: BinaryIO, path: str) -> Iterator[bytes]:
+def _unpacked(file: BinaryIO, path: str) -> Iterator[bytes | None]:
     import gzip  # rare, and slow to load
     import zlib
 
+    from policydb.commands.batch import lines_of
+
     try:
-        yield from gzip.GzipFile(fileobj=file)
+        yield from lines_of(cast("BinaryIO", gzip.GzipFile(fileobj=file)))
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise Unusable(f"{path}: the compressed file is damaged") from None
 

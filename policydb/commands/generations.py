@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from grammar.errors import visible
 from policydb.commands.support import NO, YES, Unusable, of_store, shown, who
 from policydb.storage.history import Comparison, SourceChange, Status, compare, list_generations, roll_back
 from policydb.storage.schema import Generation
@@ -29,9 +30,10 @@ def generations(store: str, form: str) -> int:
         return YES
     for each in listed:
         mark = "in force" if each.number == newest else ""
-        names = ", ".join(one.name for one in each.sources)
+        names = ", ".join(visible(one.name) for one in each.sources)
         restored = f"  (those of generation {each.restores})" if each.restores else ""
-        click.echo(f"{each.number:>6}  {each.published}  {mark:<8}  {each.author or '-':<10}  {names}{restored}")
+        when, author = visible(each.published), visible(each.author) or "-"
+        click.echo(f"{each.number:>6}  {when}  {mark:<8}  {author:<10}  {names}{restored}")
     return YES
 
 
@@ -56,8 +58,13 @@ def diff(before: int, after: int | None, store: str, form: str) -> int:
         click.echo(json.dumps(_comparison_as_json(comparison), indent=2))
     else:
         for line in _lines(comparison):
-            click.echo(click.style(shown(line), fg=_COLOURS.get(line[:1])))
+            click.echo(click.style(_plain(line), fg=_COLOURS.get(line[:1])))
     return YES if comparison.same else NO
+
+
+def _plain(line: str) -> str:
+    """A line of a source as a terminal may get it, its tabs kept."""
+    return "\t".join(map(visible, line.split("\t")))
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:

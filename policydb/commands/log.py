@@ -6,12 +6,16 @@ A negotiation comes from the daemon's decision log; asked again, it is the gener
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from policydb.commands.support import NO, YES, Unusable, shown
+from grammar.errors import visible
+from policydb.commands.support import NO, YES, Unusable, of_store, shown
+from policydb.keynote.shapes import ShapeError
 from policydb.negotiation import NegotiationRecord, Outcome, Question
 from policydb.records import record_json, record_text
 from policydb.records.decisionlog import DecisionLog, LogError
@@ -36,7 +40,9 @@ def listing(path: str, peer: str | None, refused: bool, limit: int, form: str) -
         click.echo(json.dumps([record_json.to_json(each) for each in records], indent=2))
         return YES
     for each in records:
-        click.echo(shown(record_text.line(each)))
+        with _readable(each.number):
+            line = record_text.line(each)
+        click.echo(visible(line))
     return YES
 
 
@@ -58,8 +64,13 @@ def explain(number: int, path: str, store: str, form: str) -> int:
         except StoreError as problem:
             hint = f"name the daemon's store with --store FILE; `policydb log {number}` shows the record as it was kept"
             raise Unusable(str(problem), hint) from None
-        oracle = _session(record, snapshot)
-        questions = tuple(_asked_again(each, oracle) for each in record.questions)
+        try:
+            oracle = _session(record, snapshot)
+            questions = tuple(_asked_again(each, oracle) for each in record.questions)
+        except StoreError as problem:
+            raise of_store(problem) from None
+        except ShapeError as problem:
+            raise Unusable(str(problem), "compile again") from None
         for before, now in zip(record.questions, questions, strict=True):
             if before.decision.value != now.decision.value:
                 click.echo(
@@ -111,4 +122,15 @@ def _print(record: NegotiationRecord, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(record_json.to_json(record), indent=2))
     else:
-        click.echo(shown(record_text.text(record)))
+        with _readable(record.number):
+            told = record_text.text(record)
+        click.echo("\n".join(map(visible, told.split("\n"))))
+
+
+@contextmanager
+def _readable(number: int) -> Iterator[None]:
+    """What cannot be laid out in words is no record that isakmpd wrote."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as problem:
+        raise Unusable(f"record {number} is damaged: {type(problem).__name__}", _HINT) from problem

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from policydb.storage.publishing import configuration_source
 from policydb.storage.records import CONNECTION, PEER, encode
 from policydb.storage.slices import Fresh, Placed, Shelf, finder, listed
 from policydb.storage.store import POLICY, Source
-from policydb.storage.storefile import StoreError, connect_read_only
+from policydb.storage.storefile import StoreError, connect_read_only, explained
 
 _SETTINGS = "SELECT coalesce(sum(settings), 0) FROM part CROSS JOIN temp.shelf ON shelf.stretch = part.stretch"
 _ASSERTIONS = "SELECT count(*) FROM stretch JOIN appearance ON appearance.stretch = stretch.id WHERE digest = ?"
@@ -53,15 +54,10 @@ def changes_of(texts: Sequence[SourceText], store: Path, host_name: str) -> Chan
     if all(each.kind is SourceKind.POLICY for each in texts) or not store.exists():
         return None
     try:
-        connection = connect_read_only(store)
-    except (sqlite3.Error, StoreError):
-        return None  # whoever publishes says what is wrong
-    try:
-        return _changes(connection, revisions_of(connection, texts, host_name))
-    except (UnusualError, sqlite3.Error, StoreError):
-        return None
-    finally:
-        connection.close()
+        with explained(store), closing(connect_read_only(store)) as connection:
+            return _changes(connection, revisions_of(connection, texts, host_name))
+    except (UnusualError, StoreError):
+        return None  # of a store, whoever publishes says what is wrong
 
 
 def _changes(connection: sqlite3.Connection, files: Sequence[Revision]) -> Changes:

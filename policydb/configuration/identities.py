@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from policydb.configuration.sections import Section, Value
 from policydb.configuration.vocabulary import ADDRESS_IDS, IP_PROTOCOLS, PHASE_1_IDS, SERVICES, Words
 from policydb.connections import Identity
+from policydb.traffic import in_four_parts
 
-_SHORT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}", re.ASCII)
 _VERSIONS = {"IPV4_ADDR": 4, "IPV4_ADDR_SUBNET": 4, "IPV6_ADDR": 6, "IPV6_ADDR_SUBNET": 6}
 
 
@@ -66,9 +65,8 @@ def _network(section: Section, version: int) -> IPv4Network | IPv6Network | None
     network, netmask = values
     if network is None or netmask is None:
         return None
-    # ipsec.conf may leave the end of a network out, 172.20/16, and ipsecctl(8) hands it on as it is typed.
-    missing = 3 - network.text.count(".") if _SHORT.fullmatch(network.text) else 0
-    address = section.parsed_address("Network", network._replace(text=network.text + ".0" * missing))
+    # ipsecctl(8) hands a network on as it is typed.
+    address = section.parsed_address("Network", network._replace(text=in_four_parts(network.text)))
     mask = section.parsed_address("Netmask", netmask)
     if address is None or mask is None:
         return None

@@ -1,14 +1,14 @@
 """Which peer section and which connection an incoming negotiation gets, and why not the others (isakmpd.conf(5)).
 
-The daemon asks the same functions (Configuration.peer_at and connection_for, policydb.configuration.comparison); this
-module says in which order candidates come and in which field each differs first. Pure: a configuration and a question
-in, records out.
+The daemon asks the same functions (Configuration.peer_at and bound, policydb.configuration.comparison); this module
+says in which order candidates come and in which field each differs first. Pure: a configuration and a question in,
+records out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policydb.configuration.comparison import (
     Offer,
@@ -19,6 +19,7 @@ from policydb.configuration.comparison import (
 )
 from policydb.connections import (
     Address,
+    Bound,
     Configuration,
     Connection,
     Identity,
@@ -31,6 +32,7 @@ from policydb.connections import (
     Suite,
 )
 from policydb.negotiation import Comparison, Difference
+from policydb.traffic import Flow, Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,14 @@ class Candidate:
     """A peer section or a connection: `where` it is looked up or named, and its first difference.
 
     `chosen`: this one is taken. Neither chosen nor different: it would do, and another one comes first, or too little
-    was asked to tell.
+    was asked to tell. `binds`: not taken, but the traffic lies in or across its own, so its suites must agree as well.
     """
 
     where: str
     name: str
     chosen: bool
     difference: Difference | None = None
+    binds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +85,25 @@ def select(configuration: Configuration, incoming: Incoming) -> Selection:
     """Every candidate in the order in which it is looked at.
 
     `found`: whatever was asked fits. Without traffic no connection is chosen, and suites are held against all of the
-    peer's that answer.
+    peer's that answer. Otherwise an offer must fit each connection that binds the traffic.
     """
     peer = configuration.peer_at(incoming.address)
     peers = tuple(_peers(configuration, incoming, peer))
     if peer is None or not any(each.chosen for each in peers):
         return Selection(peers, ())
     transforms = _transforms(incoming.transforms, peer.transforms)
-    taken = _taken(configuration, incoming, peer)
-    connections = tuple(_connections(configuration, incoming, peer, taken))
-    may_answer = [configuration.connections[each.name] for each in connections if each.difference is None]
-    reached = [taken] if taken else may_answer if incoming.traffic is None else []
-    suites = _suites(incoming.suites, [suite for each in reached for suite in each.suites])
+    bound = _bound(configuration, incoming, peer)
+    connections = tuple(_connections(configuration, incoming, peer, bound))
+    if incoming.traffic is None:
+        may_answer = [configuration.connections[each.name] for each in connections if each.difference is None]
+        wanted = [tuple(suite for each in may_answer for suite in each.suites)]
+    else:
+        wanted = [each.suites for each in bound.by]
+    suites, fits = _suites(incoming.suites, wanted)
     found = (
-        (incoming.traffic is None or taken is not None)
+        (incoming.traffic is None or bound.connection is not None)
         and (not incoming.transforms or _fits(transforms))
-        and (not incoming.suites or _fits(suites))
+        and (not incoming.suites or fits)
     )
     return Selection(peers, connections, transforms, suites, found, peer.schedule)
 
@@ -138,70 +144,93 @@ def _peer(where: str, name: str, peer: Peer | None, incoming: Incoming) -> Candi
         ("ID", incoming.local_id, peer.identity),
     )
     for tag, given, configured in pairs:
-        if given is not None and configured is not None and (difference := _value(tag, given, configured)):
-            return Candidate(where, name, chosen=False, difference=difference)
+        if given is not None and configured is not None and not _is_same_name(given, configured):
+            return Candidate(where, name, chosen=False, difference=_value(tag, given, configured))
     return Candidate(where, name, chosen=True)
+
+
+def _is_same_name(given: Identity, configured: Identity) -> bool:
+    """Identities of phase 1 are names, addresses too: type and value are compared as they are written."""
+    return replace(given, protocol=0, port=0) == replace(configured, protocol=0, port=0)
 
 
 # --- connections --------------------------------------------------------------------------------------------------
 
 
-def _are_hosts(peer: Peer, incoming: Incoming, local: Identity, remote: Identity) -> bool:
-    """Whether the traffic is that of the two negotiating hosts; our address is known only where it is configured."""
-    ours = local.address is not None and local.upper is None and peer.local_address in (None, local.address)
-    ports = local.protocol or local.port or remote.protocol or remote.port
-    return ours and not ports and remote.upper is None and remote.address == incoming.address
+def _hosts(peer: Peer, address: Address, local: Identity) -> Flow:
+    """The traffic of the two negotiating hosts; where no address of ours is configured, any may be ours."""
+    ours = local.traffic
+    if peer.local_address is not None:
+        ours = _host(peer.local_address)
+    elif ours is not None:
+        ours = replace(ours, protocol=0, port=0) if ours.is_one_address else None
+    return ours, _host(address)
 
 
-def _taken(configuration: Configuration, incoming: Incoming, peer: Peer) -> Connection | None:
+def _host(address: Address) -> Traffic:
+    return Traffic(address.version, int(address), int(address))
+
+
+def _bound(configuration: Configuration, incoming: Incoming, peer: Peer) -> Bound:
     if incoming.traffic is None:
-        return None
+        return Bound()
     local, remote = incoming.traffic
-    return configuration.connection_for(peer.name, local, remote, hosts=_are_hosts(peer, incoming, local, remote))
+    return configuration.bound(peer.name, local, remote, hosts=_hosts(peer, incoming.address, local))
 
 
-def _connections(
-    configuration: Configuration, incoming: Incoming, peer: Peer, taken: Connection | None
-) -> Iterator[Candidate]:
+def _connections(configuration: Configuration, incoming: Incoming, peer: Peer, bound: Bound) -> Iterator[Candidate]:
     """The connections of the peer in the order of the configuration, then those of other peers that would fit."""
     others = []
+    binding = {each.name for each in bound.by}
+    traffic = _Traffic.of(peer, incoming.traffic, incoming.address) if incoming.traffic is not None else None
     for each in configuration.connections.values():
-        difference = None if each is taken else _traffic(each, incoming, peer)
+        taken = each is bound.connection
+        difference = None if taken or traffic is None else traffic.difference(each)
         if each.peer == peer.name:
             if difference is None and not each.answers:
                 difference = Difference("direction", "incoming", "none: it only initiates, or is not listed")
-            yield Candidate(f"[{each.name}]", each.name, each is taken, difference)
-        elif incoming.traffic is not None and difference is None and each.answers:
+            yield Candidate(f"[{each.name}]", each.name, taken, difference, each.name in binding and not taken)
+        elif traffic is not None and difference is None and each.answers:
             others.append(
                 Candidate(f"[{each.name}]", each.name, False, Difference("ISAKMP-peer", peer.name, each.peer))
             )
     yield from others
 
 
-def _traffic(connection: Connection, incoming: Incoming, peer: Peer) -> Difference | None:
-    if incoming.traffic is None:
+@dataclass(frozen=True, slots=True)
+class _Traffic:
+    """The traffic that is asked about, what each end means, and whether it is that of the two hosts."""
+
+    local: Identity
+    remote: Identity
+    meanings: tuple[object, object]
+    hosts: bool
+
+    @classmethod
+    def of(cls, peer: Peer, traffic: tuple[Identity, Identity], address: Address) -> _Traffic:
+        local, remote = traffic
+        hosts = (local.traffic, remote.traffic) == _hosts(peer, address, local)
+        return cls(local, remote, (local.meaning(), remote.meaning()), hosts)
+
+    def difference(self, connection: Connection) -> Difference | None:
+        """The first field in which a connection differs; None: it matches."""
+        ours, theirs = connection.local_identity, connection.remote_identity
+        if ours is None and theirs is None:
+            hosts = f"{self.local} - {self.remote}", "the two hosts themselves"
+            return None if self.hosts else Difference("traffic", *hosts)
+        if ours is None:
+            return Difference("local", str(self.local), "none: Remote-ID stands without Local-ID")
+        sides = (("local", self.local, self.meanings[0], ours), ("remote", self.remote, self.meanings[1], theirs))
+        for side, given, meaning, configured in sides:
+            if configured is None:
+                continue
+            if meaning != configured.meaning():
+                return _value(side, given, configured)
+            for field in ("protocol", "port"):
+                wanted, got = getattr(configured, field), getattr(given, field)
+                if wanted and wanted != got:
+                    return Difference(f"{side} {field}", str(got), str(wanted))
         return None
-    local, remote = incoming.traffic
-    return _selectors(connection, local, remote, hosts=_are_hosts(peer, incoming, local, remote))
-
-
-def _selectors(connection: Connection, local: Identity, remote: Identity, *, hosts: bool) -> Difference | None:
-    """The first field in which the connection differs from the traffic; None: it matches."""
-    if connection.local_identity is None and connection.remote_identity is None:
-        return None if hosts else Difference("traffic", f"{local} - {remote}", "the two hosts themselves")
-    if connection.local_identity is None:
-        return Difference("local", str(local), "none: Remote-ID stands without Local-ID")
-    sides = (("local", local, connection.local_identity), ("remote", remote, connection.remote_identity))
-    for side, given, configured in sides:
-        if configured is None:
-            continue
-        if difference := _value(side, given, configured):
-            return difference
-        for field in ("protocol", "port"):
-            wanted, got = getattr(configured, field), getattr(given, field)
-            if wanted and wanted != got:
-                return Difference(f"{side} {field}", str(got), str(wanted))
-    return None
 
 
 _FIELDS = {
@@ -212,10 +241,8 @@ _FIELDS = {
 }
 
 
-def _value(side: str, given: Identity, configured: Identity) -> Difference | None:
-    """Type and value; where only the value differs, it is called by what it is."""
-    if given.meaning() == configured.meaning():
-        return None
+def _value(side: str, given: Identity, configured: Identity) -> Difference:
+    """How two identities differ: in type and value; where only the value differs, it is called by what it is."""
     if given.type != configured.type:
         return Difference(f"{side} type", f"{given.type} {given}", f"{configured.type} {configured}")
     return Difference(f"{side} {_FIELDS.get(given.type, 'name')}", str(given), str(configured))
@@ -244,15 +271,25 @@ def _transforms(offered: Iterable[IkeTransform], configured: Sequence[IkeTransfo
     return tuple(held)
 
 
-def _suites(offered: Iterable[Suite], configured: Sequence[Suite]) -> tuple[Comparison, ...]:
-    """Likewise; of protocols the first transform is what is offered."""
+def _suites(offered: Iterable[Suite], wanted: Sequence[Sequence[Suite]]) -> tuple[tuple[Comparison, ...], bool]:
+    """Likewise, and whether an offer fits one suite of each list; of protocols the first transform is what is offered.
+
+    Where an offer does not fit a list, the rest of the lists is not looked at.
+    """
     held: list[Comparison] = []
     for each in offered:
-        for other in configured:
-            held.append(Comparison(each.name, other.name, _suite(each, other)))
-            if not held[-1].differences:
-                return tuple(held)
-    return tuple(held)
+        if wanted and all(_fits_one(each, configured, held) for configured in wanted):
+            return tuple(held), True
+    return tuple(held), False
+
+
+def _fits_one(offered: Suite, configured: Iterable[Suite], held: list[Comparison]) -> bool:
+    """Whether an offer fits a suite of the list; what was compared comes to `held`."""
+    for each in configured:
+        held.append(Comparison(offered.name, each.name, _suite(offered, each)))
+        if not held[-1].differences:
+            return True
+    return False
 
 
 def _suite(offered: Suite, configured: Suite) -> tuple[Difference, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from grammar.errors import Diagnostic, GrammarError, Severity
-from grammar.keynote import parse_assertion, parse_policy, split_assertions
+from grammar.keynote import ParsedPolicy, Piece, parse_assertion, parse_piece, parse_policy, split_assertions
 from grammar.nodes import Assertion
 from policydb.decision import AssertionReport, AssertionStatus, Place
 from policydb.graph import CompiledAssertion, Graph
@@ -54,22 +54,30 @@ class Assembly:
 
     def add_file(self, text: Text) -> None:
         """Trusted assertions, separated by blank lines."""
-        for assertion in self._parsed(text, signed=False):
+        for assertion in self._parsed(text):
             self._compile(assertion, text.source)
 
     def add_credential(self, text: Text) -> None:
         """What a stranger sent: of its assertions each counts that is itself signed by its authorizer."""
-        for assertion in self._parsed(self._bounded(text), signed=True):
-            place = Place(text.source, assertion.span.line, assertion.span.column)
-            if assertion.authorizer.name == POLICY:
-                self._ignore(place, "only local policy may speak for POLICY")
-                continue
-            try:
-                verify(assertion, accept_weak=self.accept_weak)
-            except CredentialError as error:
-                self._ignore(place, str(error))
-            else:
-                self._compile(assertion, text.source)
+        self.add_pieces(text.source, split_assertions(self._bounded(text).text))
+
+    def add_pieces(self, source: str, pieces: Iterable[Piece]) -> None:
+        """The same of a text that was split already."""
+        for piece in pieces:
+            for assertion in self._taken(parse_piece(piece, source, signed=True), source):
+                self._add_signed(assertion, source)
+
+    def _add_signed(self, assertion: Assertion, source: str) -> None:
+        place = Place(source, assertion.span.line, assertion.span.column)
+        if assertion.authorizer.name == POLICY:
+            self._ignore(place, "only local policy may speak for POLICY")
+            return
+        try:
+            verify(assertion, accept_weak=self.accept_weak)
+        except CredentialError as error:
+            self._ignore(place, str(error))
+        else:
+            self._compile(assertion, source)
 
     def graph(self, generation: int = 0) -> MemoryGraph:
         """What has been added, as a graph of its own."""
@@ -92,12 +100,14 @@ class Assembly:
                 end = offset + len(piece)
         return Text(text.source, "".join((*parts, text.text[end:])))
 
-    def _parsed(self, text: Text, *, signed: bool) -> tuple[Assertion, ...]:
+    def _parsed(self, text: Text) -> tuple[Assertion, ...]:
         """The assertions of a text that parse; the others are reported."""
-        parsed = parse_policy(text.text, text.source, signed=signed)
+        return self._taken(parse_policy(text.text, text.source), text.source)
+
+    def _taken(self, parsed: ParsedPolicy, source: str) -> tuple[Assertion, ...]:
         self.diagnostics.extend(parsed.diagnostics)
         for dropped in parsed.dropped:
-            self._ignore(Place(text.source, dropped.span.line, dropped.span.column), first_error(dropped.diagnostics))
+            self._ignore(Place(source, dropped.span.line, dropped.span.column), first_error(dropped.diagnostics))
         return parsed.assertions
 
     def _compile(self, assertion: Assertion, source: str) -> None:

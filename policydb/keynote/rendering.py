@@ -264,5 +264,5 @@ def render(shape: str, traced: bool = False) -> tuple[str, tuple[str, ...]]:
     """The source of the module for `shape`, and the attribute names it reaches by index. Raises ShapeError."""
     try:
         return _Generator(load_shape(shape), traced).source()
-    except (LookupError, TypeError, ValueError) as error:
-        raise ShapeError(f"unusable shape: {error}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ShapeError(f"unusable shape: {type(error).__name__}") from error

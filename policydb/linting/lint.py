@@ -18,6 +18,7 @@ from policydb.keynote.regex import Patterns
 from policydb.linting.clauses import doubtful_clauses
 from policydb.linting.delegation import lint_delegation, repeated_members
 from policydb.linting.numbers import contradictions, doubtful_numbers
+from policydb.linting.openings import openings
 from policydb.linting.patterns import doubtful_patterns
 from policydb.linting.support import (
     DIGEST_DIGITS,
@@ -58,6 +59,10 @@ MEANINGS = {
     "KN122": "warning: a backslash in a pattern that the string literal takes away",
     "KN123": "warning: @ or & before a text that is no number, or before a time: the test always sees the same number",
     "KN124": "warning: a user of XAUTH whose name is not in lower case, which matches nobody",
+    "KN125": "warning: a cipher is asked for and no authentication: ESP without any passes",
+    "KN126": "warning: PFS is asked for and no group: the weakest one passes",
+    "KN127": "warning: a range of addresses with one end: all on its other side pass",
+    "KN128": "warning: addresses of the other family lie between the two texts of a range, and pass",
 }
 """What each code means; docs/diagnostics.md lists them."""
 
@@ -93,6 +98,7 @@ def lint_subject(
     if is_ipsec:
         for check in _IPSEC_CHECKS:
             found += check(subject)
+        found += openings(subject, values)
     return sorted(found, key=lambda each: (each.span.start, each.code))
 
 

@@ -75,7 +75,7 @@ class _Text:
     # --- the assertion that decided -------------------------------------------------------------------------------
 
     def _step(self, step: Step) -> Iterator[str]:
-        place = f"{step.place.source}:{step.place.line}"
+        place = f"{_printable(step.place.source)}:{step.place.line}"
         licensees = " ".join(_short(each) for each in step.licensees[:3]) or "everybody"
         more = f" and {len(step.licensees) - 3} more" if len(step.licensees) > 3 else ""
         yield f"  {self._paint(_BOLD, place)} {_short(step.authorizer)} -> {licensees}{more}"
@@ -118,12 +118,12 @@ class _Text:
             yield f"    {'':{width}} | {' ' * before}{self._paint(_RED, '^' * len(first))} {self._said(atom)}"
 
     def _said(self, atom: Atom) -> str:
+        unlimited = ", and so many nines mean no limit" if _is_no_limit(atom) else ""
         if atom.error:
-            return f"runtime error, so the test is false: {atom.error}"
+            return f"runtime error, so the test is false: {atom.error}{unlimited}"
         if atom.result:
             return f"is true ({_value(atom.left)}), and must not be"
         left = "not set" if atom.missing and atom.left in ("", "0", "0.0") else _value(atom.left)
-        unlimited = ", and so many nines mean no limit" if atom.left == NO_LIMIT else ""
         return f"is {left}, {_NEEDS[atom.operator].format(_value(atom.right))}{unlimited}"
 
     # --- what else there is to say --------------------------------------------------------------------------------
@@ -168,9 +168,16 @@ class _Text:
     def _ignored(self) -> Iterator[str]:
         ignored = [each for each in self._decision.assertions if each.status is AssertionStatus.IGNORED]
         for each in ignored[:_IGNORED]:
-            yield self._paint(_DIM, f"  ignored: {each.place.source}:{each.place.line}: {each.reason}")
+            yield self._paint(
+                _DIM, f"  ignored: {_printable(each.place.source)}:{each.place.line}: {_printable(each.reason)}"
+            )
         if len(ignored) > _IGNORED:
             yield self._paint(_DIM, f"  ignored: {len(ignored) - _IGNORED} more")
+
+
+def _is_no_limit(atom: Atom) -> bool:
+    """Whether a test is about a lifetime without limit, read in any way."""
+    return NO_LIMIT in atom.error or atom.left in (NO_LIMIT, str(float(NO_LIMIT)))
 
 
 def _failed(path: Sequence[Step]) -> list[Step]:

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +31,8 @@ WAIT = 5.0
 """Seconds that a writer waits for another process that has the log locked."""
 
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-# What a log says that was emptied or overwritten while it was open.
-_SPOILT = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_IOERR})
+# What SQLite says of a log that was overwritten while it was open.
+_SPOILT = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS negotiation (
@@ -84,7 +84,7 @@ class DecisionLog:
             raise LogError(f"{path}: no decision log there")
         with self._reported():
             self._connection = _readable(self._path) if read_only else _writable(self._path, wait)
-            self._opened = self._path.lstat()
+            self._opened: os.stat_result | None = self._path.lstat()
             self._patience = Patience(self._connection)
 
     def __enter__(self) -> Self:
@@ -104,17 +104,20 @@ class DecisionLog:
     def append_all(self, rows: Sequence[Row]) -> int:
         """Keep the rows of records (row_of), all of them or none, and return the last one's number."""
         with self._reported():
-            if self._is_elsewhere():
+            if self._is_cut():
                 self._reopen()
-            try:
-                return self._write(rows)
-            except sqlite3.Error as problem:
-                if _code(problem) not in _SPOILT:
-                    raise
-            self._reopen()
+            for reopen in (self._reopen, self._begin_anew):
+                try:
+                    return self._write(rows)
+                except sqlite3.Error as problem:
+                    if _code(problem) not in _SPOILT:
+                        raise
+                reopen()
             return self._write(rows)
 
     def _write(self, rows: Sequence[Row]) -> int:
+        if not rows:
+            return 0
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -129,23 +132,42 @@ class DecisionLog:
             raise
         return int(number)
 
-    def _is_elsewhere(self) -> bool:
-        """Whether the file that is open is not the one that has the name now."""
+    def _is_cut(self) -> bool:
+        """Whether the file that was opened was moved away or emptied, or none is open; a log is never empty."""
+        if self._opened is None:
+            return True
         try:
-            return not os.path.samestat(self._opened, self._path.lstat())
+            there = self._path.lstat()
         except FileNotFoundError:
             return True
+        return not os.path.samestat(self._opened, there) or not there.st_size
 
     def _reopen(self) -> None:
-        """Open what has the name now. What is no log any more, since somebody emptied it, is put aside."""
-        self._connection.close()
+        """Open what has the name now, or begin anew where that is no log any more."""
+        is_emptied = self._path.is_file() and not self._path.stat().st_size
+        self._close()
+        if is_emptied:
+            _remove(self._path)  # the write-ahead log held pieces
         try:
-            self._connection = _writable(self._path, self._wait)
+            self._open()
         except sqlite3.Error as problem:
             if _code(problem) not in _SPOILT:
                 raise
-            _put_aside(self._path)
-            self._connection = _writable(self._path, self._wait)
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """A new file; the one that cannot be used any more is kept under another name."""
+        self._close()
+        self._path.replace(self._path.with_name(f"{self._path.name}.damaged"))
+        _remove(self._path)
+        self._open()
+
+    def _close(self) -> None:
+        self._connection.close()
+        self._opened = None
+
+    def _open(self) -> None:
+        self._connection = _writable(self._path, self._wait)
         self._opened = self._path.lstat()
 
     def records(
@@ -165,13 +187,12 @@ class DecisionLog:
 
     def _rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         with self._reported():
-            self._patience.begin()
-            return self._patience.fetch(self._connection.execute(query, parameters))
+            return self._patience.rows(query, parameters)
 
     def _decoded(self, number: int, text: str) -> NegotiationRecord:
         try:
             return replace(record_json.from_json(json.loads(text)), number=number)
-        except (ValueError, TypeError, RecursionError, MemoryError) as problem:
+        except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as problem:
             raise LogError(f"{self._path}: record {number} is damaged: {type(problem).__name__}") from problem
 
     @contextmanager
@@ -245,12 +266,10 @@ def _check(connection: sqlite3.Connection) -> None:
     check_layout(connection, (_SCHEMA,))
 
 
-def _put_aside(path: Path) -> None:
-    """Give a log that cannot be read another name, and take away what SQLite kept beside it."""
-    path.replace(path.with_name(f"{path.name}.damaged"))
-    for suffix in ("-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            path.with_name(f"{path.name}{suffix}").unlink()
+def _remove(path: Path) -> None:
+    """Take a log away, with what SQLite kept beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 def _code(problem: sqlite3.Error) -> int:

@@ -23,7 +23,7 @@ from policydb.decision import to_json as decision_to_json
 from policydb.negotiation import Comparison, Credential, Difference, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import DEFAULT_VALUES
 
-_LATER = ("user",)
+_LATER = ("user", "bound_by")
 """Fields that records of earlier versions lack."""
 
 _TEXTS = (

@@ -68,6 +68,7 @@ def _facts(record: NegotiationRecord) -> list[str]:
         ("exchange", f"{_EXCHANGES.get(record.exchange, record.exchange)}"),
         ("role", _ROLES.get(record.role, record.role)),
         ("connection", record.connection),
+        ("bound by", record.bound_by),
         ("traffic", _traffic(record)),
         ("credentials", _credentials(record)),
         ("generation", f"{record.generation} of policy and configuration" if record.generation else ""),

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from policydb.storage import schema
 from policydb.storage.configurations import whole
 from policydb.storage.records import encode
+from policydb.storage.rows import number_of, text_of
 from policydb.storage.schema import Generation, SourceVersion
 from policydb.storage.snapshot import open_snapshot
-from policydb.storage.storefile import StoreError, connect_read_only, explained, require_generation
+from policydb.storage.storefile import Patience, StoreError, connect_read_only, explained, require_generation
 
 if TYPE_CHECKING:  # who lists generations writes none, and the writer is slow to load
     from policydb.storage.store import Publication
@@ -69,14 +70,21 @@ def list_generations(path: str | Path) -> tuple[Generation, ...]:
     """Every generation of the store, oldest first. Raises StoreError."""
     with _reading(Path(path)) as connection:
         sources: dict[int, list[SourceVersion]] = {}
-        for number, *source in connection.execute(
+        patience = Patience(connection)
+        for number, *source in patience.rows(
             "SELECT generation, name, kind, digest FROM generation_source JOIN source ON source.id = source"
             " ORDER BY generation, position"
         ):
-            sources.setdefault(number, []).append(SourceVersion(*source))
-        listed = connection.execute("SELECT number, published, author, restores FROM generation ORDER BY number")
+            sources.setdefault(number, []).append(SourceVersion(*map(text_of, source)))
+        listed = patience.rows("SELECT number, published, author, restores FROM generation ORDER BY number")
         return tuple(
-            Generation(number, published, tuple(sources.get(number, ())), author, restores)
+            Generation(
+                number_of(number),
+                text_of(published),
+                tuple(sources.get(number, ())),
+                text_of(author),
+                None if restores is None else number_of(restores),
+            )
             for number, published, author, restores in listed
         )
 
@@ -152,7 +160,7 @@ def _sources(connection: sqlite3.Connection, generation: int) -> dict[str, _Sour
         "SELECT name, source.id, kind FROM generation_source JOIN source ON source.id = source"
         " WHERE generation = ? ORDER BY position"
     )
-    return {name: _Source(row, kind) for name, row, kind in connection.execute(query, (generation,))}
+    return {text_of(name): _Source(row, kind) for name, row, kind in Patience(connection).rows(query, (generation,))}
 
 
 def _changes(
@@ -178,7 +186,7 @@ def _changes(
 
 def _text(connection: sqlite3.Connection, path: Path, source: _Source, name: str, generation: int) -> str:
     query = "SELECT text FROM source_block JOIN block ON block.id = block WHERE source = ? ORDER BY position"
-    blocks = [text for (text,) in connection.execute(query, (source.row,))]
+    blocks = [text for (text,) in Patience(connection).rows(query, (source.row,))]
     compiled = (
         "SELECT 1 FROM binding WHERE source = :row UNION ALL SELECT 1 FROM source_stretch WHERE source = :row"
         " UNION ALL SELECT 1 FROM source_part WHERE source = :row"

@@ -68,8 +68,8 @@ def to_identity(identity: Identity | None) -> str:
     """By this connections are found whose Remote-ID begins with the same address, or has the same name."""
     if identity is None:
         return "to anybody"
-    first = identity.network.network_address if identity.network is not None else identity.address
-    return f"to {identity.name if first is None else first}"
+    traffic = identity.traffic
+    return f"to {identity.name if traffic is None else traffic.first_address}"
 
 
 DEFAULT_PEER = "from anywhere"

@@ -9,6 +9,8 @@ from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
 from grammar.nodes import Binding, Span
+from policydb.storage.rows import number_of, text_of
+from policydb.traffic import in_four_parts
 
 Setting: TypeAlias = "tuple[str, str]"
 """A tag and its value."""
@@ -65,8 +67,8 @@ def encode_settings(settings: Iterable[Setting]) -> str:
 
 
 def decode_section(body: str) -> list[Setting]:
-    """The settings of a row."""
-    return [(tag, value) for tag, value in json.loads(body)]
+    """The settings of a row. Raises ValueError, TypeError or RecursionError where it is none."""
+    return [(text_of(tag), text_of(value)) for tag, value in json.loads(body)]
 
 
 def binding_of(line: int, section_line: int, section: str, tag: str, value: str) -> Binding:
@@ -98,12 +100,13 @@ Wanted: TypeAlias = Callable[[str, str], bool]
 def pieces_of(source: str, start: int, row: Row, wanted: Wanted | None = None) -> Iterator[Piece]:
     """What a row says of a part that starts in line `start`."""
     section_line, name, joined, lines, body = row
-    settings = [(place, tag, value) for place, (tag, value) in enumerate(json.loads(body))]
+    settings = [(place, tag, value) for place, (tag, value) in enumerate(decode_section(body))]
     if wanted is not None:
         settings = [each for each in settings if wanted(*each[1:])]
     places = json.loads(lines) if settings else ()
     for place, tag, value in settings:
-        binding = binding_of(start + places[place], start + section_line, name, tag, value)
+        line = start + number_of(places[place])
+        binding = binding_of(line, start + number_of(section_line), text_of(name), tag, value)
         yield Piece(source, binding, bool(joined))
 
 
@@ -130,9 +133,12 @@ def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
 
 
 def address_key(value: str) -> str:
-    """An address in the one way of writing it; what is none stands as it is."""
+    """An address in the one way of writing it; what is none stands as it is.
+
+    Of IPv4 there is one way only, but for networks whose end is left out (172.20).
+    """
     if ":" not in value:
-        return value  # IPv4 knows one way only
+        return in_four_parts(value)
     try:
         return str(ip_address(value))
     except ValueError:

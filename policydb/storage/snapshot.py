@@ -167,13 +167,14 @@ class Snapshot:
 
     def _resolved(self) -> Configuration:
         """The configuration of a generation that was published before records were kept, or that keeps other ones."""
+        from grammar.errors import visible
         from policydb.configuration.config import resolve_published
 
         found = resolve_published(self.bindings())
         if found.errors:
             message = (
                 f"{self._path}: generation {self._generation} holds a configuration that this version of the"
-                f" program refuses ({found.errors[0].message})"
+                f" program refuses ({visible(found.errors[0].message)})"
             )
             raise StoreError(message, "compile it again")
         return found.configuration
@@ -230,7 +231,7 @@ class Snapshot:
     def rows(self, query: str, parameters: Mapping[str, int | str]) -> list[Row]:
         """What a query over the store's tables (policydb.storage.schema) finds; for whoever copies a generation."""
         with self._asking():
-            return self._patience.fetch(self._connection.execute(query, parameters))
+            return self._patience.rows(query, parameters)
 
     def copied(self, into: bytes, queries: Mapping[str, str]) -> bytes:
         """A database of the tables in `into`, each with what its query finds in the store for this generation."""
@@ -286,7 +287,7 @@ class Snapshot:
     def _assertions(self, query: str, principal: str = "", limit: int = -1) -> list[CompiledAssertion]:
         parameters = {"generation": self._generation, "principal": principal, "limit": limit}
         with self._asking():
-            places = self._patience.fetch(self._connection.execute(query, parameters))
+            places = self._patience.rows(query, parameters)
             if len(places) > 1:
                 places.sort(key=lambda row: (row[3], row[2]))
             return [self._assertion(number, source, line) for number, source, line, _ in places]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from policydb.folders import FileRefusedError, Folder, check_file
@@ -76,8 +76,11 @@ def meaning_of(cause: sqlite3.Error, path: Path) -> tuple[str, str]:
     return f"{path} cannot be used: {''.join(each if each.isprintable() else '.' for each in str(cause))}", ""
 
 
-_STEPS_AN_OCTET = 1_000
+Parameters: TypeAlias = "Sequence[Any] | Mapping[str, Any]"
+
+_STEPS_AN_OCTET = 100
 _AT_ONCE = 100_000
+_LEAST = 100
 
 
 class Patience:
@@ -88,10 +91,11 @@ class Patience:
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         self._rows = pages * size
-        self._most = pages * size * _STEPS_AN_OCTET // _AT_ONCE + 1
+        self._most = pages * size * _STEPS_AN_OCTET // _AT_ONCE + _LEAST
         self.begin()
         connection.set_progress_handler(self._go_on, _AT_ONCE)
 
@@ -99,9 +103,10 @@ class Patience:
         """A query begins."""
         self._left = self._most
 
-    def fetch(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
-        """All rows. Raises sqlite3.Error, and ValueError for too many."""
-        rows = cursor.fetchmany(self._rows + 1)
+    def rows(self, query: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query. Raises sqlite3.Error, and ValueError for too many."""
+        self.begin()
+        rows = self._connection.execute(query, parameters).fetchmany(self._rows + 1)
         if len(rows) > self._rows:
             raise ValueError("more rows than the file has octets")
         return rows

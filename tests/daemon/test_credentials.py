@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.x509 import load_der_x509_crl
 
-from daemon.credentials import Places, places, read_credentials
+from daemon.credentials import MOST_CRL_OCTETS, Places, places, read_credentials
 from daemon.ike.messages.payloads import Certificate, Identification
 from daemon.ike.registries import AuthenticationMethod, CertificateEncoding, IdType
 from daemon.ike.trust.keyring import Keyring
@@ -90,6 +92,43 @@ def test_a_crl_is_read(folder: Path) -> None:
     keyring, lines = load(folder)
     assert lines == ()
     assert not knows(keyring, ME, HOST.der)
+
+
+def test_all_crls_of_a_pem_file_are_read(folder: Path) -> None:
+    pem = [load_der_x509_crl(each).public_bytes(serialization.Encoding.PEM) for each in (CA.crl(), CA.crl(HOST))]
+    put(folder / "crls" / "both", b"the first\n" + pem[0] + b"and the second\n" + pem[1])
+    keyring, lines = load(folder)
+    assert lines == ()
+    assert not knows(keyring, ME, HOST.der)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (CA.crl(HOST)[:-5], "cannot be read"),
+        (CA.crl(HOST, extensions=[(x509.DeltaCRLIndicator(1), True)]), "2.5.29.27 is not understood"),
+        (b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "error parsing"),
+        (b"0" * (MOST_CRL_OCTETS + 1), "it has more than"),
+    ],
+    ids=["damaged", "delta", "damaged PEM", "huge"],
+)
+def test_a_crl_that_cannot_be_used_does_not_switch_revocation_off(folder: Path, data: bytes, reason: str) -> None:
+    """Nobody knows any more whom it revokes: whoever is not pinned needs another CRL."""
+    (folder / "certs" / "whatever").unlink()
+    path = put(folder / "crls" / "a", data)
+    keyring, lines = load(folder)
+    assert reason in lines[0]
+    assert lines[1] == f"without {path} certificates of peers need another CRL of their issuers"
+    assert not knows(keyring, ME, HOST.der)
+    put(folder / "crls" / "another", CA.crl())
+    assert knows(load(folder)[0], ME, HOST.der)
+
+
+def test_what_is_no_crl_at_all_changes_nothing(folder: Path) -> None:
+    put(folder / "crls" / "README", b"CRLs of My CA are put here every night.\n")
+    keyring, (line,) = load(folder)
+    assert line.startswith(f"not loading {folder / 'crls' / 'README'} - ")
+    assert knows(keyring, ME, HOST.der)
 
 
 # --- private keys -------------------------------------------------------------------------------------------------
@@ -173,7 +212,9 @@ def test_one_bad_file_stops_nobody(folder: Path) -> None:
         put(folder / "pubkeys" / "fqdn" / "a-bad-one", b"junk"),
     ]
     keyring, lines = load(folder)
-    assert [re.sub(" - .*", "", each) for each in lines] == [f"not loading {path}" for path in bad]
+    told = [f"not loading {path}" for path in bad]
+    told.insert(3, f"without {bad[2]} certificates of peers need another CRL of their issuers")
+    assert [re.sub(" - .*", "", each) for each in lines] == told
     assert signs(keyring)
     assert knows(keyring, ME, HOST.der)
 

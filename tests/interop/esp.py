@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation
@@ -92,12 +92,11 @@ def scapy_sa(sa: InstalledSa) -> SecurityAssociation:
 
 
 def _host(selector: str) -> str:
-    """The inside address of the bed in a selector."""
-    return next(
-        each
-        for each in ("10.77.0.1", "10.77.0.2", "10.77.1.1", "10.77.2.1", selector.partition("/")[0])
-        if socket.inet_aton(each) and ip_network(each).subnet_of(ip_network(selector))  # type: ignore[arg-type]
-    )
+    """The inside address of the bed in a selector, which is an address, a network or a range."""
+    lowest, _, highest = selector.partition("-")
+    first, last = ip_address(lowest.partition("/")[0]), ip_address(highest or ip_network(lowest)[-1])
+    known = ("10.77.0.1", "10.77.0.2", "10.77.1.1", "10.77.2.1", str(first))
+    return next(each for each in known if int(first) <= int(ip_address(each)) <= int(last))
 
 
 def words_for(outbound: InstalledSa) -> Words:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.interop.bed import LEFT, RIGHT
 from tests.interop.happenings import a_lifetime_ends, peer_vanishes, we_vanish
 from tests.interop.scenario import Begins, Check, Scenario, Stage, Tunnel
 from tests.interop.settings import SECRET, Settings
-from tests.interop.strongswan_rows import BY_AUTHORITY, esp
+from tests.interop.strongswan_rows import AS_NETWORKS, BY_AUTHORITY, esp, selectors
 
 PEER = "libreswan"
 
@@ -25,6 +26,12 @@ PFS_GROUP = PFS | Settings({"phase-2:Suites": "QM-ESP-AES-128-SHA2-256-PFS-GRP14
 HOST_TO_HOST = Settings(
     {"t:Local-ID": None, "t:Remote-ID": None}, {"leftsubnet": None, "rightsubnet": None, "type": "transport"}
 )
+
+HOSTS = Settings(
+    selectors(f"{LEFT.inside}/32", f"{RIGHT.inside}/32").ours,
+    {"leftsubnet": f"{RIGHT.inside}/32", "rightsubnet": f"{LEFT.inside}/32"},
+)
+"""libreswan has no ranges for IKEv1, so those are strongSwan's rows alone."""
 
 
 def row(name: str, about: str, settings: Settings, sas: dict[str, object], condition: str = "") -> Scenario:
@@ -159,6 +166,22 @@ ROWS = (
         "two hosts, transport mode",
         AES128 | HOST_TO_HOST | Settings({"phase-2:Suites": "QM-ESP-TRP-AES-128-SHA2-256-SUITE"}),
         esp("AES", 128, "HMAC_SHA2_256", "TRANSPORT"),
+    ),
+    row("hosts", "two hosts behind the gateways", AES128 | HOSTS, esp("AES", 128, "HMAC_SHA2_256")),
+    row(
+        "hosts-as-networks",
+        "the same hosts, which our side has as networks of 32 bits",
+        AES128 | HOSTS | AS_NETWORKS,
+        esp("AES", 128, "HMAC_SHA2_256"),
+    ),
+    Scenario(
+        PEER,
+        "host-within",
+        "the peer proposes one host of each of our networks; policy decides, with the connection's suites",
+        AES128 | Settings(theirs=HOSTS.theirs),
+        begins=(Begins.THEIRS,),
+        holds=(Tunnel(esp("AES", 128, "HMAC_SHA2_256"), ours=""),),
+        kernel=True,
     ),
     row(
         "main-psk-ah",

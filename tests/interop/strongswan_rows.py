@@ -483,5 +483,64 @@ BEHIND = (
     ),
 )
 
+HOSTS = f"{LEFT.inside}/32", f"{RIGHT.inside}/32"
+AS_NETWORKS = Settings({**network("left-network", HOSTS[0]), **network("right-network", HOSTS[1])})
+"""Our side says its two hosts as networks of 32 bits; strongSwan says every host as an address."""
 
-ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *LIVING, *BEHIND)
+NETWORKS_AS_RANGES = Settings(
+    theirs={"children.c.local_ts": "10.77.2.0-10.77.2.255", "children.c.remote_ts": "10.77.1.0-10.77.1.255"}
+)
+A_RANGE = Settings(theirs={"children.c.local_ts": "10.77.2.1-10.77.2.6", "children.c.remote_ts": "10.77.1.1-10.77.1.9"})
+"""No network: it goes as IPV4_RANGE, and lies in our connection's."""
+
+WEAK = Settings(theirs={"children.c.esp_proposals": "3des-md5"})
+EVADES = Refusal({Begins.THEIRS: ("no-transform-matched", "received NO_PROPOSAL_CHOSEN")})
+"""Policy would take it; the connection for that traffic does not, however the peer writes it."""
+
+SAME_TRAFFIC = (
+    Scenario(
+        PEER, "hosts", "two hosts behind the gateways, addresses on both sides", AES128 | selectors(*HOSTS), holds=ONE
+    ),
+    Scenario(
+        PEER,
+        "hosts-as-networks",
+        "the same hosts, which our side has as networks of 32 bits",
+        AES128 | selectors(*HOSTS) | AS_NETWORKS,
+        holds=ONE,
+    ),
+    Scenario(PEER, "ranges", "two networks, which the peer has as ranges", AES128 | NETWORKS_AS_RANGES, holds=ONE),
+    Scenario(
+        PEER,
+        "range-within",
+        "the peer proposes ranges within our networks; policy decides, with the connection's suites",
+        AES128 | A_RANGE,
+        begins=(Begins.THEIRS,),
+        holds=(Tunnel(AES128_SAS, ours=""),),
+    ),
+    Scenario(
+        PEER,
+        "range-within-suites",
+        "the same ranges with 3DES, which the connection does not have",
+        AES128 | A_RANGE | WEAK,
+        begins=(Begins.THEIRS,),
+        holds=EVADES,
+    ),
+    Scenario(
+        PEER,
+        "hosts-as-networks-suites",
+        "hosts that our side has as networks, with 3DES",
+        AES128 | selectors(*HOSTS) | AS_NETWORKS | WEAK,
+        begins=(Begins.THEIRS,),
+        holds=EVADES,
+    ),
+    Scenario(
+        PEER,
+        "host-within",
+        "the peer narrows two networks to one host of each, which no mechanism of IKEv1 does: we refuse",
+        AES128 | Settings(theirs={"children.c.local_ts": HOSTS[1], "children.c.remote_ts": HOSTS[0]}),
+        begins=(Begins.OURS,),
+        holds=Refusal({Begins.OURS: ("identity-mismatch", "received INVALID_ID_INFORMATION error notify")}),
+    ),
+)
+
+ROWS = (*PLAIN, *AGGRESSIVELY, *CERTIFIED, *LIVING, *BEHIND, *SAME_TRAFFIC)

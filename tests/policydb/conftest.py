@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +27,19 @@ def policydb(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: py
         return code, told.out, told.err
 
     return call
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root mounts a file system")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=520k", "tmpfs", str(place)], capture_output=True, check=False, timeout=60
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True, timeout=60)

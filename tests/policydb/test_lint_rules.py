@@ -40,7 +40,7 @@ def test_texts_that_may_be_numbers_are_left(test: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "test", ['@"five" == 5', '@"" == 0', '@"." == 0', '@"1e3" == 1', "@esp_enc_alg == 5", "@pfs == 1"]
+    "test", ['@"five" == 5', '@"" == 0', '@"." == 0', '@"1e3" == 1', "@ah_hash_alg == 5", "@pfs == 1"]
 )
 def test_texts_that_are_no_numbers(test: str) -> None:
     assert of_conditions(f'{test} || app_domain == "IPsec policy";') == ["KN123"]
@@ -257,3 +257,71 @@ def test_names_that_differ_in_case() -> None:
 def test_a_threshold_counts_names_not_spellings() -> None:
     text = 'Authorizer: "POLICY"\nLicensees: 2-of("binary-hex:00ff", "BINARY-HEX:00FF", "b") || 1-of("b", "b", "b")\n'
     assert [each.code for each in findings(text)] == ["KN115"] * 3
+
+
+# --- what the manual's words let pass -----------------------------------------------------------------------------
+
+IPSEC = 'app_domain == "IPsec policy"'
+LOW, HIGH = 'remote_filter_addr_lower >= "010.001.000.000"', 'remote_filter_addr_upper <= "010.001.255.255"'
+
+
+@pytest.mark.parametrize(
+    ("tests", "codes"),
+    [
+        ('esp_enc_alg == "aes"', ["KN125"]),
+        ('esp_enc_alg != "null"', ["KN125"]),
+        ('esp_enc_alg ~= "^aes"', ["KN125"]),
+        ('esp_enc_alg == "aes" && esp_auth_alg == "hmac-sha2-256"', []),
+        ('(esp_enc_alg == "aes" && esp_auth_alg != "")', []),
+        ('esp_present == "yes"', []),
+        ('pfs == "yes"', ["KN126"]),
+        ('"yes" == pfs', ["KN126"]),
+        ('pfs == "yes" && @esp_group_desc >= 14', []),
+        ('pfs == "yes" && esp_group_desc == "19"', []),
+        ('pfs == "no"', []),
+        ('!(pfs == "no") && esp_group_desc == "14"', []),
+        (LOW, ["KN127"]),
+        (HIGH, ["KN127"]),
+        ('"010.001.255.255" >= remote_filter_addr_upper', ["KN127"]),
+        (f"{LOW} && {HIGH}", []),
+        (f'{HIGH} && remote_filter_addr_lower == "010.001.000.000"', []),
+        (f'{HIGH} && remote_filter ~= "^010[.]001[.]"', []),
+        ('local_filter_addr_upper <= "010.001.255.255" && remote_filter_addr_lower >= "0"', ["KN127", "KN127"]),
+    ],
+)
+def test_what_is_left_open_is_said(tests: str, codes: list[str]) -> None:
+    assert of_conditions(f"{IPSEC} && {tests};") == codes
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "told"),
+    [
+        ("010.000.000.000", "223.255.255.255", "IPv6"),  # 2001:0db8:... lies between
+        ("000.000.000.000", "255.255.255.255", "IPv6"),
+        ("010.000.000.000", "011.255.255.255", "IPv6"),  # 0100:... and 010a:... do
+        ("010.000.000.000", "010.255.255.255", ""),
+        ("192.168.001.000", "192.168.001.255", ""),
+        ("2001:0db8:0000:0000:0000:0000:0000:0000", "2001:0db8:ffff:ffff:ffff:ffff:ffff:ffff", ""),
+        ("2001:0000:0000:0000:0000:0000:0000:0000", "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "IPv4"),  # 203. does
+        ("fc00:0000:0000:0000:0000:0000:0000:0000", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ""),
+    ],
+)
+def test_a_range_of_texts_that_holds_the_other_family(lower: str, upper: str, told: str) -> None:
+    tests = f'{IPSEC} && local_filter_addr_lower >= "{lower}" && local_filter_addr_upper <= "{upper}"'
+    warnings = findings(f'Authorizer: "POLICY"\nConditions: {tests};\n')
+    assert [warning.code for warning in warnings] == (["KN128"] if told else [])
+    assert all(told in warning.message for warning in warnings)
+    assert of_conditions(f'{tests} && local_filter_type == "IPv4 subnet";') == []
+
+
+def test_each_clause_that_grants_is_looked_at_for_itself() -> None:
+    good = f'{IPSEC} && esp_enc_alg == "aes" && esp_auth_alg == "hmac-sha2-256"'
+    bad = f'{IPSEC} && esp_enc_alg == "3des"'
+    assert of_conditions(f'{good} -> "true"; {bad} -> "true";') == ["KN125"]
+    assert of_conditions(f'{IPSEC} -> {{ esp_enc_alg == "3des"; }};') == ["KN125"]
+    assert [found for found in of_conditions(f'{good} -> "true"; {bad} -> "false";') if found != "KN120"] == []
+
+
+def test_what_a_delegate_grants_is_left() -> None:
+    text = f'Authorizer: "{KEY}"\nLicensees: "a"\nConditions: {IPSEC} && esp_enc_alg == "aes" && pfs == "yes";\n'
+    assert findings(text) == []

@@ -10,7 +10,6 @@ import re
 import resource
 import shutil
 import sqlite3
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -320,22 +319,6 @@ def test_where_files_may_not_grow_a_first_generation_is_none(policydb: Run, size
     assert (code, said(err)[0]) == (2, f"{STORE} is empty")
     assert policydb("compile", "many.policy")[1].startswith("published generation 1 ")
     assert assert_whole(Path(STORE)) == 1
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 400 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root mounts a file system")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=520k", "tmpfs", str(place)], capture_output=True, check=False, timeout=60
-    )
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("verb", WRITING)

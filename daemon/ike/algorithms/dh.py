@@ -29,6 +29,11 @@ class KeyPair(Protocol):
     """Our side of one exchange."""
 
     @property
+    def group(self) -> Group:
+        """Whose it is."""
+        ...
+
+    @property
     def public(self) -> bytes:
         """The public value, padded to the group's length; x | y for ECP."""
         ...
@@ -130,14 +135,19 @@ class _ModpPair:
 
     def shared(self, peer: bytes) -> bytes:
         """g^xy in octets, as long as the prime (RFC 2409 section 5). Raises InvalidKeyInformation."""
-        prime = modp_prime(self.group)
-        octets = _MODP[self.group].bits // 8
-        if len(peer) != octets:
-            raise InvalidKeyInformation(f"public value of {len(peer)} octets, {self.group} has {octets}")
-        value = int.from_bytes(peer)
-        if not 1 < value < prime - 1:
-            raise InvalidKeyInformation(f"public value outside the range of {self.group}")
-        return _power(self.group)(value, self.exponent).to_bytes(octets)
+        value = _modp_value(self.group, peer)
+        return _power(self.group)(value, self.exponent).to_bytes(_MODP[self.group].bits // 8)
+
+
+def _modp_value(group: Group, peer: bytes) -> int:
+    """A peer's public value as a number. Raises InvalidKeyInformation."""
+    octets = _MODP[group].bits // 8
+    if len(peer) != octets:
+        raise InvalidKeyInformation(f"public value of {len(peer)} octets, {group} has {octets}")
+    value = int.from_bytes(peer)
+    if not 1 < value < modp_prime(group) - 1:
+        raise InvalidKeyInformation(f"public value outside the range of {group}")
+    return value
 
 
 def _generate_modp(group: Group, random: Random) -> KeyPair:
@@ -186,14 +196,22 @@ class _EcpPair:
 
     def shared(self, peer: bytes) -> bytes:
         """The x coordinate of the common point, in octets (RFC 5903 section 7). Raises InvalidKeyInformation."""
-        row = _ECP[self.group]
-        if len(peer) != 2 * row.octets:
-            raise InvalidKeyInformation(f"public value of {len(peer)} octets, {self.group} has {2 * row.octets}")
+        point = _ecp_point(self.group, peer)
         try:
-            point = ec.EllipticCurvePublicKey.from_encoded_point(curve(str(self.group)), _UNCOMPRESSED + peer)
             return self.private.exchange(ec.ECDH(), point)
         except ValueError as error:
             raise InvalidKeyInformation(f"public value is no point of {self.group}") from error
+
+
+def _ecp_point(group: Group, peer: bytes) -> ec.EllipticCurvePublicKey:
+    """A peer's public value as a point. Raises InvalidKeyInformation."""
+    octets = 2 * _ECP[group].octets
+    if len(peer) != octets:
+        raise InvalidKeyInformation(f"public value of {len(peer)} octets, {group} has {octets}")
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(curve(str(group)), _UNCOMPRESSED + peer)
+    except ValueError as error:
+        raise InvalidKeyInformation(f"public value is no point of {group}") from error
 
 
 def _generate_ecp(group: Group, random: Random) -> KeyPair:
@@ -218,3 +236,16 @@ def generate(group: Group, random: Random) -> KeyPair:
     if group in _ECP:
         return _generate_ecp(group, random)
     raise LocalError(f"group {group} is not supported")
+
+
+def check(group: Group, peer: bytes) -> None:
+    """Hold a peer's public value against its group, which costs no power. Raises InvalidKeyInformation.
+
+    LocalError for a group outside GROUPS.
+    """
+    if group in _MODP:
+        _modp_value(group, peer)
+    elif group in _ECP:
+        _ecp_point(group, peer)
+    else:
+        raise LocalError(f"group {group} is not supported")

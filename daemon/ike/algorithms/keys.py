@@ -26,6 +26,14 @@ class Phase1Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofKeys:
+    """What HASH_I and HASH_R are made with; a pre-shared key gives it before g^xy is known."""
+
+    hash: HashAlgorithm
+    skeyid: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """What both sides of phase 1 said, for HASH_I and HASH_R; `sa_i` is the body of the initiator's SA payload."""
 
@@ -97,14 +105,14 @@ def _cipher(keys: Phase1Keys, seed: bytes) -> Cbc:
 # --- authentication -----------------------------------------------------------------------------------------------
 
 
-def hash_i(keys: Phase1Keys, spoken: Transcript, id_i: bytes) -> bytes:
+def hash_i(keys: Phase1Keys | ProofKeys, spoken: Transcript, id_i: bytes) -> bytes:
     """HASH_I; `id_i` is the body of the initiator's ID payload (RFC 2409 section 5)."""
     publics = spoken.public_i + spoken.public_r
     cookies = spoken.initiator_cookie + spoken.responder_cookie
     return prf(keys.hash, keys.skeyid, publics + cookies + spoken.sa_i + id_i)
 
 
-def hash_r(keys: Phase1Keys, spoken: Transcript, id_r: bytes) -> bytes:
+def hash_r(keys: Phase1Keys | ProofKeys, spoken: Transcript, id_r: bytes) -> bytes:
     """HASH_R; `id_r` is the body of the responder's ID payload. The SA is the initiator's here too."""
     publics = spoken.public_r + spoken.public_i
     cookies = spoken.responder_cookie + spoken.initiator_cookie

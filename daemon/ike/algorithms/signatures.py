@@ -31,6 +31,7 @@ PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 FEWEST_RSA_BITS, MOST_RSA_BITS = 512, 8192
+LEAST_RSA_EXPONENT = 3
 _MOST_EXPONENT_BITS = 64  # larger ones only serve to make us work
 
 
@@ -100,10 +101,23 @@ def verify(method: AuthenticationMethod, key: PublicKey, value: bytes, signature
         raise errors.InvalidSignature(f"rsa_sig_decode_hash: the key is refused: {cause}") from cause
 
 
+def rsa_fault(key: rsa.RSAPublicKey) -> str:
+    """Why no signature by an RSA key is looked at, however weak keys may be; "" if there is no reason.
+
+    With an exponent of 1 everybody can sign; an even modulus or exponent belongs to no key that anybody made to sign.
+    """
+    numbers, bits = key.public_numbers(), key.key_size
+    if not FEWEST_RSA_BITS <= bits <= MOST_RSA_BITS or numbers.e.bit_length() > _MOST_EXPONENT_BITS:
+        return f"an RSA key of {bits} bits, or its exponent, is out of bounds"
+    if numbers.e < LEAST_RSA_EXPONENT or not numbers.e & 1 or not numbers.n & 1:
+        return f"an RSA key of {bits} bits with the exponent {numbers.e} is no key to sign with"
+    return ""
+
+
 def _verify_rsa(key: rsa.RSAPublicKey, value: bytes, signature: bytes) -> None:
     bits = key.key_size
-    if not FEWEST_RSA_BITS <= bits <= MOST_RSA_BITS or key.public_numbers().e.bit_length() > _MOST_EXPONENT_BITS:
-        raise ValueError(f"an RSA key of {bits} bits, or its exponent, is out of bounds")
+    if fault := rsa_fault(key):
+        raise ValueError(fault)
     if len(signature) != (bits + 7) // 8:
         raise errors.InvalidSignature("rsa_sig_decode_hash: SIG payload length does not match public key")
     found = key.recover_data_from_signature(signature, padding.PKCS1v15(), None)

@@ -16,6 +16,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from daemon.ike import limits
 from daemon.ike.errors import PayloadMalformed, Silent
 from daemon.ike.messages.payloads import HEADER_LENGTH, Header
 from daemon.ike.messages.wire import Reader, Writer
@@ -24,7 +25,7 @@ from daemon.ike.registries import ExchangeType, PayloadType
 MAX_PARTS = 64
 MAX_MESSAGE = 32 * 1024
 MAX_FROM_ADDRESS = 64 * 1024
-MAX_IN_ALL = 4 * 1024 * 1024
+MAX_IN_ALL = limits.FRAGMENTS
 """Octets, but for the first; real messages, certificates included, stay far below."""
 
 _COST = 256
@@ -39,7 +40,7 @@ _MARKER = 4
 """The non-ESP marker before every message on the NAT-T port (RFC 3948 section 2.2)."""
 
 Key = tuple[str, bytes]
-"""The sender's address, and both cookies."""
+"""What counts as the sender's address, and both cookies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
 
+from daemon.ike import limits
 from daemon.ike.errors import (
     BadProposalSyntax,
     DoiNotSupported,
     InvalidCertEncoding,
     InvalidExchangeType,
     InvalidFlags,
+    InvalidIdInformation,
     InvalidMajorVersion,
     InvalidMessageId,
     InvalidMinorVersion,
     InvalidPayloadType,
     InvalidProtocolId,
     InvalidSpi,
+    NoProposalChosen,
     PayloadMalformed,
+    ProtocolError,
     Silent,
     SituationNotSupported,
     UnequalPayloadLengths,
@@ -72,7 +76,7 @@ MAX_ATTRIBUTES = 32
 MAX_CONFIGURATION_ATTRIBUTES = 128
 """Limits on what one message, SA payload, SA payload, transform and attribute payload may hold.
 
-Real peers stay far below.
+Real peers stay far below. Who has proved nothing may send less: daemon.ike.limits.
 """
 
 _GENERIC_HEADER = 4
@@ -148,11 +152,14 @@ def _aligns(data: bytes, remaining: int) -> bool:
     return not remaining or (remaining < _ALIGNMENT and len(data) % _ALIGNMENT == 0 and not any(data[-remaining:]))
 
 
-def parse_payloads(first: PayloadType, data: bytes, padded: bool = False) -> tuple[Payload, ...]:
+def parse_payloads(
+    first: PayloadType, data: bytes, padded: bool = False, *, proved: bool = False
+) -> tuple[Payload, ...]:
     """All payloads in `data`, which follows the header (checks 12 and 13).
 
-    `padded`: the data was decrypted, octets after the last payload are padding (RFC 2409 appendix B). Every step
-    consumes at least four octets. Raises ProtocolError subclasses only.
+    `padded`: the data was decrypted, octets after the last payload are padding (RFC 2409 appendix B). `proved`: the
+    sender has proved who it is before, so that it may offer more. Every step consumes at least four octets. Raises
+    ProtocolError subclasses only.
     """
     reader = Reader(data)
     payloads: list[Payload] = []
@@ -168,7 +175,7 @@ def parse_payloads(first: PayloadType, data: bytes, padded: bool = False) -> tup
                 f"message_parse_payloads: invalid next payload type {following} in payload of type {int(kind)}"
             )
         with reader.restrict(_body_length(reader), f"message_validate_{str(kind).lower()}"):
-            payloads.append(_parse_body(kind, reader))
+            payloads.append(_parse_body(kind, reader) if proved else _parse_bounded(kind, reader))
         kind = following
     if not padded and not _aligns(data, reader.remaining):
         raise UnequalPayloadLengths(f"message_parse_payloads: {reader.remaining} octets after the last payload")
@@ -210,6 +217,17 @@ def _parse_body(kind: PayloadType, reader: Reader) -> Payload:
     raise InvalidPayloadType(f"message_parse_payloads: payload type {kind} unexpected")
 
 
+def _parse_bounded(kind: PayloadType, reader: Reader) -> Payload:
+    """A payload of somebody who has proved nothing yet. SAi_b is hashed whole: too long an offer cannot be cut."""
+    if kind == PayloadType.SA:
+        if reader.remaining > limits.OFFER_OCTETS:
+            raise NoProposalChosen(f"{reader.what}: offer of {reader.remaining} octets, at most {limits.OFFER_OCTETS}")
+        return _parse_sa(reader, limits.OFFER_TRANSFORMS, NoProposalChosen)
+    if kind == PayloadType.ID and reader.remaining > limits.IDENTITY_OCTETS:
+        raise InvalidIdInformation(f"{reader.what}: identity of {reader.remaining} octets")
+    return _parse_body(kind, reader)
+
+
 def _some(reader: Reader) -> bytes:
     """The rest, which must be something."""
     if not reader.remaining:
@@ -224,25 +242,32 @@ def _doi(reader: Reader, *accepted: Doi) -> Doi:
     return doi
 
 
-def _parse_sa(reader: Reader) -> SaPayload:
+def parse_sa(body: bytes) -> SaPayload:
+    """An SA payload without its generic header, of whatever length."""
+    return _parse_sa(Reader(body, "SA payload"))
+
+
+def _parse_sa(
+    reader: Reader, most: int = MAX_TRANSFORMS, too_many: type[ProtocolError] = PayloadMalformed
+) -> SaPayload:
     doi = _doi(reader, Doi.IPSEC)
     situation = reader.uint32()
     if situation != Situation.IDENTITY_ONLY:
         raise SituationNotSupported(f"{reader.what}: situation 0x{situation:x} is not supported")
     proposals: list[Proposal] = []
-    budget = MAX_TRANSFORMS
+    budget = most
     for _ in _chain(reader, PayloadType.PROPOSAL, MAX_PROPOSALS):
-        proposals.append(_parse_proposal(reader, budget))
+        proposals.append(_parse_proposal(reader, budget, too_many))
         budget -= len(proposals[-1].transforms)
     return SaPayload(tuple(proposals), doi, Situation(situation))
 
 
-def _parse_proposal(reader: Reader, budget: int) -> Proposal:
+def _parse_proposal(reader: Reader, budget: int, too_many: type[ProtocolError]) -> Proposal:
     number, protocol = reader.uint8(), Protocol(reader.uint8())
     spi_size, count = reader.uint8(), reader.uint8()
     spi = _spi(reader, protocol, spi_size)
     transforms = []
-    for _ in _chain(reader, PayloadType.TRANSFORM, budget):
+    for _ in _chain(reader, PayloadType.TRANSFORM, budget, too_many):
         transform_number, transform_id = reader.uint8(), reader.uint8()
         reader.zero(2)
         transforms.append(Transform(transform_number, transform_id, parse_attributes(reader)))
@@ -251,7 +276,9 @@ def _parse_proposal(reader: Reader, budget: int) -> Proposal:
     return Proposal(number, protocol, spi, tuple(transforms))
 
 
-def _chain(reader: Reader, kind: PayloadType, limit: int) -> Iterator[None]:
+def _chain(
+    reader: Reader, kind: PayloadType, limit: int, too_many: type[ProtocolError] = PayloadMalformed
+) -> Iterator[None]:
     """Walk a chain of proposals or transforms to the reader's end: bounded to each one's body while it is handled."""
     for _ in range(limit):
         following = reader.uint8()
@@ -261,7 +288,7 @@ def _chain(reader: Reader, kind: PayloadType, limit: int) -> Iterator[None]:
             yield
         if following == PayloadType.NONE:
             return
-    raise PayloadMalformed(f"{reader.what}: too many payloads of type {kind}")
+    raise too_many(f"{reader.what}: too many payloads of type {kind}")
 
 
 def _spi(reader: Reader, protocol: Protocol, size: int) -> bytes:

@@ -154,6 +154,13 @@ class _Opaque(Payload):
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedSa(_Opaque):
+    """A security association payload of which nothing but the octets is wanted any more."""
+
+    TYPE = PayloadType.SA
+
+
+@dataclass(frozen=True, slots=True)
 class KeyExchange(_Opaque):
     """A Diffie-Hellman public value (RFC 2408 section 3.7)."""
 

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
+from daemon.ike import limits
 from daemon.ike.trust.certificates import CertificateError, CertifiedKey, X509Certificate
 from daemon.ike.trust.chains import Chain
 from grammar.principal import (
@@ -31,18 +32,6 @@ from grammar.principal import (
 )
 from policydb.attributes import APP_DOMAIN
 from policydb.graph import CompiledAssertion
-
-MOST_CREDENTIAL_OCTETS = 16_384
-"""Of the KeyNote credentials that a peer sends in one CERT payload."""
-
-MOST_CREDENTIALS = 32
-"""Assertions in them."""
-
-MOST_WORDS = 1000
-"""Words and signs in them, numbers and keys among the words: reading one costs some 40 microseconds.
-
-Nobody has proved anything yet when they are read. A credential of isakmpd.policy(5) has fewer than a hundred.
-"""
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -174,22 +163,34 @@ class KeynoteCredentials:
 
 
 def keynote_credentials(text: str, source: str, *, accept_weak: bool) -> KeynoteCredentials:
-    """The credentials in a text (latin-1: a character is an octet), each verified by itself."""
+    """The credentials in a text (latin-1: a character is an octet), each verified by itself.
+
+    The text is measured before it is read, and split once.
+    """
     # Imported here as above.
     from grammar.fields import split_assertions
-    from policydb.keynote.assemble import Assembly, Text
+    from policydb.keynote.assemble import Assembly
 
-    if len(text) > MOST_CREDENTIAL_OCTETS:
-        return KeynoteCredentials((), (f"{source}: more than {MOST_CREDENTIAL_OCTETS} octets",), None)
-    if len(split_assertions(text)) > MOST_CREDENTIALS:
-        return KeynoteCredentials((), (f"{source}: more than {MOST_CREDENTIALS} assertions",), None)
-    if len(_WORD.findall(text)) > MOST_WORDS:
-        return KeynoteCredentials((), (f"{source}: more than {MOST_WORDS} words and signs",), None)
+    if excess := _excess(text):
+        return KeynoteCredentials((), (f"{source}: more than {excess}",), None)
+    pieces = split_assertions(text)
+    if len(pieces) > limits.CREDENTIALS:
+        return KeynoteCredentials((), (f"{source}: more than {limits.CREDENTIALS} assertions",), None)
     assembly = Assembly(accept_weak)
-    assembly.add_credential(Text(source, text))
+    assembly.add_pieces(source, pieces)
     ignored = tuple(f"{each.place.source}:{each.place.line}: {each.reason}" for each in assembly.ignored)
     last = assembly.assertions[-1] if assembly.assertions else None
     if last is None or any(each.place.line > last.place.line for each in assembly.ignored):
         return KeynoteCredentials(tuple(assembly.assertions), ignored, None)
     licensee = last.licensees if isinstance(last.licensees, str) else None
     return KeynoteCredentials(tuple(assembly.assertions), ignored, licensee)
+
+
+def _excess(text: str) -> str:
+    """Of what the text has too much to be read; "" where it is all right."""
+    if len(text) > limits.CREDENTIAL_OCTETS:
+        return f"{limits.CREDENTIAL_OCTETS} octets"
+    if text.count("\n") > limits.CREDENTIAL_LINES:
+        return f"{limits.CREDENTIAL_LINES} lines"
+    words = sum(1 for _ in islice(_WORD.finditer(text), limits.CREDENTIAL_WORDS + 1))
+    return f"{limits.CREDENTIAL_WORDS} words and signs" if words > limits.CREDENTIAL_WORDS else ""

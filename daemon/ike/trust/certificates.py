@@ -7,7 +7,7 @@ What comes out is safe to search. A critical extension that is not understood re
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
@@ -16,17 +16,12 @@ from cryptography import x509
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from cryptography.x509.oid import CRLEntryExtensionOID, ExtendedKeyUsageOID, ObjectIdentifier
 
-from daemon.ike.algorithms.signatures import MOST_RSA_BITS
+from daemon.ike import limits
+from daemon.ike.algorithms.signatures import rsa_fault
 from daemon.ike.registries import IdType
-from daemon.ike.trust.names import MalformedNameError, elements, one_line
-
-MOST_OCTETS = 16_384
-"""Of a certificate; real ones have one or two thousand."""
-
-_MOST_NAMES = 256
-_MOST_EXPONENT_BITS = 64
+from daemon.ike.trust.names import Element, MalformedNameError, elements, one_line
 
 FEWEST_RSA_BITS, LEAST_EXPONENT = 1024, 65537
 """An RSA key below these is weak (docs/decisions/0006-weak-signatures.md)."""
@@ -44,6 +39,17 @@ _FAULTS = (
     x509.UnsupportedGeneralNameType,
     x509.InvalidVersion,
 )
+
+_SEQUENCE = 0x30
+
+_NEVER_PASSED_OVER = (x509.NameConstraints, x509.DeltaCRLIndicator, x509.IssuingDistributionPoint)
+"""What says that a CA may certify a part only, or that a CRL tells a part only; followed by nobody here.
+
+They have to be critical. Where they are not, they are meant all the same.
+"""
+
+_ENTRY_EXTENSIONS = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
+"""What may be passed over in an entry of a CRL: it changes nothing about whom the entry revokes."""
 
 _IKE_USAGES = frozenset(
     {
@@ -153,7 +159,7 @@ def _verify_weak(parsed: x509.Certificate | x509.CertificateRevocationList, sign
 
 def read_certificate(der: bytes) -> X509Certificate:
     """A DER certificate. Raises CertificateError."""
-    if len(der) > MOST_OCTETS:
+    if len(der) > limits.CERTIFICATE_OCTETS:
         raise CertificateError(f"a certificate of {len(der)} octets")
     return _guarded("the certificate", lambda: _certificate(der))
 
@@ -183,7 +189,10 @@ def _guarded(what: str, read: Callable[[], T]) -> T:
 def _certificate(der: bytes) -> X509Certificate:
     parsed = x509.load_der_x509_certificate(der)
     extensions = _Extensions(parsed.extensions)
-    issuer, subject = _names(parsed.tbs_certificate_bytes)
+    issuer, subject = _names(_signed_fields(der, fewest=5))
+    version_1 = parsed.version is x509.Version.v1
+    if version_1 and len(parsed.extensions):
+        raise CertificateError("it has extensions, which version 1 has not")  # RFC 5280 section 4.1.2.9
     constraints = extensions.get(x509.BasicConstraints)
     usage = extensions.get(x509.KeyUsage)
     purposes = extensions.get(x509.ExtendedKeyUsage)
@@ -201,7 +210,7 @@ def _certificate(der: bytes) -> X509Certificate:
         begins=parsed.not_valid_before_utc,
         ends=parsed.not_valid_after_utc,
         serial=parsed.serial_number,
-        version_1=parsed.version is x509.Version.v1,
+        version_1=version_1,
         is_ca=None if constraints is None else constraints.ca,
         path_length=None if constraints is None else constraints.path_length,
         may_authenticate=signs and (purposes is None or not _IKE_USAGES.isdisjoint(purposes)),
@@ -228,24 +237,37 @@ class _Extensions:
 
     @property
     def unknown(self) -> str | None:
-        # nameConstraints are not followed, so a CA that has them is refused whether they are critical or not.
-        bad = [oid for oid, each in self._left.items() if each.critical or isinstance(each.value, x509.NameConstraints)]
+        bad = [oid for oid, each in self._left.items() if each.critical or isinstance(each.value, _NEVER_PASSED_OVER)]
         return bad[0].dotted_string if bad else None
 
 
-def _names(tbs: bytes) -> tuple[bytes, bytes]:
-    """Issuer and subject as they stand in the certificate (RFC 5280 section 4.1: TBSCertificate)."""
-    (outer,) = elements(tbs)
-    fields = list(elements(outer.content))
-    start = 1 if fields[0].tag == 0xA0 else 0  # the version, which may be left out
-    if len(fields) < start + 6:
+def _signed_fields(der: bytes, fewest: int) -> list[Element]:
+    """The fields that are signed, from the algorithm of the signature on, of a certificate or of a CRL.
+
+    RFC 5280 sections 4.1.1.2 and 5.1.1.2: the algorithm stands outside too, and has to be the same. Only the inner one
+    is signed, and only the outer one is used.
+    """
+    (outer,) = elements(der)
+    signed, algorithm, _ = elements(outer.content)
+    fields = list(elements(signed.content))
+    start = next((position for position, each in enumerate(fields[:3]) if each.tag == _SEQUENCE), len(fields))
+    if len(fields) < start + fewest:
         raise CertificateError("it lacks fields")
-    return fields[start + 2].whole, fields[start + 4].whole
+    if fields[start].whole != algorithm.whole:
+        raise CertificateError("the algorithm of its signature is another one inside than outside")
+    return fields[start:]
+
+
+def _names(fields: Sequence[Element]) -> tuple[bytes, bytes]:
+    """Issuer and subject as they stand in the certificate (RFC 5280 section 4.1: TBSCertificate)."""
+    return fields[1].whole, fields[3].whole
 
 
 def _alternatives(found: x509.SubjectAlternativeName | None) -> tuple[Name, ...]:
     """Every subjectAltName that an ID payload can hold (RFC 4945 section 3.1), not the first alone."""
     names: list[Name] = []
+    if found is not None and len(found) > limits.CERTIFICATE_NAMES:
+        raise CertificateError(f"it has {len(found)} names")
     for each in found or ():
         match each:
             case x509.IPAddress(value=value) if hasattr(value, "packed"):
@@ -256,18 +278,14 @@ def _alternatives(found: x509.SubjectAlternativeName | None) -> tuple[Name, ...]
                 names.append((IdType.USER_FQDN, value.encode("ascii")))
             case x509.DirectoryName(value=value):
                 names.append((IdType.DER_ASN1_DN, value.public_bytes()))
-    if len(names) > _MOST_NAMES:
-        raise CertificateError(f"it has {len(names)} names")
     return tuple(names)
 
 
 def _key(key: object) -> CertifiedKey:
     if not isinstance(key, CertifiedKey):
         raise CertificateError(f"its key is a {type(key).__name__}, which is not supported")
-    if isinstance(key, rsa.RSAPublicKey) and (
-        key.key_size > MOST_RSA_BITS or key.public_numbers().e.bit_length() > _MOST_EXPONENT_BITS
-    ):
-        raise CertificateError(f"its RSA key of {key.key_size} bits, or its exponent, is out of bounds")
+    if isinstance(key, rsa.RSAPublicKey) and (fault := rsa_fault(key)):
+        raise CertificateError(fault)
     return key
 
 
@@ -293,14 +311,21 @@ def _crl(der: bytes) -> RevocationList:
     extensions = _Extensions(parsed.extensions)
     if (unknown := extensions.unknown) is not None:
         raise CertificateError(f"the CRL's critical extension {unknown} is not understood")
-    (outer,) = elements(parsed.tbs_certlist_bytes)
-    fields = list(elements(outer.content))
-    start = 1 if fields[0].tag == 0x02 else 0  # RFC 5280 section 5.1: version, which may be left out, and signature
+    _check_entries(parsed)
     return RevocationList(
-        issuer=fields[start + 1].whole,
+        issuer=_signed_fields(der, fewest=3)[1].whole,
         begins=parsed.last_update_utc,
         ends=parsed.next_update_utc,
         serials=frozenset(each.serial_number for each in parsed),
         weak_signature=_weak_signature(parsed.signature_hash_algorithm),
         parsed=parsed,
     )
+
+
+def _check_entries(parsed: x509.CertificateRevocationList) -> None:
+    """That each entry is about a certificate of the CRL's own issuer (RFC 5280 section 5.3)."""
+    for entry in parsed:
+        for each in entry.extensions:
+            if each.oid not in _ENTRY_EXTENSIONS and (each.critical or isinstance(each.value, x509.CertificateIssuer)):
+                number = each.oid.dotted_string
+                raise CertificateError(f"the extension {number} of an entry of the CRL is not understood")

@@ -40,14 +40,16 @@ def by_subject(certificates: Iterable[X509Certificate]) -> dict[bytes, tuple[X50
 class Trust:
     """What certificates are held against. `authorities` are trusted, `helpers` only ever links between.
 
-    `crls`: where there is one at all, the certificate at the lower end needs a current CRL of its issuer.
-    `accept_weak`: signatures with MD5 or SHA-1 and short keys count.
+    `crls`: where there is one at all, the certificate at the lower end needs a current CRL of its issuer; so it does
+    where there is one that cannot be used (`crl_missing`). `accept_weak`: signatures with MD5 or SHA-1 and short keys
+    count.
     """
 
     authorities: Mapping[bytes, tuple[X509Certificate, ...]] = field(default_factory=dict)
     helpers: Mapping[bytes, tuple[X509Certificate, ...]] = field(default_factory=dict)
     crls: Mapping[bytes, tuple[RevocationList, ...]] = field(default_factory=dict)
     accept_weak: bool = False
+    crl_missing: bool = False
 
     def trusts(self, certificate: X509Certificate) -> bool:
         """Whether the certificate itself is in CA-directory."""
@@ -153,7 +155,8 @@ class _Search:
             raise CertificateError(f"{path[0]}: more than {MOST_CHECKS} signatures to look at")
         if not below.signed_by(issuer):
             raise CertificateError(f"{below}: not signed by {issuer}")
-        check_revocation(below, issuer, trust, self._now, needed=bool(trust.crls) and len(path) == 1)
+        needed = bool(trust.crls) or trust.crl_missing
+        check_revocation(below, issuer, trust, self._now, needed=needed and len(path) == 1)
 
     def _check_issuer(self, issuer: X509Certificate, between: int) -> None:
         """That a certificate is one of a CA that may have `between` CAs below it. Raises CertificateError."""

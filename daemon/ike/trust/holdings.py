@@ -34,7 +34,7 @@ class Holdings:
     """What the directories hold.
 
     `private_keys` are named by identity, `private_key` is for every other one of ours; `public_keys` by folder and
-    identity ("fqdn/gw.example.org"), `keynote` by identity.
+    identity ("fqdn/gw.example.org"), `keynote` by identity. `crl_missing`: a CRL lies there that cannot be used.
     """
 
     authorities: tuple[X509Certificate, ...] = ()
@@ -44,6 +44,7 @@ class Holdings:
     private_keys: Mapping[str, PrivateKey] = field(default_factory=dict, repr=False)
     public_keys: Mapping[str, PublicKey] = field(default_factory=dict, repr=False)
     keynote: Mapping[str, KeynoteIdentity] = field(default_factory=dict)
+    crl_missing: bool = False
     accept_self_signed: bool = False
     accept_weak: bool = False
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 
+from daemon.ike import limits
 from daemon.ike.errors import InvalidIdInformation, LocalError
 from daemon.ike.messages.payloads import Identification
 from daemon.ike.registries import IdType
-from daemon.ike.trust.names import MOST_OCTETS, general_name, one_line
+from daemon.ike.trust.names import general_name, one_line
 from policydb.attributes import zero_padded
 from policydb.connections import Address, Identity
 
@@ -90,8 +91,8 @@ _TYPES = {
     IdType.IPV6_ADDR_SUBNET: _Row(_read_network, _IPV6, "IPv6 subnet"),
     IdType.IPV4_RANGE: _Row(_read_range, _IPV4, "IPv4 range"),
     IdType.IPV6_RANGE: _Row(_read_range, _IPV6, "IPv6 range"),
-    IdType.DER_ASN1_DN: _Row(_read_dn, MOST_OCTETS, "ASN1 DN"),
-    IdType.DER_ASN1_GN: _Row(_read_gn, MOST_OCTETS, "ASN1 GN"),
+    IdType.DER_ASN1_DN: _Row(_read_dn, limits.NAME_OCTETS, "ASN1 DN"),
+    IdType.DER_ASN1_GN: _Row(_read_gn, limits.NAME_OCTETS, "ASN1 GN"),
     IdType.KEY_ID: _Row(_read_octets, _MAX_NAME, "Key ID"),
 }
 
@@ -138,21 +139,17 @@ def traffic(ours: Identification, theirs: Identification) -> tuple[Identity, Ide
     """The two ends of the traffic that a pair of quick mode's identities means. Raises InvalidIdInformation.
 
     RFC 2407 section 4.6.2.1 lets a name stand there, but nobody can say which packets that would be; nor are there any
-    between two address families, of two protocols at once, at a port of no protocol, or of the unspecified address.
+    of two protocols at once, or of the unspecified address.
     """
     ends = from_payload(ours), from_payload(theirs)
-    limits = [bounds(identity) for identity in ends]
-    for payload, identity, limit in zip((ours, theirs), ends, limits, strict=True):
+    for payload, identity in zip((ours, theirs), ends, strict=True):
+        limit = bounds(identity)
         if limit is None:
             raise InvalidIdInformation(
                 f"message_validate_id: {payload.type} {identity} names no addresses, so no traffic"
             )
         if int(limit[1]) == 0:
             raise InvalidIdInformation(f"message_validate_id: {identity} is the address of no host, so no traffic")
-        if identity.port and not identity.protocol:
-            raise InvalidIdInformation(f"message_validate_id: {identity} is a port of no protocol, so no traffic")
-    if len({limit[0].version for limit in limits if limit}) > 1:
-        raise InvalidIdInformation(f"message_validate_id: {ends[0]} and {ends[1]} are of two address families")
     if len({identity.protocol for identity in ends} - {0}) > 1:
         raise InvalidIdInformation(f"message_validate_id: {ends[0]} and {ends[1]} name two protocols")
     return ends

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
+from daemon.ike import limits
 from daemon.ike.algorithms.signatures import PublicKey, fits
 from daemon.ike.messages.payloads import Certificate, Identification
 from daemon.ike.registries import AuthenticationMethod, CertificateEncoding
@@ -19,15 +20,6 @@ from daemon.ike.trust.chains import Chain, Trust, check_holder, check_revocation
 from daemon.ike.trust.credentials import PeerKey, PeerKeys, Proof
 from daemon.ike.trust.holdings import Holdings, KeynoteIdentity, file_name
 from policydb.graph import CompiledAssertion
-
-MOST_CERTIFICATES = 8
-"""X.509 certificates of a peer that are looked at."""
-
-MOST_NAMED = 2
-"""Of them those that bear its identity: a chain is looked for from each."""
-
-MOST_KEYNOTE = 1
-"""CERT payloads with KeyNote credentials that are looked at: one is what isakmpd sends."""
 
 _WORD = "rsa_sig_decode_hash"
 
@@ -51,11 +43,11 @@ class Judgement:
     def of(self, pinned: Iterable[X509Certificate], certificates: Sequence[Certificate]) -> PeerKeys:
         """The keys, in isakmpd's order. `pinned`: certificates of Cert-directory that bear the identity."""
         sent = [each.data for each in certificates if each.encoding is CertificateEncoding.X509_SIG]
-        received = self._read(sent[:MOST_CERTIFICATES])
+        received = self._read(sent[: limits.CERTIFICATES])
         told = self._credentials(certificates)
         for each in pinned:
             self._attempt(f"{_WORD}: certificate in Cert-directory", partial(self._pinned, each, received))
-        named = [each for each in received if self._claim in each.names][:MOST_NAMED]
+        named = [each for each in received if self._claim in each.names][: limits.NAMED_CERTIFICATES]
         for each in named:
             self._attempt(f"{_WORD}: received CERT can't be validated", partial(self._certified, each, received))
         if received and not named:
@@ -127,7 +119,9 @@ class Judgement:
 
     def _credentials(self, certificates: Sequence[Certificate]) -> list[tuple[KeynoteCredentials, bool]]:
         """The peer's credentials, and those that we keep of it (False); all of them join the session."""
-        sent = [each.data for each in certificates if each.encoding is CertificateEncoding.KEYNOTE][:MOST_KEYNOTE]
+        sent = [each.data for each in certificates if each.encoding is CertificateEncoding.KEYNOTE][
+            : limits.CREDENTIAL_PAYLOADS
+        ]
         texts = [(each.decode("latin-1"), f"credential {number} of the peer") for number, each in enumerate(sent, 1)]
         kept = self._held.keynote.get(self._name, KeynoteIdentity()).credentials
         found = [(self._verified(text, source), True) for text, source in texts]

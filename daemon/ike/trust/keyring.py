@@ -30,7 +30,13 @@ class Keyring:
         crls: dict[bytes, tuple[RevocationList, ...]] = {}
         for crl in held.crls:
             crls[crl.issuer] = (*crls.get(crl.issuer, ()), crl)
-        self._trust = Trust(by_subject(held.authorities), by_subject(held.certificates), crls, held.accept_weak)
+        self._trust = Trust(
+            by_subject(held.authorities),
+            by_subject(held.certificates),
+            crls,
+            accept_weak=held.accept_weak,
+            crl_missing=held.crl_missing,
+        )
         self._by_name: dict[tuple[IdType, bytes], tuple[X509Certificate, ...]] = {}
         for each in held.certificates:
             for name in dict.fromkeys(each.names):

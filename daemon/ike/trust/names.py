@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-MOST_OCTETS = 4096
-"""Of a DER Name; real ones have a few hundred."""
+from daemon.ike import limits
 
 _OID, _SEQUENCE, _SET = 0x06, 0x30, 0x31
 _NARROW = frozenset({0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A})  # UTF8, Numeric, Printable, T61, IA5, Visible
@@ -54,7 +53,7 @@ class MalformedNameError(ValueError):
 
 def one_line(der: bytes) -> str:
     """The one-line form of a DER Name (X.501), ASCII; "" for the empty name. Raises MalformedNameError."""
-    if len(der) > MOST_OCTETS:
+    if len(der) > limits.NAME_OCTETS:
         raise MalformedNameError(f"a name of {len(der)} octets")
     whole = list(elements(der))
     if len(whole) != 1:
@@ -68,7 +67,7 @@ def general_name(der: bytes) -> str:
 
     Raises MalformedNameError, also for the forms that name no host, person or resource.
     """
-    whole = list(elements(der)) if len(der) <= MOST_OCTETS else []
+    whole = list(elements(der)) if len(der) <= limits.NAME_OCTETS else []
     if len(whole) != 1 or not whole[0].content:
         raise MalformedNameError("the octets are no general name")
     tag, content = whole[0].tag, whole[0].content
@@ -110,12 +109,14 @@ def _shown(octet: int) -> str:
 def _dotted(oid: bytes) -> str:
     """An object identifier in numbers (X.690 section 8.19)."""
     numbers: list[int] = []
-    number = 0
+    number = length = 0
     for octet in oid:
-        number = number << 7 | octet & 0x7F
+        number, length = number << 7 | octet & 0x7F, length + 1
+        if length > limits.NAME_NUMBER_OCTETS:
+            raise MalformedNameError("a number in an attribute's type is too long")
         if not octet & 0x80:
             numbers.append(number)
-            number = 0
+            number = length = 0
     if not numbers or oid[-1] & 0x80:
         raise MalformedNameError("an attribute's type is cut short")
     first = min(numbers[0] // 40, 2)

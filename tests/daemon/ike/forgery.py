@@ -52,7 +52,8 @@ class Held:
         """The receiver's exchange that this message belongs to; None: it begins one."""
         exchanges, header = self.receiver.engine._core.exchanges, self.header
         found = exchanges.find(header.initiator_cookie, header.responder_cookie, header.message_id)
-        return found or exchanges.find(header.initiator_cookie, ZERO_COOKIE, header.message_id)
+        found = found or exchanges.find(header.initiator_cookie, ZERO_COOKIE, header.message_id)
+        return found and prepared(found)
 
     @property
     def isakmp(self) -> IsakmpSa | None:
@@ -176,12 +177,20 @@ def held_at(number: int, pair: Pair | None = None) -> Held:
     return Held(pair, number, receiver, data, Path(path.remote, path.local, path.encapsulated))
 
 
+def prepared(exchange: AnyExchange) -> AnyExchange:
+    """The exchange with the keys that its receiver computes, from what it knows, when the next message comes."""
+    step = None if exchange.finished or exchange.our_turn else exchange.script.steps[exchange.step]
+    if step is None or step.prepare is None or exchange.cipher is not None:
+        return exchange
+    return step.prepare(exchange)
+
+
 def state_of(node: Node) -> object:
     """Everything a forged message must not change: exchanges, SAs, kernel. (That one was recorded may change.)"""
 
     def plain(exchange: AnyExchange) -> AnyExchange:
-        sent = exchange.sent and replace(exchange.sent, transmissions=0)
-        return replace(exchange, grievance="", sent=sent)
+        sent = exchange.sent and replace(exchange.sent, transmissions=0, message=None)
+        return replace(prepared(exchange), grievance="", sent=sent)
 
     core = node.engine._core
     return (

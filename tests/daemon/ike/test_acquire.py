@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
@@ -194,6 +195,21 @@ def test_a_wish_for_a_flow_that_is_negotiated_or_stands_begins_nothing() -> None
     ask(pair, replace(WISH, sequence=9))
     assert pair.established
     assert pair.east.phase(2) == ["Connection-1"]
+
+
+HOST_WISH = replace(WISH, local_selector=host("10.1.0.5"))
+NET_WISH = replace(WISH, local_selector=subnet(IPv4Network("10.1.0.5/32")))
+
+
+@pytest.mark.parametrize("wishes", [(HOST_WISH, NET_WISH), (NET_WISH, HOST_WISH)])
+def test_a_host_and_its_network_of_32_bits_are_one_flow_under_one_name(wishes: tuple[Acquire, Acquire]) -> None:
+    west = configuration(WEST, EAST, general=QUIET, connection={"remote_identity": host("10.1.0.5")})
+    pair = Pair(on_demand(), west).start()
+    for each in wishes:
+        ask(pair, each)
+    assert pair.established
+    assert pair.east.phase(2) == ["Connection-1"]
+    assert f"from-10.1.0.5-{RID}" in str(shown(pair)["Connection-1"])
 
 
 @pytest.mark.usefixtures("nothing_begins")

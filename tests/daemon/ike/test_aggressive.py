@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.ike import limits
 from daemon.ike.events import Connect, Endpoint, Path, Send, SendKeepalive, TearDown
-from daemon.ike.exchange_table import HALF_OPEN_LIMIT_PER_ADDRESS
 from daemon.ike.messages.parser import parse_payloads, read_header
 from daemon.ike.messages.payloads import (
     HEADER_LENGTH,
@@ -478,31 +478,37 @@ def openings(count: int, address: str = EAST) -> list[tuple[Path, bytes]]:
     return [(path, number.to_bytes(8) + first.data[8:]) for number in range(1, count + 1)]
 
 
-def test_one_address_begins_so_many_and_no_more_and_none_is_thrown_out_for_it() -> None:
-    pair = Pair(side(EAST, WEST), side(WEST, EAST)).run(0.0)
+def public_values(pair: Pair) -> list[bytes]:
+    """Those that west answered with."""
+    sent = [
+        parse_payloads(read_header(each.data).next_payload, each.data[HEADER_LENGTH:]) for each in messages(pair.west)
+    ]
+    return [each.data for payloads in sent for each in payloads if isinstance(each, KeyExchange)]
+
+
+def test_openings_share_one_public_value_until_somebody_has_proved_himself_with_it() -> None:
+    """So the flood costs hashes alone; who comes through has a value that no later opening gets."""
+    pair = Pair(side(EAST, WEST), side(WEST, EAST))
     pair.do(pair.west, pair.west.engine.reconfigure(pair.west.oracle, pair.west.secrets, 0.0))
     for path, data in openings(40):
         pair.inject(pair.west, data, path)
-    assert len(messages(pair.west)) == HALF_OPEN_LIMIT_PER_ADDRESS
-    assert pair.west.census()["half-open"] == HALF_OPEN_LIMIT_PER_ADDRESS
-    cookies = {each.initiator_cookie for each in pair.west.engine._core.exchanges}
-    assert cookies == {number.to_bytes(8) for number in range(1, HALF_OPEN_LIMIT_PER_ADDRESS + 1)}
-    pair.run(121.0)
-    assert pair.west.census()["half-open"] == 0
-
-
-def test_all_addresses_together_cost_so_many_key_exchanges_and_no_more() -> None:
-    west = replace(side(WEST, EAST), peers_by_address={}, default_peer="gateway")
-    pair = Pair(side(EAST, WEST), west)
-    pair.do(pair.west, pair.west.engine.reconfigure(pair.west.oracle, pair.west.secrets, 0.0))
-    for number in range(300):
-        ((path, data),) = openings(1, f"203.0.113.{number % 250}" if number < 250 else f"198.51.100.{number % 250}")
+    assert len(messages(pair.west)) == 40
+    (first,) = set(public_values(pair))
+    pair.start().run(1.0)
+    assert pair.established
+    for path, data in openings(80)[40:]:
         pair.inject(pair.west, data, path)
-    assert len(messages(pair.west)) == 100
-    pair.now = 1.0
-    ((path, data),) = openings(1, "192.0.2.200")
-    pair.inject(pair.west, data, path)
-    assert len(messages(pair.west)) == 101
+    assert len(set(public_values(pair))) == 2
+    assert public_values(pair)[-1] != first
+
+
+def test_a_shared_public_value_gets_old() -> None:
+    pair = Pair(side(EAST, WEST), side(WEST, EAST))
+    pair.do(pair.west, pair.west.engine.reconfigure(pair.west.oracle, pair.west.secrets, 0.0))
+    for number, (path, data) in enumerate(openings(6)):
+        pair.run(number * limits.PUBLIC_VALUE_SECONDS / 3)
+        pair.inject(pair.west, data, path)
+    assert len(set(public_values(pair))) == 2
 
 
 @pytest.mark.parametrize("change", ["transform", "key", "version"])

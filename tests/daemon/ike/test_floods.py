@@ -6,15 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.ike import limits
 from daemon.ike.algorithms.keys import phase2_cipher, quick_hash1
 from daemon.ike.events import Endpoint, Path, Send
 from daemon.ike.exchange import seal
-from daemon.ike.exchange_table import (
-    HALF_OPEN_LIMIT,
-    UNPROVED_LIMIT,
-    UNPROVED_LIMIT_PER_ADDRESS,
-    ExchangeTable,
-)
+from daemon.ike.exchange_table import ExchangeTable
+from daemon.ike.messages.fragments import MAX_IN_ALL
 from daemon.ike.messages.parser import parse_payloads, read_header
 from daemon.ike.messages.payloads import HEADER_LENGTH, Hash, Message, Notify, encode_payloads
 from daemon.ike.registries import ExchangeType, Notification, PayloadType
@@ -24,9 +21,9 @@ from tests.daemon.ike.test_engine import initiating
 
 
 def test_a_flood_of_first_messages_is_capped_and_a_true_one_still_answered() -> None:
-    """The table is made smaller: a flood beyond its usual 4,096 took two minutes on a busy machine."""
-    pair, limit = initiating(), 256
-    pair.west.engine._core.exchanges = ExchangeTable(half_open_limit=limit)
+    """The room is made smaller: what it is in octets, the next test holds."""
+    pair, room = initiating(), 256 * 2 * limits.EXCHANGE_OCTETS
+    pair.west.engine._core.exchanges = ExchangeTable(openings=(room, room))
     pair.filter = lambda *_: []
     pair.start().run(0.5)
     open_to_all = replace(pair.west.oracle.configuration, default_peer="gateway")
@@ -34,32 +31,24 @@ def test_a_flood_of_first_messages_is_capped_and_a_true_one_still_answered() -> 
     first = pair.east.sent[0][1]
     assert isinstance(first, Send)
     path = first.path
-    for number in range(2 * limit):
+    for number in range(1024):
+        pair.now += 0.001
         source = replace(path.remote, address=f"203.0.{number // 200 % 250}.{number % 200 + 1}")
         forged = (number + 1).to_bytes(8, "big") + first.data[8:]
         pair.inject(pair.west, forged, replace(path, local=path.remote, remote=source))
-    assert pair.west.census()["half-open"] == limit
+    assert 256 <= pair.west.census()["half-open"] < 512
+    assert pair.west.engine._core.exchanges.octets <= room
     pair.filter = lambda _source, _path, data: [data]
     pair.run(20.0)
     assert pair.established
 
 
-def test_the_usual_table_is_bounded_too() -> None:
-    exchanges = initiating().west.engine._core.exchanges
-    assert exchanges._half_open._limit == HALF_OPEN_LIMIT == 4096
-    assert exchanges._unproved._limit == UNPROVED_LIMIT == 2048
-
-
-def test_one_address_holds_no_more_than_its_share() -> None:
-    pair = initiating()
-    first = pair.start().east.sent[0][1]
-    assert isinstance(first, Send)
-    path = replace(first.path, local=first.path.remote, remote=first.path.local)
-    for number in range(1, 200):
-        pair.inject(pair.west, number.to_bytes(8, "big") + first.data[8:], path)
-    assert pair.west.census()["half-open"] <= 16
-    pair.run(130.0)
-    assert pair.west.census()["half-open"] == 0
+def test_all_half_open_state_together_has_16_megabytes() -> None:
+    rooms = (limits.KNOWN_OPENINGS, limits.OTHER_OPENINGS, limits.KNOWN_SHOWN, limits.OTHER_SHOWN, limits.FRAGMENTS)
+    assert sum(rooms) <= 16 * 2**20
+    core = initiating().west.engine._core
+    held = [each._limit for each in (*core.exchanges._opened, *core.exchanges._shown)]
+    assert sum(held) + MAX_IN_ALL == sum(rooms)
 
 
 def test_whoever_computes_keys_with_us_and_proves_nothing_is_answered_so_often_and_no_more() -> None:
@@ -76,9 +65,9 @@ def test_whoever_computes_keys_with_us_and_proves_nothing_is_answered_so_often_a
     path = replace(first.path, local=first.path.remote, remote=Endpoint("203.0.113.9", 500))
     answered = sum(
         _gets_as_far_as_message_4(pair, number.to_bytes(8, "big") + first.data[8:], keys[0].data, path)
-        for number in range(1, 3 * UNPROVED_LIMIT_PER_ADDRESS)
+        for number in range(1, 3 * limits.SHOWN_PER_ADDRESS)
     )
-    assert answered == UNPROVED_LIMIT_PER_ADDRESS
+    assert answered == limits.SHOWN_PER_ADDRESS
     pair.filter = lambda _source, _path, data: [data]
     pair.run(20.0)
     assert pair.established, "another address is not concerned"
@@ -110,7 +99,7 @@ def _gets_as_far_as_message_4(pair: Pair, first: bytes, third: bytes, path: Path
 def test_a_peer_that_begins_quick_modes_without_end_is_answered_so_often_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("daemon.ike.exchange_table.ANSWERED_AT_ONCE", 16)
+    monkeypatch.setattr("daemon.ike.limits.ANSWERED_AT_ONCE", 16)
     held = held_at(7)
     message, isakmp = held.message, held.isakmp
     assert isakmp is not None

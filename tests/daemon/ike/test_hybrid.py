@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from daemon.ike import limits
 from daemon.ike.authentication import METHODS
-from daemon.ike.crowd import Crowd
 from daemon.ike.events import Captured
 from daemon.ike.exchange import Role
 from daemon.ike.messages.parser import parse_payloads, read_header
@@ -302,12 +302,12 @@ def test_a_stranger_who_claims_a_users_name_can_delete_or_replace_nothing_of_it(
     assert len(pair.west.kernel) == 2
 
 
-def test_so_many_who_never_say_who_they_are_may_wait_and_no_more() -> None:
+def test_so_many_who_never_say_who_they_are_may_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """They need no key to come so far: of an address the oldest goes, and whoever is proved is not among them."""
     pair = hybrid().start().run(2.0)
     core = pair.west.engine._core
     (bobs,) = core.sas.isakmp
-    core.unproved = Crowd(limit=100, limit_per_address=3)
+    monkeypatch.setattr(limits, "UNADMITTED_PER_ADDRESS", 3)
     pair.filter = without({ExchangeType.TRANSACTION}, WEST)
     for seed in range(2, 8):
         pair.east = hybrid(seed=seed).east
@@ -319,13 +319,13 @@ def test_so_many_who_never_say_who_they_are_may_wait_and_no_more() -> None:
     idle = Written(BOB_ALONE, replace(pair.east.oracle.configuration, connections={}))
     pair.east.engine.reconfigure(idle, pair.east.secrets, pair.now)
     pair.run(pair.now + 200.0)
-    assert len(core.unproved) == 0
+    assert len(core.unadmitted) == 0
     assert core.sas.isakmp == (bobs,)
 
 
 def test_the_usual_bound() -> None:
-    crowd = hybrid().west.engine._core.unproved
-    assert (crowd._limit, crowd._limit_per_address) == (2048, 64)
+    assert hybrid().west.engine._core.unadmitted._limit == 2048
+    assert limits.UNADMITTED_PER_ADDRESS == 64
 
 
 def test_nothing_is_left_of_a_client_that_never_says_who_it_is() -> None:

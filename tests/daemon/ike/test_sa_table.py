@@ -57,6 +57,7 @@ def test_the_sas_of_a_peer_are_those_of_its_user_once_that_is_proved() -> None:
     assert table.shared_with(isakmp.owner) == (colleague,)
     assert table.shared_with(mine.owner) == ()
     mine.user, mine.duties = "alice", ()
+    table.refile(mine)
     assert table.shared_with(mine.owner) == (mine,)
     assert table.shared_with(isakmp.owner) == (colleague,)
     assert table.shared_with(("gateway", b"somebody else", "")) == ()

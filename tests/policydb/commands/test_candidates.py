@@ -19,6 +19,7 @@ def _store(policydb: Run) -> None:
     assert policydb("compile", "isakmpd.conf")[0] == 0
 
 
+NOBODY = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 TRAFFIC = ("--local-id", "10.2.0.0/16", "--remote-id", "10.1.0.0/16")
 
 
@@ -74,6 +75,29 @@ def test_the_field_that_differs(policydb: Run) -> None:
     assert "  [link] -> no: remote network 10.1.0.0/16 differs from 10.3.0.0/16" in told.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("local", "remote"), [("10.2.0.0-10.2.255.255", "10.1.0.0/16"), ("10.2.0.0/16", "10.1.0.0-10.1.255.255")]
+)
+def test_a_range_that_fills_a_network_is_that_network(policydb: Run, local: str, remote: str) -> None:
+    code, told, _ = policydb("explain", "--peer", "192.0.2.1", "--local-id", local, "--remote-id", remote)
+    assert code == 0
+    assert "  [link] -> chosen" in told.splitlines()
+
+
+@pytest.mark.parametrize("remote", ["10.1.0.9", "10.1.0.9/32", "10.1.0.9-10.2.0.0", "0.0.0.0/0", "10.1.0.0/16,6,22"])
+@pytest.mark.parametrize("suite", ["QM-ESP-3DES-SHA-SUITE", "QM-ESP-AES-256-SHA2-256-PFS-GRP14-SUITE"])
+def test_what_touches_a_connections_traffic_is_bound_by_its_suites(policydb: Run, remote: str, suite: str) -> None:
+    ends = ("--local-id", "10.2.0.7", "--remote-id", remote)
+    code, told, _ = policydb("explain", "--peer", "192.0.2.1", *ends, "--offer", suite, "--format", "json")
+    answer = json.loads(told)
+    (link,) = answer["connections"]
+    assert (code, link["chosen"], link["binds"]) == (1, False, True)
+    assert (answer["phase_2_offers"][-1]["differences"] == []) is ("3DES" not in suite)
+    _, told, _ = policydb("explain", "--peer", "192.0.2.1", *ends)
+    assert "; its suites bind this traffic" in told
+    assert "with Use-Keynote policy decides, and the suites of those that bind must agree" in told
+
+
 def test_the_same_as_json(policydb: Run) -> None:
     code, told, _ = policydb("explain", "--peer", "192.0.2.1", "--offer", "3DES-SHA-GRP14", "--format", "json")
     answer = json.loads(told)
@@ -95,6 +119,8 @@ def test_the_same_as_json(policydb: Run) -> None:
         (("--peer", "192.0.2.1", "--local-id", "10.2.0.0/16"), "--remote-id does not"),
         (("--peer", "192.0.2.1", "--local-id", "10.2.0.1/16", "--remote-id", "10.1.0.0/16"), "bits outside its mask"),
         (("--peer", "192.0.2.1", "--local-id", ""), "no identity"),
+        (("--peer", "192.0.2.1", "--local-id", NOBODY, "--remote-id", "10.1.0.1"), "that of no host"),
+        (("--peer", "192.0.2.1", "--local-id", "10.2.0.1,6", "--remote-id", "10.1.0.1,17"), "two protocols"),
         (("--peer", "192.0.2.1", *TRAFFIC, "--local-id", "10.9.0.0/16"), "given twice"),
         (("--peer", "192.0.2.1", "--offer", "AES-256-SHA2-256-GPR14"), "did you mean AES-256-SHA2-256-GRP14?"),
         (("--peer", "192.0.2.1", "--authorizer", "alice"), "--peer asks the configuration"),

@@ -62,3 +62,31 @@ def test_another_key_is_a_change_of_no_section_that_the_store_could_tell(tmp_pat
     _, new, names = changes(tmp_path, first, first.replace('psk "5"', 'psk "other"'))
     assert new
     assert not names
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("172.20/16", "172.20.0.0/16"),
+        ("172.20.0.0/16", "172.20/16"),
+        ("10.1.0.5", "10.1.0.5/32"),
+        ("10.1.0.5/32", "10.1.0.5"),
+    ],
+)
+def test_a_changed_rule_ties_with_one_that_writes_the_same_traffic_otherwise(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    """The part with the other rule is not read again; what it says is found by the traffic that it means."""
+
+    def text(last: str) -> str:
+        networks = [one, *(f"10.{each}.0.0/16" for each in range(20, 40)), last]
+        return "".join(f"ike esp from {HERE} to {each} peer 192.0.2.9\n" for each in networks)
+
+    conf, store = tmp_path / "ipsec.conf", tmp_path / "policy.db"
+    conf.touch(0o600)
+    codes: list[list[str]] = []
+    for last in ("10.77.0.0/16", other):
+        conf.write_text(text(last))
+        found = compile_paths([conf], store, datetime(2026, 1, 1, tzinfo=UTC)).diagnostics
+        codes.append([each.code for each in found if each.code == "CF110"])
+    assert codes == [[], ["CF110"]]

@@ -43,8 +43,11 @@ def _matches(configured: Identity, received: Identity) -> bool:
 def _scanned(
     configuration: Configuration, peer: str, local: Identity, remote: Identity, *, hosts: bool
 ) -> Connection | None:
-    """The first that matches both; else the first without Remote-ID that matches what it has."""
+    """The first for exactly this, or that matches both; else the first without Remote-ID that matches what it has."""
     own = [each for each in configuration.connections.values() if each.answers and each.peer == peer]
+    for each in own:
+        if (each.local_identity, each.remote_identity) == (local, remote):
+            return each
     for each in own:
         ours, theirs = each.local_identity, each.remote_identity
         if ours and theirs and _matches(ours, local) and _matches(theirs, remote):
@@ -99,7 +102,8 @@ def test_what_is_explained_is_what_the_daemon_takes(
     for each in selection.connections:
         before = taken is not None and list(named).index(taken.name) <= list(named).index(each.name)
         narrower = taken is not None and named[each.name].remote_identity is None
-        assert each.difference is not None or each.chosen or before or narrower
+        exact = taken is not None and (taken.local_identity, taken.remote_identity) == (local, remote)
+        assert each.difference is not None or each.chosen or before or narrower or exact
 
 
 # --- peers --------------------------------------------------------------------------------------------------------

@@ -34,6 +34,18 @@ def test_identities_tie_by_what_they_say_not_by_the_name_of_their_section() -> N
     assert [each.code for each in findings(text, Severity.WARNING)] == ["CF110"]
 
 
+_ONE_HOST = ("[host]", "ID-type=IPV4_ADDR", "Address=10.1.0.5")
+_ITS_NETWORK = ("[net]", "ID-type=IPV4_ADDR_SUBNET", "Network=10.1.0.5", "Netmask=255.255.255.255")
+
+
+@pytest.mark.parametrize(("one", "other"), [("host", "net"), ("net", "host")])
+def test_a_host_ties_with_its_network_of_32_bits(one: str, other: str) -> None:
+    text = _two(f"Remote-ID={other}", *_ONE_HOST, *_ITS_NETWORK).replace("Remote-ID=there", f"Remote-ID={one}")
+    assert [each.code for each in findings(text, Severity.WARNING) if each.code == "CF110"] == ["CF110"]
+    widened = text.replace("Netmask=255.255.255.255", "Netmask=255.255.255.254").replace("10.1.0.5\nN", "10.1.0.4\nN")
+    assert [each.code for each in findings(widened, Severity.WARNING) if each.code == "CF110"] == []
+
+
 @pytest.mark.parametrize("phase_1", ["", "192.0.2.2=east\n"])
 def test_a_peer_that_phase_1_does_not_name_never_answers(phase_1: str) -> None:
     text = altered(("192.0.2.1=east\n", phase_1))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from policydb.attributes import NO_LIMIT
 from policydb.records.decision_text import render
 from tests.policydb.policies import explained
 
@@ -84,6 +87,13 @@ def test_a_missing_signer_is_named() -> None:
 def test_a_runtime_error_is_said() -> None:
     said = text({}, 'Authorizer: "POLICY"\nConditions: 1 / @zero == 1;\n')
     assert "runtime error, so the test is false: division by zero" in said
+
+
+@pytest.mark.parametrize("test", ["@kbytes <= 5000", "&kbytes <= 5000.0", 'kbytes <= "5000"'])
+def test_a_lifetime_without_limit_is_said_to_be_one(test: str) -> None:
+    policy = f'Authorizer: "POLICY"\nConditions: {test} -> "true";\n'
+    assert "so many nines mean no limit" in text({"kbytes": NO_LIMIT}, policy)
+    assert "no limit" not in text({"kbytes": "6000"}, policy)
 
 
 def test_a_test_that_must_not_hold_is_said_so() -> None:

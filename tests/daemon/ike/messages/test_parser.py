@@ -25,6 +25,7 @@ from daemon.ike.messages.payloads import (
     DataAttribute,
     Delete,
     Hash,
+    Identification,
     Message,
     Notify,
     Payload,
@@ -35,7 +36,7 @@ from daemon.ike.messages.payloads import (
     VendorId,
     encode_payloads,
 )
-from daemon.ike.registries import Doi, Flag, Notification, PayloadType, Protocol
+from daemon.ike.registries import Doi, Flag, IdType, Notification, PayloadType, Protocol
 from tests.daemon.ike.generators import MESSAGES, payload_lists
 from tests.sizes import examples
 
@@ -256,10 +257,10 @@ def sa(proposals: int = 1, transforms: int = 1, attributes: int = 0) -> SaPayloa
 )
 def test_an_sa_payload_holds_only_so_much(payload: SaPayload, accepted: bool) -> None:
     if accepted:
-        assert parse_payloads(*encode_payloads([payload])) == (payload,)
+        assert parse_payloads(*encode_payloads([payload]), proved=True) == (payload,)
     else:
         with pytest.raises(errors.PayloadMalformed):
-            parse_payloads(*encode_payloads([payload]))
+            parse_payloads(*encode_payloads([payload]), proved=True)
 
 
 @pytest.mark.parametrize("excess", [0, 1])
@@ -270,9 +271,38 @@ def test_transforms_are_counted_over_all_proposals(excess: int) -> None:
     payload = SaPayload(tuple(Proposal(1, Protocol.IPSEC_ESP, b"spi!", (transform,) * count) for count in counts))
     if excess:
         with pytest.raises(errors.PayloadMalformed, match="too many"):
-            parse_payloads(*encode_payloads([payload]))
+            parse_payloads(*encode_payloads([payload]), proved=True)
     else:
-        assert parse_payloads(*encode_payloads([payload])) == (payload,)
+        assert parse_payloads(*encode_payloads([payload]), proved=True) == (payload,)
+
+
+def test_who_has_proved_nothing_offers_64_transforms_and_2048_octets_at_most() -> None:
+    """A larger offer is refused whole: the hashes cover all of it, so nothing can be cut off. RFC 2409 section 5."""
+    offers = {64: sa(transforms=64), 65: sa(transforms=65), 66: sa(proposals=2, transforms=33)}
+    assert parse_payloads(*encode_payloads([offers[64]])) == (offers[64],)
+    for count in (65, 66):
+        with pytest.raises(errors.NoProposalChosen):
+            parse_payloads(*encode_payloads([offers[count]]))
+    for length, accepted in ((1000, True), (2048, True), (2049, False), (60_000, False)):
+        filler = DataAttribute(16000, bytes(length - 28))
+        offer = SaPayload((Proposal(1, Protocol.ISAKMP, b"", (Transform(1, 1, (filler,)),)),))
+        assert len(offer.body) == length
+        if accepted:
+            assert parse_payloads(*encode_payloads([offer])) == (offer,)
+        else:
+            with pytest.raises(errors.NoProposalChosen, match=f"{length} octets"):
+                parse_payloads(*encode_payloads([offer]))
+        assert parse_payloads(*encode_payloads([offer]), proved=True) == (offer,)
+
+
+def test_who_has_proved_nothing_has_an_identity_of_2048_octets_at_most() -> None:
+    for length, accepted in ((2044, True), (2045, False)):
+        identity = Identification(IdType.KEY_ID, 0, 0, bytes(length))
+        if accepted:
+            assert parse_payloads(*encode_payloads([identity])) == (identity,)
+        else:
+            with pytest.raises(errors.InvalidIdInformation):
+                parse_payloads(*encode_payloads([identity]))
 
 
 # DOI and situation, then one ESP proposal (20 octets) with one transform (8 octets).

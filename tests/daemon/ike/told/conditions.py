@@ -16,8 +16,6 @@ from typing import Any
 
 from policydb.attributes import NO_LIMIT as UNLIMITED
 from policydb.attributes import VOCABULARY, Kind
-from policydb.library import read_policy
-from policydb.request import Request
 
 
 class NoLimit:
@@ -69,29 +67,15 @@ def number_of(value: str | NoLimit) -> float:
     return int(value) if re.fullmatch(r"-?[0-9]+", value) else 0
 
 
-def _is_strict() -> bool:
-    """Whether `@` makes a clause false where it cannot read a number, and arithmetic where it leaves 32 bits."""
-    asked = read_policy('Authorizer: "POLICY"\nConditions: @x <= 5 || @y + 1 <= 5 -> "true";\n')
-    return not asked.allows(Request(("somebody",), {"x": str(2**40), "y": str(2**31 - 1)}))
-
-
-STRICT = _is_strict()
-"""Where integers still wrap, nothing is computed here that could: what is told is not at fault then."""
-
-
 def _numeric(dice: Random, name: str, told: str) -> Condition:
     """`@name` or `&name`, perhaps computed with, against a number at or near what was told."""
     near = number_of(told) if len(told) < 19 else dice.choice(_EDGES)
     step = dice.choice((-1, 0, 0, 1))
-    beyond = _BEYOND if STRICT else _EDGES
-    bound = int(near) - step if dice.random() < 0.8 else dice.choice(_EDGES if dice.random() < 0.8 else beyond)
+    bound = int(near) - step if dice.random() < 0.8 else dice.choice(_EDGES if dice.random() < 0.8 else _BEYOND)
     sign = _sign(number_of(told), bound)
     word = dice.choice(_FITTING[sign]) if dice.random() < 0.9 else dice.choice(tuple(_COMPARE))
     compare = _COMPARE[word]
     form = dice.randrange(6)
-    if not STRICT:
-        form = 0 if name.endswith("kbytes") or VOCABULARY[name].kind is Kind.TIME else dice.choice((0, 3))
-        bound = max(0, min(bound, 2**31 - 1))
     if form == 0 and bound >= 0:
         return Condition(
             f"&{name} {word} {bound}.0", lambda reading: compare(number_of(reading.get(name, "")), float(bound))

@@ -6,9 +6,8 @@ been told just this, or said no.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address
 
 from daemon.ike.events import SecurityAssociation
@@ -48,9 +47,6 @@ _TYPES = {
 _PROTOCOLS = {0: "0", 6: "tcp", 17: "udp", 97: "etherip"}
 _NUMBERS = {"AH": 2, "ESP": 3}
 _DOI_SECONDS = 28800
-
-BY_MEANING = find_spec("policydb.traffic") is not None
-"""Whether connections are found by the packets that are meant; before that, by how traffic is written."""
 
 Address = IPv4Address | IPv6Address
 
@@ -210,16 +206,27 @@ def _unsaid_seconds(suites: Iterable[Suite], protocol: str) -> set[int]:
 # --- a connection -------------------------------------------------------------------------------------------------
 
 
-def binds(connection: Connection, sas: Sequence[SecurityAssociation]) -> bool:
-    """Whether the SAs carry packets that the connection is for."""
+def binding(connections: Iterable[Connection], sas: Sequence[SecurityAssociation]) -> list[Connection]:
+    """The connections whose suites count: the one for exactly this traffic, or else all that have a packet of it."""
+    candidates = list(connections)
+    exactly = [each for each in candidates if _touches(each, sas, _same)]
+    return exactly[:1] or [each for each in candidates if _touches(each, sas, _meet)]
+
+
+def _touches(
+    connection: Connection, sas: Sequence[SecurityAssociation], compare: Callable[[Identity, Identity], bool]
+) -> bool:
     first = _outbound(sas)[0]
-    if not BY_MEANING:
-        return bool(first.connection)
     sides = (
         (connection.local_identity, first.source_selector),
         (connection.remote_identity, first.destination_selector),
     )
-    return all(mine is not None and _meet(mine, theirs) for mine, theirs in sides)
+    return all(mine is not None and compare(mine, theirs) for mine, theirs in sides)
+
+
+def _same(one: Identity, other: Identity) -> bool:
+    """The same packets."""
+    return (*ends(one), one.protocol, one.port) == (*ends(other), other.protocol, other.port)
 
 
 def _meet(one: Identity, other: Identity) -> bool:

@@ -340,11 +340,11 @@ def test_a_responder_that_names_no_traffic_is_refused_before_policy_is_asked(
     [
         {"remote_identity": Identity("FQDN", name="a.example")},
         {"local_identity": Identity("KEY_ID", name="a.example")},
-        {"remote_identity": Identity("IPV6_ADDR", address=ip_address("2001:db8::1"))},
+        {"remote_identity": Identity("IPV4_ADDR", address=ip_address(0))},
     ],
 )
 def test_we_begin_nothing_for_what_is_no_traffic(changes: dict[str, Identity]) -> None:
     peer = Peer()
     connection = configuration(WEST, EAST, connection=changes).connections["net"]
-    with pytest.raises(LocalError, match=r"no traffic|two address families"):
+    with pytest.raises(LocalError, match="no traffic"):
         begin(peer.isakmp, connection)

@@ -1,4 +1,4 @@
-"""The property of docs/security.md: whenever the daemon says yes, the policy allows the SA that there is then.
+"""The property behind docs/policies.md: whenever the daemon says yes, the policy allows the SA that there is then.
 
 One trial is one quick mode with the real engine, in either role, with or without a connection for its traffic.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from ipaddress import IPv4Network
 from random import Random
 
 from policydb.attributes import NO_LIMIT as UNLIMITED
@@ -18,12 +19,14 @@ from tests.daemon.ike.network import BEGIN, EAST, EAST_NET, WEST, WEST_NET, conf
 from tests.daemon.ike.told import offers
 from tests.daemon.ike.told.conditions import NO_LIMIT, Condition, Reading, policy
 from tests.daemon.ike.told.octets import ID, Outcome, Peer, read_attributes
-from tests.daemon.ike.told.reading import allowed_by, binds, check_wire, reading
+from tests.daemon.ike.told.reading import allowed_by, binding, check_wire, reading
 
 _PER_PEER = 500
 _PER_POLICY = 4
 _THEIR_IDS = offers.identities_around("10.1.0")
 _OUR_IDS = offers.identities_around("10.2.0")
+
+_WIDE_WEST, _WIDE_EAST = IPv4Network("10.2.0.0/16"), IPv4Network("10.1.0.0/16")
 
 _PHASE_1 = {
     "phase_1": "main",
@@ -84,13 +87,13 @@ def try_many(
             judge = Judge(dice, change)
             configured = _configuration(dice, with_connection=dice.random() < 0.5)
             initiates = bool(configured.connections) and dice.random() < 0.3
-            suites = [suite for each in configured.connections.values() for suite in each.suites]
+            ours = [suite for each in configured.connections.values() for suite in each.suites]
         peer.configure(configured, judge)
         if initiates:
             outcome = peer.answer("net", offers.answer(dice))
             ids = [body for kind, body in outcome.first if kind == ID]
         else:
-            made = offers.offer(dice, _THEIR_IDS, _OUR_IDS, suites)
+            made = offers.offer(dice, _THEIR_IDS, _OUR_IDS, ours)
             outcome, ids = peer.offer(made.sa, made.ids, with_key=made.with_key), list(made.ids)
         tally.no_by_policy += bool(outcome.records and outcome.records[0].reason == "policy")
         if outcome.sas:
@@ -107,8 +110,12 @@ def _configuration(dice: Random, *, with_connection: bool) -> Configuration:
     base = configuration(WEST, EAST)
     if not with_connection:
         return replace(base, connections={})
-    net = Connection("net", "gateway", offers.configured(dice), subnet(WEST_NET), subnet(EAST_NET))
-    return replace(base, connections={"net": net})
+    connections = {
+        "net": Connection("net", "gateway", offers.configured(dice), subnet(WEST_NET), subnet(EAST_NET)),
+        "wide": Connection("wide", "gateway", offers.configured(dice), subnet(_WIDE_WEST), subnet(_WIDE_EAST)),
+    }
+    kept = dice.choice((("net",), ("net",), ("net", "wide"), ("wide", "net")))
+    return replace(base, connections={name: connections[name] for name in kept})
 
 
 def _judge(judge: Judge, is_now: Reading, where: str, words: bool) -> None:
@@ -122,12 +129,13 @@ def _judge(judge: Judge, is_now: Reading, where: str, words: bool) -> None:
 
 def _bind(outcome: Outcome, is_now: Reading, configured: Configuration, initiates: bool, where: str) -> None:
     """Hold it against what was agreed on, and against the suites of the connection whose traffic it carries."""
-    binding = [each for each in configured.connections.values() if binds(each, outcome.sas)]
-    suites = [suite for each in binding for suite in each.suites]
-    check_wire(outcome.sas, outcome.chosen, suites, initiator=initiates)
+    named = configured.connections["net"] if initiates else None
+    by = [named] if named is not None else binding(configured.connections.values(), outcome.sas)
+    check_wire(outcome.sas, outcome.chosen, by[0].suites if len(by) == 1 else (), initiator=initiates)
     group = dict(read_attributes(outcome.chosen[0].transforms[0][2])).get(3, 0)
-    bound = not binding or allowed_by(suites, outcome.sas, group, lives=not initiates)
-    assert bound, f"{where}: no suite is\n{_shown(is_now)}"
+    for each in by:
+        bound = allowed_by(each.suites, outcome.sas, group, lives=not initiates)
+        assert bound, f"{where}: no suite of {each.name} is\n{_shown(is_now)}"
 
 
 def _shown(found: Reading) -> str:
@@ -137,7 +145,7 @@ def _shown(found: Reading) -> str:
 def _count(tally: Tally, outcome: Outcome, configured: Configuration, initiates: bool) -> None:
     tally.yes += 1
     tally.initiated += initiates
-    tally.bound += any(binds(each, outcome.sas) for each in configured.connections.values())
+    tally.bound += bool(binding(configured.connections.values(), outcome.sas))
     for sa in outcome.sas:
         tally.seen |= {"in UDP"} if sa.udp_ports else set()
         tally.seen |= {sa.protocol, sa.encryption, sa.authentication, sa.encapsulation}

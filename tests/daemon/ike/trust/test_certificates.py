@@ -13,8 +13,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.ike import limits
 from daemon.ike.registries import IdType
-from daemon.ike.trust.certificates import MOST_OCTETS, CertificateError, read_certificate, read_crl
+from daemon.ike.trust.certificates import CertificateError, read_certificate, read_crl
 from tests import pki
 from tests.sizes import examples
 
@@ -151,7 +152,7 @@ def test_a_dsa_key_can_be_read() -> None:
 
 
 def test_enormous_certificates_and_keys_are_refused() -> None:
-    big = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(MOST_OCTETS))
+    big = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(limits.CERTIFICATE_OCTETS))
     with pytest.raises(CertificateError, match="octets"):
         read_certificate(CA.issue("/CN=x", extensions=[(big, False)]).der)
     names = x509.SubjectAlternativeName([x509.DNSName(f"h{number}") for number in range(300)])

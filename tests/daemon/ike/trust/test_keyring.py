@@ -9,13 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.ike import limits
 from daemon.ike.messages.payloads import Certificate, CertificateRequest, Identification
 from daemon.ike.registries import AuthenticationMethod, CertificateEncoding, IdType
-from daemon.ike.trust.assertions import MOST_CREDENTIALS, principal
+from daemon.ike.trust.assertions import principal
 from daemon.ike.trust.certificates import CertificateError, X509Certificate, read_certificate, read_crl
 from daemon.ike.trust.credentials import PeerKeys, Signer
 from daemon.ike.trust.holdings import Holdings, KeynoteIdentity
-from daemon.ike.trust.judgement import MOST_CERTIFICATES, MOST_NAMED
 from daemon.ike.trust.keyring import MOST_REQUESTS, Keyring
 from policydb.keynote.algorithms import find
 from policydb.keynote.keys import public_text
@@ -181,10 +181,10 @@ def test_a_chain_by_a_ca_with_another_kind_of_key() -> None:
 
 
 def test_only_so_many_certificates_are_looked_at() -> None:
-    many = [Certificate(X509, b"junk")] * MOST_CERTIFICATES
+    many = [Certificate(X509, b"junk")] * limits.CERTIFICATES
     found = judged(Holdings(authorities=read(CA)), ME, *many, *sent(HOST))
     assert not found.keys
-    assert len(found.refused) == MOST_CERTIFICATES
+    assert len(found.refused) == limits.CERTIFICATES
 
 
 def test_chains_are_looked_for_from_two_certificates_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_chains_are_looked_for_from_two_certificates_at_most(monkeypatch: pytest
 
     monkeypatch.setattr("daemon.ike.trust.judgement.find_chain", nothing_found)
     judged(Holdings(authorities=read(CA)), ME, *sent(HOST) * 8)
-    assert len(looked) == MOST_NAMED
+    assert len(looked) == limits.NAMED_CERTIFICATES
 
 
 def test_other_encodings_are_passed_over() -> None:
@@ -314,7 +314,7 @@ def test_credentials_beside_a_certificate_join_its_session() -> None:
 
 
 def test_floods_of_credentials_are_refused_unread() -> None:
-    assert "more than" in credited("\n\n".join([FIRST] * (MOST_CREDENTIALS + 1))).refused[0]
+    assert "more than" in credited("\n\n".join([FIRST] * (limits.CREDENTIALS + 1))).refused[0]
     assert "octets" in credited("# x\n" * 10_000).refused[0]
 
 

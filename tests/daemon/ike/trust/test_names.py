@@ -13,7 +13,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.ike.trust.names import MOST_OCTETS, MalformedNameError, one_line
+from daemon.ike import limits
+from daemon.ike.trust.names import MalformedNameError, one_line
 
 CN = NameOID.COMMON_NAME
 
@@ -99,4 +100,4 @@ def test_damaged_names_are_read_or_refused(data: st.DataObject) -> None:
 
 def test_endless_names_are_refused() -> None:
     with pytest.raises(MalformedNameError):
-        one_line(name(*(["x" * 60] * (MOST_OCTETS // 60))))
+        one_line(name(*(["x" * 60] * (limits.NAME_OCTETS // 60))))
