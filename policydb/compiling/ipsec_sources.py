@@ -341,7 +341,7 @@ def with_lists(own: Sequence[Binding], others: Iterable[Binding]) -> tuple[Bindi
         return tuple(own)
     return tuple(
         each._replace(value=f"{found[each.tag.lower()]},{each.value}")
-        if each.section.lower() == "phase 2" and each.tag.lower() in found
+        if each.section.lower() == "phase 2" and found.get(each.tag.lower())
         else each
         for each in own
     )

@@ -127,7 +127,7 @@ def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
         found.append((source, binding))
     for tag, (place, members) in lists.items():
         source, binding = found[place]
-        value = ",".join([first[tag], *members] if tag in first else members)
+        value = ",".join([first[tag], *members] if first.get(tag) else members)
         found[place] = source, binding._replace(value=value)
     return found
 
