@@ -235,6 +235,8 @@ def open_loaded(sources: Sources, compiled: Compiled, before: Loaded | None = No
             snapshot = known
         else:
             snapshot = in_memory(snapshot)
+            if known is not None:
+                snapshot.follow(known)
         checked = sources.check_policy and snapshot.configuration.general.use_keynote
     except StoreError as error:
         raise LoadError([str(error)]) from error

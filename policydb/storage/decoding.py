@@ -7,11 +7,11 @@ LookupError for what policydb.storage.records does not write.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from policydb.connections import (
     Address,
@@ -73,56 +73,89 @@ def _are_of(found: tuple[type, ...], types: _Types) -> bool:
 
 
 def configuration_of(rows: Sequence[Row]) -> Configuration:
-    """The configuration that these rows are, or the part of one that they are; `general` must be among them."""
-    # One text for all: a decoder takes longer to start than to decode a record.
-    bodies = json.loads(f"[{','.join([body for _, body, _ in rows])}]")
-    records = [(row[0], fields, row[2]) for row, fields in zip(rows, bodies, strict=True)]
-    return _Decoder().configuration(records)
+    """The configuration that these rows are, or the part of one that they are."""
+    return Decoder().configuration(rows)
 
 
-class _Decoder:
-    """Decodes what many records share once."""
+class _Peer(NamedTuple):
+    """A peer, the addresses for which [Phase 1] names it, and whether it does so as Default."""
+
+    peer: Peer
+    expected: tuple[Address, ...]
+    is_default: bool
+
+
+class _Shared(NamedTuple):
+    """What is not about one section."""
+
+    general: General
+    on_demand: OnDemand
+    users: Mapping[str, str]
+
+
+_Decoded: TypeAlias = Connection | _Peer | ModeConfig | _Shared
+
+
+class Decoder:
+    """Decodes what many records share once, and a record that the configuration before had too not at all."""
 
     def __init__(self) -> None:
+        self._known: dict[Row, _Decoded] = {}
         self._transforms: dict[str, list[tuple[Any, ...]]] = {}
         self._suites: dict[str, Fields] = {}
         self._addresses: dict[str, Address] = {}
         self._identities: dict[tuple[Any, ...], Identity] = {}
         self._schedules: dict[tuple[Any, ...], Schedule] = {}
 
-    def configuration(self, records: Iterable[tuple[str, Fields, str]]) -> Configuration:
-        general, on_demand, users = General(), OnDemand(), dict[str, str]()
+    def configuration(self, rows: Sequence[Row]) -> Configuration:
+        """What the rows are, or the part of a configuration that they are."""
+        shared = _Shared(General(), OnDemand(), {})
         peers: dict[str, Peer] = {}
         by_address: dict[Address, str] = {}
         default = None
         modes: dict[str, ModeConfig] = {}
         connections: dict[str, Connection] = {}
-        for kind, fields, offer in records:
-            if kind == CONNECTION:
-                connection = self._connection(fields, offer)
-                connections[connection.name] = connection
-            elif kind == PEER:
-                *own, expected, is_default = fields
-                _check_types((is_default,), (_BOOL,))
-                peer = self._peer(own, offer)
-                peers[peer.name] = peer
-                for address in expected:
-                    by_address[self._address(address)] = peer.name
-                default = peer.name if is_default else default
-            elif kind == MODE_CONFIG:
-                _check_types(fields, _MODE_TYPES)
-                mode = _decoded_mode(fields)
-                modes[mode.name.lower()] = mode
-            else:
-                values, schedule, exchange, transforms, suites, users = fields
-                general = _decoded_general(values, self._schedule(*schedule))
-                offered = (
-                    self._transforms_of(transforms[0], as_json(transforms[1])),
-                    self._suites_of(suites[0], as_json(suites[1])),
-                )
-                on_demand = OnDemand(text_of(exchange), *offered)
-        users = {text_of(name): text_of(reference) for name, reference in users.items()}
+        for record in self._records(rows):
+            match record:
+                case Connection():
+                    connections[record.name] = record
+                case _Peer(peer, expected, is_default):
+                    peers[peer.name] = peer
+                    by_address |= dict.fromkeys(expected, peer.name)
+                    default = peer.name if is_default else default
+                case ModeConfig():
+                    modes[record.name.lower()] = record
+                case _Shared():
+                    shared = record
+        general, on_demand, users = shared
         return Configuration(general, peers, by_address, default, connections, modes, on_demand, users)
+
+    def _records(self, rows: Sequence[Row]) -> list[_Decoded]:
+        new = [row for row in rows if row not in self._known]
+        # One text for all: a decoder takes longer to start than to decode a record.
+        bodies = json.loads(f"[{','.join([body for _, body, _ in new])}]")
+        known = self._known | {row: self._record(row, fields) for row, fields in zip(new, bodies, strict=True)}
+        self._known = {row: known[row] for row in rows}
+        return list(self._known.values())
+
+    def _record(self, row: Row, fields: Fields) -> _Decoded:
+        kind, _, offer = row
+        if kind == CONNECTION:
+            return self._connection(fields, offer)
+        if kind == PEER:
+            *own, expected, is_default = fields
+            _check_types((is_default,), (_BOOL,))
+            return _Peer(self._peer(own, offer), tuple(map(self._address, expected)), is_default)
+        if kind == MODE_CONFIG:
+            _check_types(fields, _MODE_TYPES)
+            return _decoded_mode(fields)
+        values, schedule, exchange, (names, transforms), (suite_names, suites), users = fields
+        offered = self._transforms_of(names, as_json(transforms)), self._suites_of(suite_names, as_json(suites))
+        return _Shared(
+            _decoded_general(values, self._schedule(*schedule)),
+            OnDemand(text_of(exchange), *offered),
+            {text_of(name): text_of(reference) for name, reference in users.items()},
+        )
 
     def _peer(self, fields: Fields, offer: str) -> Peer:
         _check_types(fields, _PEER_TYPES)

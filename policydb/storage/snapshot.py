@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # a question about policy alone needs neither, and they are s
     from grammar.nodes import Binding
     from policydb.connections import Address, Configuration, Identity
     from policydb.keynote.session import Session
+    from policydb.storage.decoding import Decoder
     from policydb.storage.records import Row as RecordRow
 
 _CACHE = 65_536  # KiB of the file that SQLite may keep in memory, once they were read
@@ -118,6 +119,7 @@ class Snapshot:
         self._decoded: dict[tuple[int, str, int], CompiledAssertion] = {}
         self._checker: Checker | None = None
         self._configuration: Configuration | None = None
+        self._decoder: Decoder | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -150,13 +152,18 @@ class Snapshot:
         if self._configuration is None:
             # Imported here: a question about policy alone needs no configuration.
             from policydb.storage.configurations import ALL
-            from policydb.storage.decoding import configuration_of
+            from policydb.storage.decoding import Decoder
             from policydb.storage.records import FORMAT
 
+            self._decoder = self._decoder or Decoder()
             with uncollected(), explained(self._path):
                 rows = self.rows(ALL, {"generation": self._generation, "format": FORMAT})
-                self._configuration = configuration_of(rows) if rows else self._resolved()
+                self._configuration = self._decoder.configuration(rows) if rows else self._resolved()
         return self._configuration
+
+    def follow(self, before: Snapshot) -> None:
+        """Take over what a snapshot has decoded that this one takes the place of; nobody asks that one any more."""
+        self._decoder = before._decoder
 
     @property
     def has_records(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from policydb.connections import (
     Peer,
     Suite,
 )
-from policydb.storage.decoding import configuration_of
+from policydb.storage.decoding import Decoder, configuration_of
 from policydb.storage.records import FORMAT, Record, Row, encode
 from policydb.storage.snapshot import open_snapshot
 from policydb.storage.store import open_store
@@ -90,6 +90,17 @@ def test_what_is_written_is_read() -> None:
     assert configuration_of(rows(encode(WHOLE))) == WHOLE
     assert list(configuration_of(rows(encode(WHOLE))).connections) == list(WHOLE.connections)
     assert configuration_of(rows(encode(Configuration()))) == Configuration()
+
+
+def test_what_the_configuration_before_had_is_not_decoded_again() -> None:
+    decoder = Decoder()
+    first = decoder.configuration(rows(encode(WHOLE)))
+    changed = replace(WHOLE, connections={**WHOLE.connections, "hosts": replace(CONNECTIONS[-1], answers=True)})
+    second = decoder.configuration(rows(encode(changed)))
+    assert second == changed
+    assert second.connections["c1"] is first.connections["c1"]
+    assert second.peers["West"] is first.peers["West"]
+    assert decoder.configuration(rows(encode(WHOLE))) == WHOLE
 
 
 def test_a_generation_is_what_it_was_resolved_to(tmp_path: Path) -> None:
