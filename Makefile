@@ -62,7 +62,6 @@ interop-kernel: $(STAMP) peers
 		$(BIN)/python -m tests.interop.document guest $(RESULTS)/guest-*/results.json && exit $$status
 
 bench: $(STAMP)
-	@$(BIN)/policydb bench --scenarios
 	@$(BIN)/python -m tests.bench
 
 clean:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from grammar.nodes import Binding
-from policydb.sealing import SecretError, is_key, secret_octets, secret_reference
+from policydb.configuration.sealing import SecretError, is_key, secret_octets, secret_reference
 
 
 class KeyStore:
-    """Keys by the reference that the store has in their place (policydb.sealing); never printed."""
+    """Keys by the reference that the store has in their place (policydb.configuration.sealing); never printed."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         """`keys` by reference."""

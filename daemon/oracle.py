@@ -35,9 +35,14 @@ from policydb.graph import CompiledAssertion
 from policydb.request import Request
 
 if TYPE_CHECKING:
+    from policydb.compiling.ipsec_sources import RuleKeys
     from policydb.storage.snapshot import Snapshot
 
 UNCHECKED = "policy checks are off (-K or Use-Keynote=no): everything that passes the other checks is accepted"
+
+
+_READ_AT_ONCE = ("general", "keynote", "x509-certificates")
+"""Sections of isakmpd.conf that say which other files there are."""
 
 
 class LoadError(Exception):
@@ -52,15 +57,25 @@ class LoadError(Exception):
         super().__init__("\n".join(lines))
 
 
+def _rule_keys() -> RuleKeys:
+    from policydb.compiling.ipsec_sources import RuleKeys
+
+    return RuleKeys()
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What to load. `uid` is the process user's; `check_policy` False is -K."""
+    """What to load. `uid` is the process user's; `check_policy` False is -K.
+
+    `rule_keys` reads the keys of ipsec.conf at the start and at each reload.
+    """
 
     conf: Path
     confdir: Path
     store: Path
     uid: int
     check_policy: bool = True
+    rule_keys: RuleKeys = field(default_factory=_rule_keys, compare=False)
 
     @property
     def rules(self) -> Path:
@@ -187,11 +202,12 @@ def compile_sources(sources: Sources, now: datetime) -> Compiled:
 
 def _compile_sources(sources: Sources, now: datetime) -> Compiled:
     from grammar.conf import parse_conf
+    from policydb.configuration.excerpt import excerpt
 
     rules = _read(sources.rules, sources.uid)
     conf = _read(sources.conf, sources.uid)
     ruled = _keys_in_rules(rules, sources) if rules is not None else ()
-    bindings = parse_conf(conf, str(sources.conf)).bindings if conf is not None else ()
+    bindings = parse_conf(excerpt(conf, _READ_AT_ONCE), str(sources.conf)).bindings if conf is not None else ()
     paths = [path for path, text in ((sources.conf, conf), (sources.rules, rules)) if text is not None]
     if sources.check_policy and _uses_keynote(bindings):
         paths += _policies(sources, bindings, required=rules is None)
@@ -219,6 +235,8 @@ def open_loaded(sources: Sources, compiled: Compiled, before: Loaded | None = No
             snapshot = known
         else:
             snapshot = in_memory(snapshot)
+            if known is not None:
+                snapshot.follow(known)
         checked = sources.check_policy and snapshot.configuration.general.use_keynote
     except StoreError as error:
         raise LoadError([str(error)]) from error
@@ -280,7 +298,6 @@ def _publish(paths: Sequence[str], sources: Sources, now: datetime, compiled: Co
 
 def _keys_in_rules(text: str, sources: Sources) -> Sequence[Binding]:
     """The keys of an ipsec.conf. Raises LoadError for an included file that may not be used."""
-    from policydb.compiling.ipsec_sources import keys_in_rules
 
     def included(name: str) -> str:
         found = _read(Path(name), sources.uid)
@@ -288,7 +305,7 @@ def _keys_in_rules(text: str, sources: Sources) -> Sequence[Binding]:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         return found
 
-    return keys_in_rules(text, str(sources.rules), included, platform.node())
+    return sources.rule_keys.read(text, str(sources.rules), included, platform.node())
 
 
 def _policies(sources: Sources, bindings: Sequence[Binding], *, required: bool) -> list[Path]:

@@ -99,7 +99,7 @@ def parse_part(text: str, start: int, end: int, source: str, index: LineIndex) -
     return reader.result()
 
 
-def _joined(text: str) -> str:
+def joined(text: str) -> str:
     """The text with continued lines joined and carriage returns gone, every other character in its old place.
 
     A backslash before a newline and the newline become two blanks (isakmpd's conf.c documents no other escape).
@@ -128,7 +128,7 @@ class _Reader:
     def take(self, start: int, end: int) -> None:
         """The lines between two offsets."""
         self._offset = start
-        for line in _LINE.finditer(_joined(self._text[start:end])):
+        for line in _LINE.finditer(joined(self._text[start:end])):
             shape = tuple(map(bool, line.groups()))
             if shape[0]:
                 self._indent(line)

@@ -1,6 +1,6 @@
 """The `policydb` command line as a whole: its commands in order, how it begins and ends.
 
-What can be typed is in verbs_*.py, each command's work in a cli_*.py that the command imports when it runs: so a query
+What can be typed is in verbs_*.py, each command's work in a module that the command imports when it runs: so a query
 loads neither parser nor compiler and answers at once.
 Exit codes of every command: 0 yes, 1 no, 2 unusable input or usage, 3 undecided.
 """

@@ -1,4 +1,7 @@
-"""Takes pre-shared keys out of whatever is to be kept or shown: a passphrase appears as its digests only."""
+"""Keeps passphrases out of whatever is kept or shown: a passphrase appears as its digests only.
+
+Whoever asks seals the asking principals the same way, so a passphrase still meets its licensee.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from typing import Any
 
 PREFIX = "passphrase:"
 
+# From the prefix to the end of its literal or, in a comment, of its line. Sealing never adds or takes a line.
+_PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
+_BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORECASE | re.DOTALL)
+
 
 def digests(passphrase: str) -> tuple[str, str]:
     """The two principals that stand for a passphrase without telling it (isakmpd.policy(5)): MD5, then SHA-1."""
@@ -17,6 +24,31 @@ def digests(passphrase: str) -> tuple[str, str]:
         f"passphrase-md5-hex:{hashlib.md5(octets, usedforsecurity=False).hexdigest()}",
         f"passphrase-sha1-hex:{hashlib.sha1(octets, usedforsecurity=False).hexdigest()}",
     )
+
+
+def seal(principal: str) -> str:
+    """The principal as the store knows it: `passphrase:X` by its SHA-1, any other as it is."""
+    return digests(principal.removeprefix(PREFIX))[1] if principal.startswith(PREFIX) else principal
+
+
+def seal_policy(text: str) -> str:
+    """A policy text in which every passphrase, in a literal or a comment, stands as its SHA-1 form; lines stay."""
+    return _PASSPHRASE.sub(_sealed, text) if PREFIX in text else text
+
+
+def _sealed(found: re.Match[str]) -> str:
+    # Imported here: asking seals principals only, and needs nothing of the grammar.
+    from grammar.literals import unquote
+
+    return digests(unquote(f'"{found[1]}"'))[1]
+
+
+def escapes_sealing(principal: str) -> bool:
+    """Whether a principal of a sealed text still holds a passphrase or a part of one.
+
+    So it is where somebody put it together from pieces, broke it over lines, or misspelt the prefix's case.
+    """
+    return _BROKEN.match(principal) is not None
 
 
 def without_passphrases(authorizers: Iterable[str]) -> tuple[str, ...]:

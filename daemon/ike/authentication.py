@@ -24,8 +24,8 @@ from daemon.ike.records import printed
 from daemon.ike.registries import AuthenticationMethod, IdType, PayloadType
 from daemon.ike.trust import identities
 from daemon.ike.trust.credentials import PeerKey, Proof
+from policydb.configuration.sealing import secret_reference
 from policydb.negotiation import Reason
-from policydb.sealing import secret_reference
 
 
 @dataclass(frozen=True, slots=True)

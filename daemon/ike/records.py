@@ -17,7 +17,7 @@ from policydb.decision import Decision
 from policydb.graph import CompiledAssertion
 from policydb.negotiation import Comparison, Credential, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import Request
-from policydb.sealing import seal_policy
+from policydb.secrecy import seal_policy
 
 _MOST_NAMES = 8
 

@@ -24,7 +24,6 @@ from policydb.configuration.vocabulary import Kind
 from policydb.connections import Configuration, Identity, IkeTransform, IsakmpdSteps, Schedule, Suite, address_in
 from policydb.keynote.shapes import ShapeError
 from policydb.negotiation import Comparison, Difference
-from policydb.storage.slices import Choice, Shelf, concerned_by, is_as_predefined
 from policydb.storage.snapshot import Snapshot, open_snapshot
 from policydb.storage.storefile import StoreError
 
@@ -56,16 +55,11 @@ def explain_peer(question: PeerQuestion, store: str, form: str) -> int:
 def _configuration(snapshot: Snapshot, asked: Incoming, offers: Sequence[str]) -> Configuration:
     """As much of the configuration as the question may concern."""
     remote = asked.traffic[1].traffic if asked.traffic else None
-    value = None if remote is None else remote.first_address
-    if remote is not None and remote.is_one_address and value == asked.address:
-        return snapshot.configuration  # every connection that is for its two hosts alone may be meant
-
-    def choose(shelf: Shelf) -> Choice | None:
-        # A transform of that name may be that of any peer.
-        known = all(map(Book(()).exists, offers)) and is_as_predefined(shelf, offers)
-        return concerned_by(shelf, str(asked.address), str(value) if value else None) if known else None
-
-    return snapshot.around(choose)
+    is_host = remote is not None and remote.is_one_address and remote.first_address == asked.address
+    if offers or is_host:
+        # A transform of that name may be that of any peer; any connection that is for its two hosts may be meant.
+        return snapshot.configuration
+    return snapshot.around(asked.address, asked.traffic[1] if asked.traffic else None)
 
 
 def _incoming(question: PeerQuestion) -> Incoming:

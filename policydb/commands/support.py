@@ -34,6 +34,11 @@ class Ask:
     values: tuple[str, ...]
     accept_weak: bool = False
 
+    @property
+    def has_question(self) -> bool:
+        """Whether a policy, a credential, an authorizer or an attribute was typed."""
+        return bool(self.policies or self.credentials or self.authorizers or self.attributes)
+
 
 class Unusable(click.ClickException):
     """Input that cannot be used: one line, a hint, and exit code 2."""

@@ -1,6 +1,6 @@
 """What can be typed to ask and to measure: `query`, `explain`, `bench`.
 
-The work is in cli_*.py, imported inside the commands, so that a query answers at once.
+The work is in the other modules of this folder, imported inside the commands, so that a query answers at once.
 """
 
 from __future__ import annotations
@@ -25,13 +25,7 @@ from policydb.commands.support import Ask, default_log, default_store
 def query(
     ctx: click.Context,
     *,
-    policies: tuple[str, ...],
-    credentials: tuple[str, ...],
-    accept_weak: bool,
-    store: str | None,
-    authorizers: tuple[str, ...],
-    attributes: dict[str, str],
-    values: tuple[str, ...],
+    ask: Ask,
     batch: str | None,
     form: str,
 ) -> None:
@@ -49,13 +43,12 @@ def query(
     """
     from policydb.commands import decide
 
-    ask = Ask(policies, credentials, store, authorizers, attributes, values, accept_weak)
     if batch is None:
         ctx.exit(decide.query(ask, form))
-    if policies or credentials or authorizers or attributes:
+    if ask.has_question:
         message = "only --store and --accept-weak-signatures may stand beside it"
         raise click.UsageError(f"--batch takes its questions from the file: {message}")
-    ctx.exit(decide.query_batch(batch, store, accept_weak))
+    ctx.exit(decide.query_batch(batch, ask.store, ask.accept_weak))
 
 
 @click.command()
@@ -68,13 +61,7 @@ def query(
 def explain(
     ctx: click.Context,
     *,
-    policies: tuple[str, ...],
-    credentials: tuple[str, ...],
-    accept_weak: bool,
-    store: str | None,
-    authorizers: tuple[str, ...],
-    attributes: dict[str, str],
-    values: tuple[str, ...],
+    ask: Ask,
     number: int | None,
     peer: PeerQuestion | None,
     log_file: str | None,
@@ -99,79 +86,37 @@ def explain(
     if form not in {"text", "json"} and (number is not None or peer is not None):
         raise click.UsageError("a record or a peer is shown as text or json, not as a drawing")
     if peer is not None:
-        if policies or credentials or authorizers or attributes or number is not None:
+        if ask.has_question or number is not None:
             raise click.UsageError("--peer asks the configuration: it takes no policy, authorizer, attribute or record")
         from policydb.commands import candidates
 
-        ctx.exit(candidates.explain_peer(peer, default_store(store), form))
+        ctx.exit(candidates.explain_peer(peer, default_store(ask.store), form))
     if number is not None:
-        if policies or credentials or authorizers or attributes:
+        if ask.has_question:
             raise click.UsageError("--record brings its question along: only --store and --log may stand beside it")
         from policydb.commands import log
 
-        ctx.exit(log.explain(number, default_log(log_file, store), default_store(store), form))
+        ctx.exit(log.explain(number, default_log(log_file, ask.store), default_store(ask.store), form))
     from policydb.commands import decide
 
-    ask = Ask(policies, credentials, store, authorizers, attributes, values, accept_weak)
     ctx.exit(decide.explain(ask, form))
-
-
-def _sizes(ctx: click.Context, option: click.Parameter, given: str) -> tuple[int, ...]:
-    sizes = tuple(int(each) if each.isdecimal() and each.isascii() else 0 for each in given.split(","))
-    if min(sizes) < 10:
-        raise click.BadParameter("sizes are numbers from 10 on, written as 10,100,1000", ctx=ctx, param=option)
-    return sizes
 
 
 @click.command()
 @ask_options
 @click.option("-n", "rounds", default=5, show_default=True, type=click.IntRange(1), help="Repeat so many rounds.")
-@click.option("--scenarios", is_flag=True, help="Measure policies of growing size instead of a question.")
-@click.option(
-    "--sizes", default="10,100,1000,10000,100000", show_default=True, callback=_sizes, help="How large they are."
-)
-@click.option("--scenario", "names", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
 @format_option
 @click.pass_context
-def bench(
-    ctx: click.Context,
-    *,
-    policies: tuple[str, ...],
-    credentials: tuple[str, ...],
-    store: str | None,
-    authorizers: tuple[str, ...],
-    attributes: dict[str, str],
-    values: tuple[str, ...],
-    accept_weak: bool,  # noqa: ARG001 - an option of every question
-    rounds: int,
-    scenarios: bool,
-    sizes: tuple[int, ...],
-    names: tuple[str, ...],
-    form: str,
-) -> None:
-    r"""Measure what a question costs.
+def bench(ctx: click.Context, *, ask: Ask, rounds: int, form: str) -> None:
+    """Measure what a question costs, step by step. Times are CPU seconds, medians.
 
-    Times are CPU seconds, medians. With --scenarios six policies of growing size are measured instead, and held against
-    what is to be reached; docs/performance.md explains the table. Exit code 0: all of it is reached.
-
-    \b
-    Examples:
-      policydb bench --policy site.policy --authorizer alice --attribute esp_enc_alg=aes
-      policydb bench --scenarios --sizes 10,1000
+    Example: policydb bench --policy site.policy --authorizer alice --attribute esp_enc_alg=aes
     """
     from policydb.commands import bench
-    from policydb.commands.scenarios import SCENARIOS
 
-    if credentials:
+    if ask.credentials:
         raise click.UsageError("credentials are not measured: give --policy or a store")
-    unknown = [each for each in names if each not in SCENARIOS]
-    if unknown:
-        raise click.UsageError(f"no scenario {unknown[0]}: there are {', '.join(SCENARIOS)}")
-    if scenarios:
-        if policies or authorizers or attributes or store:
-            raise click.UsageError("--scenarios brings its policies and questions along")
-        ctx.exit(bench.scenarios(sizes, names or tuple(SCENARIOS), form))
-    ctx.exit(bench.question(Ask(policies, credentials, store, authorizers, attributes, values), rounds, form))
+    ctx.exit(bench.question(ask, rounds, form))
 
 
 COMMANDS = (query, explain)

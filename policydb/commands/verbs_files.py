@@ -1,6 +1,6 @@
 """What can be typed about files: `compile`, `check`, `import`, `lint`, `fmt`.
 
-The work is in cli_*.py, imported inside the commands, so that the others need not load the parser.
+The work is in the other modules of this folder, imported inside the commands, so that the others load no parser.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What can be typed about what was: `log`, `generations`, `diff`, `rollback`, `overlay`.
 
-The work is in cli_*.py, imported inside the commands.
+The work is in the other modules of this folder, imported inside the commands.
 """
 
 from __future__ import annotations

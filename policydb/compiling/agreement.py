@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from policydb.compiling.consequences import is_list
 from policydb.compiling.revisions import Revision, UnusualError
-from policydb.sealing import AUTHENTICATION, is_key
+from policydb.configuration.sealing import AUTHENTICATION, is_key
 from policydb.storage.section_rows import PHASE_1, PHASE_2
 from policydb.storage.slices import Shelf
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from grammar import nodes
 from grammar.errors import Diagnostic, Severity
 from policydb.compiling.sources import SourceKind, SourceText
+from policydb.configuration.sections import Edge
 from policydb.connections import Configuration
 from policydb.watching import Watch, unwatched
 
@@ -91,6 +92,7 @@ class Work:
     files: tuple[File, ...] = ()
     changes: Changes | None = None
     configuration: Configuration = field(default_factory=Configuration)
+    edges: Collection[Edge] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     generation: int | None = None
     published: bool = False

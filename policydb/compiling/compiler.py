@@ -22,7 +22,8 @@ from policydb.collecting import uncollected
 from policydb.compiling.compilation import Compilation, File, Findings, Work
 from policydb.compiling.sources import SourceKind, SourceText, exposure, read_sources
 from policydb.configuration.config import check_keys, resolve
-from policydb.sealing import escapes_sealing, hide_keys, is_key, seal_policy
+from policydb.configuration.sealing import hide_keys, is_key
+from policydb.secrecy import escapes_sealing, seal_policy
 from policydb.storage.storefile import StoreError
 from policydb.storage.stretches import Stretch, stretches_of
 from policydb.watching import Watch, unwatched
@@ -175,7 +176,7 @@ def _resolve(work: Work) -> Work:
         from policydb.compiling.translating import in_words
 
         findings = in_words(work.files, findings)
-    return replace(work, configuration=found.configuration).with_findings(findings)
+    return replace(work, configuration=found.configuration, edges=found.edges).with_findings(findings)
 
 
 def _lint(work: Work) -> Work:
@@ -223,12 +224,14 @@ def _publish(work: Work) -> Work:
     """The one stage that writes."""
     if work.store is None or work.now is None or work.findings().has_errors:
         return work
+    from policydb.storage.configurations import whole
+    from policydb.storage.records import encode
     from policydb.storage.store import open_store
 
+    sources = [each.ready or _source(each) for each in work.files]
+    configuration = work.changes.configuration if work.changes else whole(encode(work.configuration), work.edges)
     with open_store(work.store) as store:
-        publication = store.publish(
-            [each.ready or _source(each) for each in work.files], work.now, work.watch, work.author
-        )
+        publication = store.publish(sources, work.now, configuration, work.watch, work.author)
     return replace(work, generation=publication.generation, published=publication.published)
 
 

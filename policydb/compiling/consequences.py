@@ -12,9 +12,11 @@ from typing import NamedTuple
 from policydb.compiling.revisions import NewPart, OldPart, Revision, UnusualError
 from policydb.configuration.config import is_kept
 from policydb.configuration.predefined import built_in_sections, predefined_section
-from policydb.connections import Configuration, Connection
-from policydb.storage.section_rows import PHASE_1, PHASE_2, Setting, decode_section, identity_key
-from policydb.storage.slices import FIXED_ROOTS, Shelf
+from policydb.connections import Configuration
+from policydb.storage.configurations import names_of, referring
+from policydb.storage.records import of_peer, to_identity
+from policydb.storage.section_rows import PHASE_1, PHASE_2, Setting, address_key, decode_section
+from policydb.storage.slices import FIXED_ROOTS, Shelf, named_at
 
 _MOST_SECTIONS = 4_096
 """Sections that a change may concern."""
@@ -65,6 +67,23 @@ def changed_names(found: Iterable[Difference]) -> set[str]:
     return changed
 
 
+def named_for_the_same(shelf: Shelf, found: Iterable[Difference]) -> set[str]:
+    """The peers that [Phase 1] names, in whichever file, for addresses for which it named others before.
+
+    Raises UnusualError where two files that are no rules have [Phase 2]: the lists of the first one count.
+    """
+    names: set[str] = set()
+    for difference in found:
+        if difference.key == PHASE_1:
+            addresses = {address_key(tag) for tag, _ in set(difference.before) ^ set(difference.after)}
+            names |= named_at(shelf, addresses)
+        elif difference.key == PHASE_2:
+            files = {entry.file for entry in shelf.section(PHASE_2) if not entry.joined}
+            if len(files) > 1:
+                raise UnusualError
+    return names
+
+
 def _before(connection: sqlite3.Connection, gone: Iterable[OldPart]) -> dict[str, list[Setting]]:
     found: dict[str, list[Setting]] = {}
     query = "SELECT key, body FROM section WHERE stretch = ? ORDER BY position"
@@ -104,7 +123,7 @@ def _members(settings: Iterable[Setting]) -> Iterator[Setting]:
             yield from ((tag.lower(), member.strip().lower()) for member in value.split(","))
 
 
-def concerned(shelf: Shelf, changed: Iterable[str]) -> set[str]:
+def concerned(connection: sqlite3.Connection, changed: Iterable[str]) -> set[str]:
     """What has changed, and what refers to it, over however many sections. Raises UnusualError."""
     found: set[str] = set()
     pending = set(changed)
@@ -113,36 +132,23 @@ def concerned(shelf: Shelf, changed: Iterable[str]) -> set[str]:
         found.add(key)
         if len(found) > _MOST_SECTIONS:
             raise UnusualError
-        above = shelf.mentioning(key) - found - {PHASE_1, PHASE_2}
+        above = referring(connection, key) - found - {PHASE_1, PHASE_2}
         if any(each in FIXED_ROOTS or each in built_in_sections({}) for each in above):
             raise UnusualError
         pending |= above
     return found
 
 
-def rivals(shelf: Shelf, configuration: Configuration, names: set[str]) -> set[str]:
+def rivals(connection: sqlite3.Connection, generation: int, configuration: Configuration, names: set[str]) -> set[str]:
     """Connections that may answer to the same peer and identities as one of these: of the peer, with its remote ID.
 
     Raises UnusualError.
     """
     found: set[str] = set()
     for each in configuration.connections.values():
-        if not each.answers:
-            continue
-        if each.remote_identity is None:
-            found |= shelf.mentioning(each.peer.lower())
-        else:
-            identities = shelf.mentioning(identity_key(_value(each)))
-            same = {section for identity in identities for section in shelf.mentioning(identity)} - names
-            found |= same & shelf.mentioning(each.peer.lower()) if same else same
+        if each.answers:
+            same = names_of(connection, generation, to_identity(each.remote_identity)) - names
+            found |= same & names_of(connection, generation, of_peer(each.peer)) if same else same
         if len(found) > _MOST_SECTIONS:
             raise UnusualError
-    return found - names - {PHASE_1, PHASE_2}
-
-
-def _value(connection: Connection) -> str:
-    identity = connection.remote_identity
-    if identity is None:
-        return ""
-    traffic = identity.traffic
-    return str(identity.name if traffic is None else traffic.first_address)
+    return found - names

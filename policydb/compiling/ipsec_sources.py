@@ -90,19 +90,43 @@ def compile_ipsec(text: str, name: str, read: Reader, host_name: str) -> Compile
     )
 
 
-def keys_in_rules(text: str, name: str, read: Reader, host_name: str) -> list[Binding]:
-    """The pre-shared keys that the rules of a file set, and nothing else: of several for one peer the last."""
-    surroundings = Surroundings(NoResolver(), host_name)
-    found: dict[str, Binding] = {}
-    for node in parse_ipsec(text, name, read).rules:
+class RuleKeys:
+    """Reads the pre-shared keys that the rules of a file set, and remembers them by the parts of the file.
+
+    So a file of thousands of rules is read once, and of a later version only what has changed. Nothing writes the keys
+    anywhere.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[Binding]] = {}
+
+    def __repr__(self) -> str:
+        return f"<RuleKeys of {len(self._known)} parts>"
+
+    def read(self, text: str, name: str, read: Reader, host_name: str) -> list[Binding]:
+        """The keys, and nothing else: of several for one peer the last."""
+        surroundings = Surroundings(NoResolver(), host_name)
+        parts = rule_parts(text, name, host_name)
+        if parts is None:
+            found = _keys_of(parse_ipsec(text, name, read).rules, surroundings)
+        else:
+            known, self._known, found = self._known, {}, []
+            for part in parts.lines.parts:
+                kept = known.get(part.digest)
+                self._known[part.digest] = _keys_of(parts.nodes(part), surroundings) if kept is None else kept
+                found += self._known[part.digest]
+        return list({binding.section: binding for binding in found}.values())
+
+
+def _keys_of(nodes: Iterable[RuleNode | Diagnostic], surroundings: Surroundings) -> list[Binding]:
+    found = []
+    for node in nodes:
         if isinstance(node, IkeNode) and node.psk is not None:
-            peers = {
-                names_of(each).peer for each in expand(node, surroundings, _no_keys).rules if isinstance(each, IkeRule)
-            }
-            found |= {
-                peer: Binding(node.span, peer, "Authentication", node.psk.text, node.span, node.span) for peer in peers
-            }
-    return list(found.values())
+            key, span = node.psk.text, node.span
+            rules = expand(node, surroundings, _no_keys).rules
+            peers = {names_of(rule).peer: None for rule in rules if isinstance(rule, IkeRule)}
+            found += [Binding(span, peer, "Authentication", key, span, span) for peer in peers]
+    return found
 
 
 def _as_a_whole(parsed: ParsedIpsec, texts: Mapping[str, str], surroundings: Surroundings) -> CompiledIpsec:
@@ -215,7 +239,7 @@ class RuleParts:
         """What came of a part, and what is to be said about it."""
         compiler = _Compiler(self._surroundings, DefaultPeer())
         findings = []
-        for each in self._items(part):
+        for each in self.nodes(part):
             if isinstance(each, Diagnostic):
                 findings.append(each)
             else:
@@ -223,7 +247,8 @@ class RuleParts:
         text = _hidden(self._text[part.start : part.end])
         return replace(compiler.contents(), text=text), (*findings, *compiler.findings)
 
-    def _items(self, part: Part) -> Iterator[RuleNode | Diagnostic]:
+    def nodes(self, part: Part) -> Iterator[RuleNode | Diagnostic]:
+        """The rules of a part, and what is wrong with its lines."""
         macros, listed = self.lines.macros.get(part.start, {}), self.lines.lists.get(part.start)
         if listed is None:
             return self._reader.items(part.start, part.end, macros)
@@ -316,7 +341,7 @@ def with_lists(own: Sequence[Binding], others: Iterable[Binding]) -> tuple[Bindi
         return tuple(own)
     return tuple(
         each._replace(value=f"{found[each.tag.lower()]},{each.value}")
-        if each.section.lower() == "phase 2" and each.tag.lower() in found
+        if each.section.lower() == "phase 2" and found.get(each.tag.lower())
         else each
         for each in own
     )

@@ -9,32 +9,29 @@ looks at everything and tells all findings.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from grammar.errors import Diagnostic
 from policydb.compiling.agreement import check_agreement
-from policydb.compiling.consequences import changed_names, concerned, differences, rivals
+from policydb.compiling.consequences import changed_names, concerned, differences, named_for_the_same, rivals
 from policydb.compiling.revisions import Revision, UnusualError, parsed, revisions_of, shown
 from policydb.compiling.rule_assertions import RuleAssertions
 from policydb.compiling.sources import SourceKind, SourceText
-from policydb.configuration.config import resolve
+from policydb.configuration.config import Resolved, resolve_some
+from policydb.configuration.predefined import built_in_sections
 from policydb.ipsec.words import in_words_of_rules
+from policydb.storage.configurations import Place, Written, places_of
+from policydb.storage.configurations import changed as revised
 from policydb.storage.publishing import configuration_source
-from policydb.storage.slices import Fresh, Placed, Shelf, sliced
+from policydb.storage.records import CONNECTION, PEER, encode
+from policydb.storage.slices import Fresh, Placed, Shelf, finder, listed
 from policydb.storage.store import POLICY, Source
 from policydb.storage.storefile import StoreError, connect_read_only, explained
 
 _SETTINGS = "SELECT coalesce(sum(settings), 0) FROM part CROSS JOIN temp.shelf ON shelf.stretch = part.stretch"
-_PHASES = (
-    "SELECT phase, count(DISTINCT key) FROM temp.shelf CROSS JOIN section INDEXED BY section_phase"
-    " ON section.stretch = shelf.stretch WHERE phase IS NOT NULL GROUP BY phase"
-)
-_HAS_PHASE = (
-    "SELECT 1 FROM section CROSS JOIN temp.shelf ON shelf.stretch = section.stretch WHERE key = ? AND phase = ?"
-)
 _ASSERTIONS = "SELECT count(*) FROM stretch JOIN appearance ON appearance.stretch = stretch.id WHERE digest = ?"
 
 
@@ -49,6 +46,7 @@ class Changes:
     diagnostics: tuple[Diagnostic, ...]
     texts: Mapping[str, str]
     counts: Mapping[str, int]
+    configuration: Written
 
 
 def changes_of(texts: Sequence[SourceText], store: Path, host_name: str) -> Changes | None:
@@ -69,17 +67,32 @@ def _changes(connection: sqlite3.Connection, files: Sequence[Revision]) -> Chang
         revision, found = parsed(connection, each)
         revisions.append(revision)
         findings += found
+    (generation,) = connection.execute("SELECT max(number) FROM generation").fetchone()
+    configuration = Written(places_of(connection, generation))
+    if not configuration.places:
+        raise UnusualError
     shelf = _shelf(connection, revisions)
     changed = [differences(connection, each) for each in revisions]
     names = changed_names(each for some in changed for each in some)
     if names:
-        findings += _resolved(shelf, revisions, concerned(shelf, names))
+        names |= named_for_the_same(shelf, (each for some in changed for each in some))
+        names = concerned(connection, names)
+        resolved = _resolved(connection, generation, shelf, names)
+        findings += _told(resolved.diagnostics, revisions, names)
+        records = [record for record in encode(resolved.configuration) if record.name in names]
+        configuration = revised(configuration.places, names, records, resolved.edges, listed(shelf))
     for file, revision in enumerate(revisions):
         check_agreement(shelf, file, revision, {each.key for each in changed[file]})
     sources = _sources(connection, revisions)
-    told = {each.source for each in findings}
-    texts = {each.name: shown(each) for each in revisions if each.name in told}
-    return Changes(sources, tuple(findings), texts, _counts(connection, revisions, sources))
+    named = {each.source for each in findings}
+    texts = {each.name: shown(each) for each in revisions if each.name in named}
+    return Changes(
+        sources,
+        tuple(findings),
+        texts,
+        _counts(connection, shelf, revisions, sources, configuration.places),
+        configuration,
+    )
 
 
 def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> Shelf:
@@ -94,14 +107,20 @@ def _shelf(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> She
     return Shelf(connection, [each.name for each in revisions], known, fresh)
 
 
-def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> list[Diagnostic]:
-    """Resolve what is concerned, with the connections that it may tie with: the warnings about what is new."""
-    found = resolve(sliced(shelf, names))
+def _resolved(connection: sqlite3.Connection, generation: int, shelf: Shelf, names: set[str]) -> Resolved:
+    """Resolve what is concerned, with the connections that it may tie with. Raises UnusualError for an error."""
+    found = resolve_some(names, finder(shelf, names))
     if not found.errors:
-        others = rivals(shelf, found.configuration, names)
-        found = resolve(sliced(shelf, names | others)) if others else found
+        others = rivals(connection, generation, found.configuration, names)
+        if others:
+            found = resolve_some(names | others, finder(shelf, names | others))
     if found.errors:
         raise UnusualError
+    return found
+
+
+def _told(findings: Iterable[Diagnostic], revisions: Sequence[Revision], names: set[str]) -> list[Diagnostic]:
+    """Of warnings those about what is new."""
     places = {
         (revision.name, line)
         for revision in revisions
@@ -112,7 +131,7 @@ def _resolved(shelf: Shelf, revisions: Sequence[Revision], names: set[str]) -> l
     ruled = {each.name for each in revisions if each.rules is not None}
     return [
         in_words_of_rules(each) if each.source in ruled else each
-        for each in found.diagnostics
+        for each in findings
         if (each.source, each.span.line) in places and each.span.end  # the store knows lines only
     ]
 
@@ -131,24 +150,24 @@ def _sources(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> d
 
 
 def _counts(
-    connection: sqlite3.Connection, revisions: Sequence[Revision], sources: Mapping[str, Source]
+    connection: sqlite3.Connection,
+    shelf: Shelf,
+    revisions: Sequence[Revision],
+    sources: Mapping[str, Source],
+    places: Sequence[Place],
 ) -> dict[str, int]:
     """As the compiler counts: everything that is in the files now."""
-    new = [each for revision in revisions for each in revision.bindings()]
     (settings,) = connection.execute(_SETTINGS).fetchone()
-    phases = {"1": 0, "2": 0, **dict(connection.execute(_PHASES))}
-    for phase, key in {(each.value, each.section.lower()) for each in new if each.tag.lower() == "phase"}:
-        if phase in phases and not connection.execute(_HAS_PHASE, (key, phase)).fetchone():
-            phases[phase] += 1
     count = 0
     for source in sources.values():
-        for each in source.stretches:
-            count += len(each.passages)
-            if source.kind == POLICY and not each.passages:
-                count += connection.execute(_ASSERTIONS, (each.digest,)).fetchone()[0]
+        for stretch in source.stretches:
+            count += len(stretch.passages)
+            if source.kind == POLICY and not stretch.passages:
+                count += connection.execute(_ASSERTIONS, (stretch.digest,)).fetchone()[0]
+    peers = [place.name for place in places if place.kind == PEER]
     return {
         "assertions": count,
-        "bindings": settings + len(new),
-        "peers": phases["1"],
-        "connections": phases["2"],
+        "bindings": settings + sum(1 for revision in revisions for _ in revision.bindings()),
+        "peers": sum(name not in built_in_sections({}) or bool(shelf.section(name)) for name in peers),
+        "connections": sum(place.kind == CONNECTION for place in places),
     }

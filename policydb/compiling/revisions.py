@@ -15,7 +15,7 @@ from grammar.nodes import Binding
 from policydb.compiling.ipsec_sources import RuleParts, rule_parts
 from policydb.compiling.sources import SourceKind, SourceText
 from policydb.configuration.config import check_keys
-from policydb.sealing import hide_keys
+from policydb.configuration.sealing import hide_keys
 from policydb.storage.parts import Contents, Part, parts_of_sections
 from policydb.storage.publishing import stored_part
 from policydb.storage.section_rows import PHASE_1

@@ -6,7 +6,7 @@ reach is resolved when a file is compiled; the same function makes the daemon's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from grammar.errors import Diagnostic, Severity
@@ -16,7 +16,15 @@ from policydb.configuration.identities import ipsec_identity, phase_1_identity, 
 from policydb.configuration.modeconfig import mode_config
 from policydb.configuration.peers import doubt_peer, is_exchange_allowed
 from policydb.configuration.predefined import main_mode_names, suite_names
-from policydb.configuration.sections import Book, Section, Value, instead
+from policydb.configuration.sealing import (
+    XAUTH_PASSWORD,
+    XAUTH_USERS,
+    SecretError,
+    is_key,
+    secret_octets,
+    secret_reference,
+)
+from policydb.configuration.sections import Book, Edge, Find, Section, Value, instead
 from policydb.configuration.ties import Doubt, doubts
 from policydb.configuration.transforms import ike_transform, suite
 from policydb.configuration.unread import doubt_unread
@@ -46,14 +54,6 @@ from policydb.connections import (
     Suite,
     address_in,
 )
-from policydb.sealing import (
-    XAUTH_PASSWORD,
-    XAUTH_USERS,
-    SecretError,
-    is_key,
-    secret_octets,
-    secret_reference,
-)
 
 DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 """[General]:Default-phase-2-suites where it is not set (isakmpd.conf(5))."""
@@ -61,10 +61,14 @@ DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A configuration and all that is to be said about it; with an error, the configuration lacks what is wrong."""
+    """A configuration and all that is to be said about it; with an error, the configuration lacks what is wrong.
+
+    `edges`: which section refers to which, as far as it was read.
+    """
 
     configuration: Configuration
     diagnostics: tuple[Diagnostic, ...]
+    edges: Collection[Edge] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -77,12 +81,23 @@ def resolve(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
 
     Of two bindings of one tag the first counts. Values of Authentication are references or keys; neither is kept.
     """
-    book = Book(bindings)
-    configuration = _Resolver(book).configuration()
+    return _resolved(Book(bindings))
+
+
+def resolve_some(names: Iterable[str], find: Find) -> Resolved:
+    """What the sections of these names, in lower case, come to, with all that they need; `find` reads a section.
+
+    Of [Phase 1] and [Phase 2] it may leave out what these names do not need.
+    """
+    return _resolved(Book((), find), names)
+
+
+def _resolved(book: Book, names: Iterable[str] | None = None) -> Resolved:
+    configuration = _Resolver(book).configuration(names)
     doubt_unread(book)
     for each in doubts(configuration):
         _report(book, each)
-    return Resolved(configuration, _ordered(book))
+    return Resolved(configuration, _ordered(book), book.edges)
 
 
 def resolve_published(bindings: Iterable[tuple[str, Binding]]) -> Resolved:
@@ -138,8 +153,11 @@ class _Resolver:
         self._schedule: Schedule = DEFAULT_SCHEDULE
         self._accepts_aggressive_psk = False
 
-    def configuration(self) -> Configuration:
-        """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection."""
+    def configuration(self, names: Iterable[str] | None = None) -> Configuration:
+        """Everything, from its roots: the fixed sections, then whatever calls itself a peer or a connection.
+
+        Of the latter only `names`, where they are given.
+        """
         keynote = self._book.open("KeyNote", Kind.KEYNOTE)
         general = general_settings(self._book.open("General", Kind.GENERAL), keynote)
         self._schedule = general.schedule
@@ -149,11 +167,15 @@ class _Resolver:
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
         users = self._book.open("XAUTH-users", Kind.XAUTH_USERS)
         modes = {}
-        for written in tuple(self._book.written.values()):
+        # In this order, so that it depends on nothing but [Phase 2] and names.
+        for lower in sorted(self._book.written if names is None else names):
+            written = self._book.written.get(lower)
+            if written is None:
+                continue
             phase = written.values.get("phase")
             if MODE_CONFIG_NAME.match(written.name):
-                modes[written.name.lower()] = mode_config(self._book.open(written.name, Kind.MODE_CONFIG))
-            if phase is not None and written.name.lower() not in FIXED:
+                modes[lower] = mode_config(self._book.open(written.name, Kind.MODE_CONFIG))
+            if phase is not None and lower not in FIXED:
                 self._unlisted(written.name, phase)
         return Configuration(
             general,

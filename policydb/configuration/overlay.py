@@ -15,8 +15,8 @@ from typing import Any
 from grammar.nodes import Binding, Span
 from policydb.configuration.config import is_kept
 from policydb.configuration.predefined import built_in_sections, predefined_section
+from policydb.configuration.sealing import is_secret, secret_octets, secret_reference
 from policydb.configuration.vocabulary import EVERY_TAG
-from policydb.sealing import is_secret, secret_octets, secret_reference
 
 SOURCE = "FIFO"
 """The source that findings about a change name; their line is the number of the change, from 1."""

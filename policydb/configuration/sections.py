@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding, Span
@@ -26,7 +26,6 @@ _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _OFFER = re.compile(r"(\d+)(?:\s*,\s*(\d+)\s*:\s*(\d+))?")
 _LARGEST = 2**32 - 1
 
-# Built-in tags that take the value of a tag of [General], which is then where a complaint points.
 _ALIKE = 0.85
 """A predefined name that is less like a mistaken one is not meant: another one of them is always near."""
 
@@ -45,11 +44,16 @@ _SOUND = {
 }
 """What to take where something weak was named, or something that is not to be had."""
 
+# Built-in tags that take the value of a tag of [General], which is then where a complaint points.
 _ORIGINS = {
     ("default-phase-1", "id"): "default-phase-1-id",
     ("life_main_mode", "life_duration"): "default-phase-1-lifetime",
     ("life_quick_mode", "life_duration"): "default-phase-2-lifetime",
 }
+
+
+Edge: TypeAlias = tuple[str, str]
+"""The names of a section and of one that refers to it, in lower case."""
 
 
 class Mark(NamedTuple):
@@ -85,34 +89,67 @@ class _Written:
     tags: dict[str, tuple[str, Binding]] = field(default_factory=dict)
 
 
-class Book:
-    """All sections of a configuration, and the findings about them."""
+Find: TypeAlias = Callable[[str], Iterable[tuple[str, Binding]]]
+"""The bindings of a section, by its name in lower case, each with its source's name."""
 
-    def __init__(self, bindings: Iterable[tuple[str, Binding]]) -> None:
-        self.written: dict[str, _Written] = {}
-        self.findings: dict[Diagnostic, None] = {}
-        self._hints: dict[tuple[str, Kind], str] = {}
-        self.kinds: dict[str, set[Kind]] = {}
-        self._complaints = 0
-        self._alike: dict[tuple[object, ...], Any] = {}
-        for each in bindings:
-            self._add(each)
-        general = self.written.get("general")
-        self._general = general.values if general else {}
-        self._built_in = built_in_sections({tag: value.text for tag, value in self._general.items()})
-        self._fallback = next((each.header for each in self.written.values()), Mark("", Span(0, 0, 1, 1)))
 
-    def _add(self, given: tuple[str, Binding]) -> None:
-        """The first value of a tag counts (isakmpd.conf(5)), also across files."""
+class _Lazily(Mapping[str, _Written]):
+    """Sections that are read when somebody first asks for them; those that were are what it holds."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._read: dict[str, _Written | None] = {}
+
+    def __getitem__(self, name: str) -> _Written:
+        if name not in self._read:
+            self._read[name] = _sections(self._find(name)).get(name)
+        written = self._read[name]
+        if written is None:
+            raise KeyError(name)
+        return written
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, written in self._read.items() if written is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _sections(bindings: Iterable[tuple[str, Binding]]) -> dict[str, _Written]:
+    """Sections by names in lower case. The first value of a tag counts (isakmpd.conf(5)), also across files."""
+    found: dict[str, _Written] = {}
+    for given in bindings:
         source, binding = given
         lower = binding.section.lower()
-        section = self.written.get(lower)
+        section = found.get(lower)
         if section is None:
-            section = self.written[lower] = _Written(binding.section, Mark(source, binding.section_span))
+            section = found[lower] = _Written(binding.section, Mark(source, binding.section_span))
         tag = binding.tag.lower()
         if tag not in section.values:
             section.values[tag] = Value(binding.value, source, binding.value_span)
             section.tags[tag] = given
+    return found
+
+
+class Book:
+    """All sections of a configuration, and the findings about them.
+
+    They are made of bindings, or read by `find` when the book is asked for one.
+    """
+
+    def __init__(self, bindings: Iterable[tuple[str, Binding]], find: Find | None = None) -> None:
+        self.written: Mapping[str, _Written] = _sections(bindings) if find is None else _Lazily(find)
+        self.findings: dict[Diagnostic, None] = {}
+        self._hints: dict[tuple[str, Kind], str] = {}
+        self.kinds: dict[str, set[Kind]] = {}
+        self._complaints = 0
+        self._alike: dict[tuple[object, ...], tuple[Any, frozenset[str]]] = {}
+        self.edges: set[Edge] = set()
+        """Which section refers to which: noted whenever one is opened because another one names it."""
+        general = self.written.get("general")
+        self._general = general.values if general else {}
+        self._built_in = built_in_sections({tag: value.text for tag, value in self._general.items()})
+        self._fallback = next((each.header for each in self.written.values()), Mark("", Span(0, 0, 1, 1)))
 
     def exists(self, name: str) -> bool:
         """Whether a section of that name is written, built in or predefined."""
@@ -125,6 +162,8 @@ class Book:
         `via` is the section that refers to it and the tag that does, `mark` where that stands.
         """
         lower = name.lower()
+        if via is not None:
+            self.edges.add((lower, via[0].name.lower()))
         if lower in self.kinds:
             self.kinds[lower].add(kind)
         else:
@@ -148,12 +187,17 @@ class Book:
         """
         key = read, section.header is None, *[(tag, value.text) for tag, value in section.values.items()]
         known = self._alike.get(key)
+        name = section.name.lower()
         if known is not None:
-            return cast("Record", replace(known, name=section.name))
+            record, children = known
+            self.edges.update((child, name) for child in children)
+            return cast("Record", replace(record, name=section.name))
         before = self._complaints
+        others, self.edges = self.edges, set()
         found = read(section)
-        if self._complaints == before:
-            self._alike[key] = found
+        if found is not None and self._complaints == before:
+            self._alike[key] = found, frozenset(child for child, parent in self.edges if parent == name)
+        self.edges |= others
         return found
 
     def report(self, code: str, message: str, mark: Mark | None, hint: str, severity: Severity) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 
 from grammar.errors import Severity
+from policydb.configuration.sealing import AUTHENTICATION, means_key
 from policydb.configuration.sections import Book, Mark, Value, instead
 from policydb.configuration.vocabulary import EVERY_TAG, MODE_CONFIG_NAME, TAGS, Kind
-from policydb.sealing import AUTHENTICATION, means_key
 
 _OPEN_KINDS = frozenset({Kind.PHASE_1, Kind.XAUTH_USERS})
 """Their tags are names."""

@@ -12,11 +12,11 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from policydb.attributes import APP_DOMAIN, ESP_CIPHERS, zero_padded
+from policydb.configuration.sealing import SecretError, preshared_key
 from policydb.ipsec.commands import QuickSuite, identity_type, quick_suite
 from policydb.ipsec.hosts import Host
 from policydb.ipsec.rules import IkeRule
 from policydb.ipsec.tables import GROUP_NUMBERS
-from policydb.sealing import SecretError, preshared_key
 from policydb.secrecy import digests
 
 _HASHES = {"SHA2_256": "sha2-256", "SHA2_384": "sha2-384", "SHA2_512": "sha2-512"}

@@ -21,8 +21,7 @@ from policydb.keynote.repairs import Proposer
 from policydb.keynote.trace import trace
 from policydb.keynote.walk import Visit, Walk, walk
 from policydb.request import Request
-from policydb.sealing import seal, seal_policy
-from policydb.secrecy import PREFIX
+from policydb.secrecy import PREFIX, seal, seal_policy
 
 _FAR = 1 << 20  # where the walk by cost starts; a longer way than that is not told apart
 _UNMENDABLE = 50  # what an assertion costs that no proposal mends

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policydb.storage import schema
+from policydb.storage.configurations import whole
+from policydb.storage.records import encode
 from policydb.storage.rows import number_of, text_of
 from policydb.storage.schema import Generation, SourceVersion
 from policydb.storage.snapshot import open_snapshot
@@ -114,14 +116,15 @@ def roll_back(path: str | Path, generation: int, now: datetime, author: str = ""
 
     path = Path(path)
     with open_snapshot(path, generation) as snapshot:
-        _ = snapshot.configuration  # raises where this program refuses it
+        resolved = encode(snapshot.configuration)  # raises where this program refuses it
+        configuration = whole(resolved) if snapshot.has_records else None
     with _reading(path) as connection:
         query = "SELECT 1 FROM generation_source JOIN source ON source.id = source WHERE generation = ? AND format <> ?"
         if connection.execute(query, (generation, schema.FORMAT)).fetchone():
             message = f"{path}: generation {generation} was compiled by an older program"
             raise StoreError(message, "compile its files again")
     with open_store(path) as store:
-        return store.restore(generation, now, author)
+        return store.restore(generation, configuration, now, author)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from grammar.keynote import split_assertions
 from grammar.nodes import Binding
 from policydb.configuration.config import is_kept
+from policydb.configuration.sealing import seal_bindings
 from policydb.graph import CompiledAssertion
-from policydb.sealing import seal_bindings
 from policydb.storage.parts import Contents, Part, parts_of_sections
 from policydb.storage.section_rows import encode_sections
 from policydb.storage.store import CONFIGURATION, POLICY, Source, StoredPart

@@ -7,8 +7,9 @@ sources, and an assertion that did not change by stretches. Its text is kept too
 blocks of lines that are shared in the same way (policydb.storage.texts). Rows are added and never changed: a reader
 that knows its generation's number sees the same rows for ever.
 
-Nothing executable is kept (shapes and licensees are JSON, constants texts), and nothing secret (policydb.sealing).
-This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer share it.
+Nothing executable is kept (shapes and licensees are JSON, constants texts), and nothing secret (policydb.secrecy,
+policydb.configuration.sealing). This module imports neither sqlite3 nor sqlite-utils, so that readers and the writer
+share it.
 """
 
 from __future__ import annotations
@@ -224,7 +225,67 @@ _LISTS = (
     """,
 )
 
-STEPS = (Step("first", _FIRST), Step("history", _HISTORY), Step("parts", _PARTS), Step("lists", _LISTS))
+_RECORDS = (
+    # A configuration as it was resolved: pages of records (policydb.storage.records), which generations share. One that
+    # was published before has none, and is resolved by whoever reads it.
+    "CREATE TABLE offer (id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE record (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        offer INTEGER NOT NULL REFERENCES offer (id)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE record_key (
+        key TEXT NOT NULL,
+        record INTEGER NOT NULL REFERENCES record (id),
+        PRIMARY KEY (key, record)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE page (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE page_record (
+        page INTEGER NOT NULL REFERENCES page (id),
+        position INTEGER NOT NULL,
+        record INTEGER NOT NULL REFERENCES record (id),
+        PRIMARY KEY (page, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX page_record_record ON page_record (record, page)",
+    "CREATE TABLE configuration (id INTEGER PRIMARY KEY, format INTEGER NOT NULL, digest BLOB NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE configuration_page (
+        configuration INTEGER NOT NULL REFERENCES configuration (id),
+        position INTEGER NOT NULL,
+        page INTEGER NOT NULL REFERENCES page (id),
+        PRIMARY KEY (configuration, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX configuration_page_page ON configuration_page (page, configuration)",
+    # Which section refers to which, by their names in lower case, in any generation that has a configuration: more than
+    # one generation needs to know is no harm. An edge is noted when the reference is followed.
+    "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE edge (
+        child INTEGER NOT NULL REFERENCES name (id),
+        parent INTEGER NOT NULL REFERENCES name (id),
+        PRIMARY KEY (child, parent)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "ALTER TABLE generation ADD COLUMN configuration INTEGER REFERENCES configuration (id)",
+)
+
+STEPS = (
+    Step("first", _FIRST),
+    Step("history", _HISTORY),
+    Step("parts", _PARTS),
+    Step("lists", _LISTS),
+    Step("records", _RECORDS),
+)
 """Every migration in order. A store of N of them has `PRAGMA user_version` N; the writer brings it up to date."""
 
 VERSION = len(STEPS)

@@ -1,10 +1,9 @@
-"""Bindings of a part as rows of the store, a row a section, and the names that each section mentions."""
+"""Bindings of a part as rows of the store, a row a section."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
@@ -16,16 +15,8 @@ from policydb.traffic import in_four_parts
 Setting: TypeAlias = "tuple[str, str]"
 """A tag and its value."""
 
-_REFERENCES = frozenset(
-    {
-        *("configuration", "isakmp-peer", "local-id", "remote-id", "nat-id", "id", "transforms", "suites", "protocols"),
-        *("life", "default", "connections", "passive-connections", "default-phase-1-id", "default-phase-2-suites"),
-    }
-)
 PHASE_1, PHASE_2 = "phase 1", "phase 2"
 """The two sections that lead to all others, in lower case."""
-
-_IDENTITIES = frozenset({"address", "network", "name"})
 
 _quoted = json.encoder.encode_basestring_ascii
 
@@ -44,7 +35,6 @@ class SectionRow(NamedTuple):
     joined: bool
     lines: str
     body: str
-    mentions: frozenset[str]
 
 
 def encode_sections(bindings: Iterable[Binding], first_line: int, *, joined: bool) -> tuple[SectionRow, ...]:
@@ -62,11 +52,10 @@ def encode_sections(bindings: Iterable[Binding], first_line: int, *, joined: boo
             first.section_span.line - first_line,
             key,
             first.section,
-            next((value for tag, value in settings if _use(tag) is _Use.PHASE), None),
+            next((value for tag, value in settings if len(tag) == len("phase") and tag.lower() == "phase"), None),
             joined and key == PHASE_2,
             str(lines),
             encode_settings(settings),
-            mentions(key, settings),
         )
         for key, (first, lines, settings) in found.items()
     )
@@ -138,57 +127,9 @@ def put_together(pieces: Iterable[Piece]) -> list[tuple[str, Binding]]:
         found.append((source, binding))
     for tag, (place, members) in lists.items():
         source, binding = found[place]
-        value = ",".join([first[tag], *members] if tag in first else members)
+        value = ",".join([first[tag], *members] if first.get(tag) else members)
         found[place] = source, binding._replace(value=value)
     return found
-
-
-def mentions(key: str, settings: Iterable[Setting]) -> frozenset[str]:
-    """What a section can be found by: the names that it refers to, in lower case, and its identity (identity_key)."""
-    return frozenset(_mentions(key, settings))
-
-
-def _mentions(key: str, settings: Iterable[Setting]) -> Iterator[str]:
-    for tag, value in settings:
-        use = _Use.NAMES if key == PHASE_1 else _use(tag)
-        if use is _Use.NAMES:
-            yield from references(value)
-        elif use is _Use.IDENTITY:
-            yield identity_key(value)
-
-
-class _Use(Enum):
-    """What the values of a tag are, as far as sections are found by them."""
-
-    NAMES = "names of sections"
-    IDENTITY = "an identity"
-    PHASE = "the phase"
-    NONE = "nothing"
-
-
-@lru_cache(maxsize=1024)  # files have few tags and many settings
-def _use(tag: str) -> _Use:
-    lower = tag.lower()
-    if lower in _REFERENCES:
-        return _Use.NAMES
-    return _Use.IDENTITY if lower in _IDENTITIES else _Use.PHASE if lower == "phase" else _Use.NONE
-
-
-def references(value: str) -> Iterator[str]:
-    """The names in a value, in lower case: its members, and the value as it stands."""
-    yield value.lower()
-    if "," in value or value != value.strip():
-        yield from (name for member in value.split(",") if (name := member.strip().lower()))
-
-
-def is_reference(key: str, tag: str) -> bool:
-    """Whether the values of a tag are names of sections; both in lower case."""
-    return tag in _REFERENCES or key == PHASE_1
-
-
-def identity_key(value: str) -> str:
-    """What an address, a network or a name is found by, however it is written; never the name of a section."""
-    return f"\0{address_key(value)}"
 
 
 def address_key(value: str) -> str:

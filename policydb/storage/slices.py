@@ -1,18 +1,17 @@
-"""A slice of a configuration: some sections with all that they reach, found by index and resolved like a whole one.
+"""The sections of a configuration by name, read one by one: those that a store has, and those of parts that are new.
 
-Where only these sections are of interest, resolving the slice says the same of them as resolving everything would:
-it holds what they refer to, what [Phase 1] says of their addresses, and their places in the lists of [Phase 2].
+Where only some of them are of interest, resolving these says of them what resolving everything would: the resolver
+reads what they refer to, what [Phase 1] says of their addresses, and their places in the lists of [Phase 2].
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from grammar.nodes import Binding
-from policydb.configuration.config import DEFAULT_SUITE
-from policydb.configuration.predefined import built_in_sections, predefined_section
+from policydb.configuration.sections import Find
 from policydb.storage.section_rows import (
     PHASE_1,
     PHASE_2,
@@ -21,12 +20,8 @@ from policydb.storage.section_rows import (
     Wanted,
     address_key,
     decode_section,
-    identity_key,
-    is_reference,
-    mentions,
     pieces_of,
     put_together,
-    references,
 )
 
 FIXED_ROOTS = ("general", "keynote", "x509-certificates", "xauth-users")
@@ -41,23 +36,10 @@ _SETTINGS = (
     "SELECT shelf.number, section.body FROM section CROSS JOIN shelf ON shelf.stretch = section.stretch"
     " WHERE section.key = ? AND shelf.file = ? GROUP BY section.body"
 )
-_SOURCES = (
-    "SELECT source.id, source.name, EXISTS (SELECT 1 FROM binding WHERE binding.source = source.id)"
-    " FROM generation_source JOIN source ON source.id = generation_source.source"
-    " WHERE generation = ? AND source.kind = 'configuration' ORDER BY position"
-)
-_STRETCHES = "SELECT stretch, position, line FROM source_part WHERE source = ?"
-_MENTIONING = (
-    "SELECT DISTINCT mention.section FROM mention CROSS JOIN shelf ON shelf.stretch = mention.stretch"
-    " WHERE mention.key = ?"
-)
 
 
-_UNASKED = ("default-phase-1", "default-phase-1-configuration", DEFAULT_SUITE.lower())
-"""What is built in and resolved without a reference."""
-
-Choice: TypeAlias = "tuple[Iterable[str], Iterable[str]]"
-"""Names of sections, in lower case, and addresses of which [Phase 1] is asked."""
+LISTS = ("connections", "passive-connections")
+"""The tags of [Phase 2] whose values are lists of connections, in lower case, in the order in which they are read."""
 
 
 class Placed(NamedTuple):
@@ -86,6 +68,11 @@ class Entry(NamedTuple):
     position: int
     pieces: tuple[Piece, ...]
 
+    @property
+    def joined(self) -> bool:
+        """Whether its lists are put together with those of other parts."""
+        return any(piece.joined for piece in self.pieces)
+
 
 class Shelf:
     """The sections of a configuration by name: of parts that are in a store, and of fresh ones.
@@ -99,7 +86,6 @@ class Shelf:
         self._connection = connection
         self._names = names
         self._fresh: dict[str, list[Entry]] = {}
-        self._mentions: dict[str, dict[str, None]] = {}
         connection.execute("DROP TABLE IF EXISTS temp.shelf")
         connection.execute(
             "CREATE TEMP TABLE shelf (stretch INTEGER, file INTEGER, number INTEGER, line INTEGER,"
@@ -117,9 +103,6 @@ class Shelf:
             found.setdefault(key, []).append(piece)
         for position, (key, pieces) in enumerate(found.items()):
             self._fresh.setdefault(key, []).append(Entry(part.file, part.number, position, tuple(pieces)))
-            settings = [(each.binding.tag, each.binding.value) for each in pieces]
-            for name in mentions(key, settings):
-                self._mentions.setdefault(name, {})[key] = None
 
     def section(self, key: str, wanted: Wanted | None = None) -> list[Entry]:
         """A section, by its name in lower case, from all parts that have some of it; in the order of the files."""
@@ -137,110 +120,58 @@ class Shelf:
         rows = self._connection.execute(_SETTINGS, (key, file))
         return [(number, decode_section(body)) for number, body in rows]
 
-    def mentioning(self, key: str) -> set[str]:
-        """The sections that refer to a name, or have an identity (policydb.storage.section_rows.identity_key)."""
-        found = {section for (section,) in self._connection.execute(_MENTIONING, (key,))}
-        return found | set(self._mentions.get(key, ()))
 
-
-def shelf_of(connection: sqlite3.Connection, generation: int) -> Shelf | None:
-    """The sections of a generation; None where it was published before sections were kept."""
-    sources = connection.execute(_SOURCES, (generation,)).fetchall()
-    if any(old for _, _, old in sources):
-        return None
-    names = [name for _, name, _ in sources]
-    rows = [
-        Placed(stretch, file, position, line)
-        for file, (number, _, _) in enumerate(sources)
-        for stretch, position, line in connection.execute(_STRETCHES, (number,))
-    ]
-    return Shelf(connection, names, rows)
-
-
-def sliced(shelf: Shelf, names: Iterable[str], asked: Iterable[str] = ()) -> list[tuple[str, Binding]]:
-    """The bindings of the sections of these names, in lower case, and of all that they reach, each with its source.
-
-    `asked` are addresses of which [Phase 1] is to tell besides.
-    """
-    found = _reached(shelf, [*names, *FIXED_ROOTS, *_UNASKED], {})
-    addresses = _addresses(found) | set(asked)
+def finder(shelf: Shelf, names: Collection[str]) -> Find:
+    """Reads sections from a shelf, of [Phase 1] and [Phase 2] what sections of these names, in lower case, need."""
+    peers = {*names, *_values(shelf, names, "isakmp-peer")}
+    addresses = set(map(address_key, _values(shelf, peers, "address")))
 
     def leads(tag: str, value: str) -> bool:
-        """Whether a line of [Phase 1] concerns a section or an address that was found."""
-        return value.lower() in found or tag.lower() == "default" or address_key(tag) in addresses
+        """Whether a line of [Phase 1] concerns one of the peers or addresses."""
+        return value.lower() in peers or tag.lower() == "default" or address_key(tag) in addresses
 
-    def lists(_: str, value: str) -> bool:
-        """Whether a line of [Phase 2] has a member that was found."""
-        return not value or any(each.strip() in found for each in value.lower().split(","))
+    # Of several lines for one address the first counts, whichever peer it names.
+    addresses |= {address_key(piece.binding.tag) for piece in _pieces(shelf.section(PHASE_1, leads))}
 
-    entries = shelf.section(PHASE_1, leads)
-    found = _reached(shelf, [each.binding.value.lower() for entry in entries for each in entry.pieces], found)
-    entries += [_with_members(each, found) for each in shelf.section(PHASE_2, lists)]
-    entries += [entry for section in found.values() for entry in section]
-    entries.sort(key=lambda each: each[:3])
-    return put_together(piece for entry in entries for piece in entry.pieces)
+    def find(key: str) -> list[tuple[str, Binding]]:
+        entries = shelf.section(key, leads if key == PHASE_1 else None)
+        if key == PHASE_2:
+            entries = [_with_members(entry, names) for entry in entries]
+        return put_together(_pieces(entries))
+
+    return find
 
 
-def _reached(shelf: Shelf, names: Iterable[str], found: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
-    """Sections by name, and those that they refer to, whether they are written or predefined."""
-    found = dict(found)
-    built_in = built_in_sections({})
-    pending = list(names)
-    while pending:
-        key = pending.pop()
-        if key in found or key in {PHASE_1, PHASE_2}:
-            continue
-        found[key] = shelf.section(key)
-        for tag, value in (*built_in.get(key, {}).items(), *predefined_section(key)):
-            if is_reference(key, tag.lower()):
-                pending += references(value)
-        for piece in _pieces(found[key]):
-            if is_reference(key, piece.binding.tag.lower()):
-                pending += references(piece.binding.value)
-    return found
+def _values(shelf: Shelf, names: Iterable[str], tag: str) -> list[str]:
+    """The values of a tag in some sections, names in lower case."""
+    entries = (entry for name in names for entry in shelf.section(name))
+    return [piece.binding.value.lower() for piece in _pieces(entries) if piece.binding.tag.lower() == tag]
+
+
+def named_at(shelf: Shelf, addresses: Container[str]) -> set[str]:
+    """The peers, in lower case, that [Phase 1] names for these addresses, each in its one way of writing it."""
+    entries = shelf.section(PHASE_1, lambda tag, _: address_key(tag) in addresses)
+    return {piece.binding.value.lower() for piece in _pieces(entries)}
+
+
+def listed(shelf: Shelf) -> dict[str, int]:
+    """The connections of [Phase 2] in lower case, each with its number: first those of Connections."""
+    lists: dict[str, str] = {}
+    for _, binding in put_together(piece for entry in shelf.section(PHASE_2) for piece in entry.pieces):
+        lists.setdefault(binding.tag.lower(), binding.value)
+    members = [member.strip().lower() for tag in LISTS for member in lists.get(tag, "").split(",")]
+    return {name: number for number, name in enumerate(dict.fromkeys(members))}
 
 
 def _pieces(entries: Iterable[Entry]) -> Iterator[Piece]:
     return (piece for entry in entries for piece in entry.pieces)
 
 
-def _addresses(found: dict[str, list[Entry]]) -> set[str]:
-    return {
-        address_key(piece.binding.value)
-        for entries in found.values()
-        for piece in _pieces(entries)
-        if piece.binding.tag.lower() == "address"
-    }
-
-
-def _with_members(entry: Entry, found: dict[str, list[Entry]]) -> Entry:
-    """A part of [Phase 2] whose lists have those members only that were found."""
+def _with_members(entry: Entry, names: Collection[str]) -> Entry:
+    """A part of [Phase 2] whose lists have those members only that are among the names."""
     pieces = []
     for piece in entry.pieces:
-        members = [each for each in piece.binding.value.split(",") if each.strip().lower() in found]
-        if members or not piece.binding.value:
+        members = [each for each in piece.binding.value.split(",") if each.strip().lower() in names]
+        if members or not piece.joined:  # of two lists of a tag the first counts, also where it has none of them
             pieces.append(piece._replace(binding=piece.binding._replace(value=",".join(members))))
     return entry._replace(pieces=tuple(pieces))
-
-
-def is_as_predefined(shelf: Shelf, names: Iterable[str]) -> bool:
-    """Whether the files say nothing about these predefined sections, or about what they lead to."""
-    lifetimes = shelf.section("general", lambda tag, _: tag.lower().startswith("default-phase-"))
-    reached = _reached(shelf, [name.lower() for name in names], {})
-    return not any(_pieces(lifetimes)) and not any(reached.values())
-
-
-def concerned_by(shelf: Shelf, address: str, remote: str | None) -> Choice:
-    """What a negotiation from an address may get, for traffic with a remote identity (an address or a network's first).
-
-    The peers that [Phase 1] names for it or that have its address, their connections, and those of other peers with
-    that remote identity.
-    """
-    listed = shelf.section(PHASE_1, lambda tag, _: tag.lower() == "default" or address_key(tag) == address)
-    peers = {piece.binding.value.lower() for piece in _pieces(listed)} | shelf.mentioning(identity_key(address))
-    peers.add("default-phase-1")
-    names = peers | {name for each in peers for name in shelf.mentioning(each)}
-    if remote is not None:
-        identities = shelf.mentioning(identity_key(remote))
-        names |= {name for each in identities for name in shelf.mentioning(each)}
-    return names - {PHASE_1, PHASE_2}, (address,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -20,15 +20,16 @@ from policydb.decision import AssertionReport, Decision
 from policydb.graph import CompiledAssertion
 from policydb.keynote.checker import Checker
 from policydb.request import Request
-from policydb.sealing import seal
+from policydb.secrecy import seal
 from policydb.storage.rows import Row, decode, number_of, text_of
 from policydb.storage.storefile import Patience, StoreError, connect_read_only, explained, require_generation
 
 if TYPE_CHECKING:  # a question about policy alone needs neither, and they are slow to load
     from grammar.nodes import Binding
-    from policydb.connections import Configuration
+    from policydb.connections import Address, Configuration, Identity
     from policydb.keynote.session import Session
-    from policydb.storage.slices import Choice, Shelf
+    from policydb.storage.decoding import Decoder
+    from policydb.storage.records import Row as RecordRow
 
 _CACHE = 65_536  # KiB of the file that SQLite may keep in memory, once they were read
 
@@ -105,8 +106,10 @@ class Snapshot:
     may raise StoreError where the file fails under it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, generation: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, generation: int, *, has_lines: bool = True) -> None:
+        """`has_lines`: what the lines of isakmpd.conf said is there, beside what they were resolved to."""
         self._connection = connection
+        self._has_lines = has_lines
         # Of itself a connection waits for the garbage collector, with its file open and its lock held.
         weakref.finalize(self, connection.close)
         self._path = path
@@ -116,6 +119,7 @@ class Snapshot:
         self._decoded: dict[tuple[int, str, int], CompiledAssertion] = {}
         self._checker: Checker | None = None
         self._configuration: Configuration | None = None
+        self._decoder: Decoder | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -144,44 +148,78 @@ class Snapshot:
 
     @property
     def configuration(self) -> Configuration:
-        """What the generation's isakmpd.conf files say, resolved once."""
+        """What the generation's isakmpd.conf and ipsec.conf files came to when they were compiled."""
         if self._configuration is None:
             # Imported here: a question about policy alone needs no configuration.
-            from grammar.errors import visible
-            from policydb.configuration.config import resolve_published
+            from policydb.storage.configurations import ALL
+            from policydb.storage.decoding import Decoder
+            from policydb.storage.records import FORMAT
 
-            with uncollected():
-                bindings = self.bindings()
-                found = resolve_published(bindings)
-            if found.errors:
-                message = (
-                    f"{self._path}: generation {self._generation} holds a configuration that this version of the"
-                    f" program refuses ({visible(found.errors[0].message)})"
-                )
-                raise StoreError(message, "compile it again")
-            self._configuration = found.configuration
+            self._decoder = self._decoder or Decoder()
+            with uncollected(), explained(self._path):
+                rows = self.rows(ALL, {"generation": self._generation, "format": FORMAT})
+                self._configuration = self._decoder.configuration(rows) if rows else self._resolved()
         return self._configuration
 
-    def around(self, choose: Callable[[Shelf], Choice | None]) -> Configuration:
-        """The part of the configuration that `choose` asks for (policydb.storage.slices), or all of it.
+    def follow(self, before: Snapshot) -> None:
+        """Take over what a snapshot has decoded that this one takes the place of; nobody asks that one any more."""
+        self._decoder = before._decoder
 
-        What it holds is as in the whole; that is told apart from what is missing by whoever chooses.
+    @property
+    def has_records(self) -> bool:
+        """Whether the configuration is kept as it was resolved, in the way that this program knows."""
+        from policydb.storage.records import SHARED
+
+        return bool(self._records([SHARED]))
+
+    def _resolved(self) -> Configuration:
+        """The configuration of a generation that was published before records were kept, or that keeps other ones."""
+        from grammar.errors import visible
+        from policydb.configuration.config import resolve_published
+
+        found = resolve_published(self.bindings())
+        if found.errors:
+            message = (
+                f"{self._path}: generation {self._generation} holds a configuration that this version of the"
+                f" program refuses ({visible(found.errors[0].message)})"
+            )
+            raise StoreError(message, "compile it again")
+        return found.configuration
+
+    def around(self, address: Address, remote: Identity | None) -> Configuration:
+        """As much of the configuration as a negotiation from an address may concern, for traffic to `remote` if any.
+
+        These are the peers that [Phase 1] names for the address or as Default, those that have it, all connections of
+        these, and the connections of other peers for the same traffic.
         """
-        if self._configuration is None:
-            # Imported here: a question about policy alone needs no configuration.
-            from policydb.configuration.config import resolve
-            from policydb.storage.slices import shelf_of, sliced
+        if self._configuration is not None:
+            return self._configuration
+        from policydb.storage.decoding import configuration_of
+        from policydb.storage.records import CONNECTION, DEFAULT_PEER, SHARED, from_address, of_peer, to_identity
 
-            with self._asking():
-                shelf = shelf_of(self._connection, self._generation)
-                choice = None if shelf is None else choose(shelf)
-                found = None if shelf is None or choice is None else resolve(sliced(shelf, *choice))
-            if found is not None and not found.errors:
-                return found.configuration
-        return self.configuration
+        found = self._records([SHARED, from_address(address), DEFAULT_PEER])
+        if not found:
+            return self.configuration
+        with explained(self._path):
+            peers = configuration_of(found).peers
+        keys = [of_peer(name) for name in peers] + ([to_identity(remote)] if remote is not None else [])
+        connections = self._records(keys)
+        with explained(self._path):
+            return configuration_of([*found, *(row for row in connections if row[0] == CONNECTION)])
+
+    def _records(self, keys: Iterable[str]) -> list[RecordRow]:
+        """The records of the configuration that have one of these keys, in its order."""
+        from policydb.storage.configurations import FOUND
+        from policydb.storage.records import FORMAT
+
+        parameters = {"generation": self._generation, "format": FORMAT}
+        rows = {tuple(row) for key in keys for row in self.rows(FOUND, {**parameters, "key": key})}
+        return [(kind, body, offer) for kind, body, offer, _, _ in sorted(rows, key=lambda row: row[3:])]
 
     def bindings(self) -> list[tuple[str, Binding]]:
-        """The bindings of isakmpd.conf, each with its source's name; spans know the line only."""
+        """The bindings of isakmpd.conf, each with its source's name; spans know the line only. Raises StoreError."""
+        if not self._has_lines:
+            raise StoreError(f"{self._path} holds no lines of isakmpd.conf", "ask the store that it was made of")
         # Imported here: a question about policy alone needs no configuration.
         from policydb.storage.section_rows import binding_of, pieces_of, put_together
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 from policydb.graph import CompiledAssertion
 from policydb.keynote.memory import licensees_of
 from policydb.storage import schema
+from policydb.storage.configurations import Written, write
 from policydb.storage.layout import check_layout, statements_of
 from policydb.storage.rows import encode
 from policydb.storage.section_rows import SectionRow
@@ -153,9 +154,14 @@ class Store:
             return frozenset(asked - _found(connection, single, asked))
 
     def publish(
-        self, sources: Sequence[Source], now: datetime, watch: Watch = unwatched, author: str = ""
+        self,
+        sources: Sequence[Source],
+        now: datetime,
+        configuration: Written,
+        watch: Watch = unwatched,
+        author: str = "",
     ) -> Publication:
-        """Make the sources the new generation, unless they are the current one already.
+        """Make the sources, and what they were resolved to, the new generation, unless they are in force already.
 
         A store of an older schema is brought up to date first. `now` must be aware; `watch` sees the assertions go by;
         `author` is who does it. Raises StoreError; then nothing at all has changed.
@@ -163,17 +169,20 @@ class Store:
         with explained(self._path), self._transaction() as connection:
             _migrations().apply(self._database)
             ids = [_source_id(connection, each, watch) for each in sources]
-            return _publish(connection, ids, now, author)
+            return _publish(connection, ids, write(connection, configuration), now, author=author)
 
-    def restore(self, generation: int, now: datetime, author: str = "") -> Publication:
+    def restore(self, generation: int, configuration: Written | None, now: datetime, author: str = "") -> Publication:
         """Make the sources of a generation the new generation, unless they are the current one already.
+
+        `configuration` is what they were resolved to, None where the generation was published without records.
 
         Raises StoreError, also where there is no such generation or the store is of an older schema.
         """
         with explained(self._path), self._transaction() as connection:
             require_current(connection, self._path)
             require_generation(connection, self._path, generation)
-            return _publish(connection, _sources(connection, generation), now, author, generation)
+            row = None if configuration is None else write(connection, configuration)
+            return _publish(connection, _sources(connection, generation), row, now, author=author, restores=generation)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -240,15 +249,22 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Database:
 
 
 def _publish(
-    connection: sqlite3.Connection, sources: Sequence[int], now: datetime, author: str, restores: int | None = None
+    connection: sqlite3.Connection,
+    sources: Sequence[int],
+    configuration: int | None,
+    now: datetime,
+    *,
+    author: str,
+    restores: int | None = None,
 ) -> Publication:
-    """A new generation of these sources, by their rows; none where they are in force already."""
-    (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM generation").fetchone()
-    if number and sources == _sources(connection, number):
+    """A new generation of these sources and this configuration, by their rows; none where they are in force already."""
+    latest = "SELECT number, configuration FROM generation ORDER BY number DESC LIMIT 1"
+    number, known = connection.execute(latest).fetchone() or (0, None)
+    if number and known == configuration and sources == _sources(connection, number):
         return Publication(number, published=False)
     connection.execute(
-        "INSERT INTO generation (number, published, author, restores) VALUES (?, ?, ?, ?)",
-        (number + 1, now.astimezone(UTC).isoformat(timespec="seconds"), author, restores),
+        "INSERT INTO generation (number, published, author, restores, configuration) VALUES (?, ?, ?, ?, ?)",
+        (number + 1, now.astimezone(UTC).isoformat(timespec="seconds"), author, restores, configuration),
     )
     connection.executemany(
         "INSERT INTO generation_source (generation, source, position) VALUES (?, ?, ?)",
@@ -325,10 +341,6 @@ def _write_part(connection: sqlite3.Connection, stretch: int, part: StoredPart) 
         "INSERT INTO section (stretch, position, line, key, name, phase, joined, lines, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(stretch, position, *each[:7]) for position, each in enumerate(part.sections)],
-    )
-    connection.executemany(
-        "INSERT INTO mention (key, stretch, section) VALUES (?, ?, ?)",
-        [(name, stretch, each.key) for each in part.sections for name in each.mentions],
     )
     connection.execute(
         "INSERT INTO part (stretch, settings, policy, lines) VALUES (?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""What configurations and handshakes cost on this machine, beside `policydb bench`. Prints tables; asserts nothing.
+"""What decisions, configurations and handshakes cost on this machine. Prints tables; asserts nothing.
 
 `python -m tests.bench configurations` prints one part alone.
 
@@ -20,7 +20,8 @@ from tabulate import tabulate
 
 from daemon.ike.algorithms import dh, selftest
 from daemon.ike.registries import Group
-from tests.bench import configuration
+from tests.bench import configuration, evaluators
+from tests.bench.scenarios import SCENARIOS
 from tests.bench.targets import reached
 from tests.fuzz.engines import MESSAGES, MODERN, converse
 
@@ -92,10 +93,11 @@ def configurations() -> None:
             ["connections", "time, ms", "of which CPU, ms"],
             [configuration.explain_row(size, folder) for size in (10, CONNECTIONS)],
         )
+        loading = [configuration.daemon_row(shape, CONNECTIONS, folder) for shape in configuration.LOADED]
         show(
-            "isakmpd reading an ipsec.conf of so many rules that the store has; seconds of CPU",
-            ["connections", "start", "reload"],
-            [configuration.daemon_row(CONNECTIONS, folder)],
+            f"isakmpd reading {CONNECTIONS:,} connections that the store has; seconds of CPU",
+            ["", "start", "reload, same", "reload, one changed", "from bytes", "store, MB", "bytes, MB"],
+            loading,
         )
     selected = [configuration.selection_row(size, median_seconds) for size in SIZES]
     show(
@@ -106,7 +108,7 @@ def configurations() -> None:
     show(
         "Configurations: what is to be reached; CPU decides where it was measured, as others may be at work here",
         ["figure", "to reach", "time", "of which CPU", "ok"],
-        reached(fifty, compiled, selected),
+        reached(fifty, compiled, selected, loading),
     )
 
 
@@ -122,7 +124,12 @@ def handshakes() -> None:
     show("Self-test at start-up", ["algorithms", "ms"], [[len(selftest.run()), self_test * 1e3]])
 
 
-PARTS = {"configurations": configurations, "handshakes": handshakes}
+def decisions() -> None:
+    """What compiling policies, deciding and explaining cost, and whether that is what was asked for."""
+    print(evaluators.tables(evaluators.SIZES, tuple(SCENARIOS)))
+
+
+PARTS = {"decisions": decisions, "configurations": configurations, "handshakes": handshakes}
 
 
 if __name__ == "__main__":

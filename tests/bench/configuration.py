@@ -21,6 +21,7 @@ from policydb.configuration.config import resolve
 from policydb.configuration.selection import Incoming, select
 from policydb.connections import Configuration, Identity
 from policydb.request import Request
+from policydb.storage.portable import dump_snapshot, load_snapshot
 from policydb.storage.snapshot import open_snapshot
 
 Timer = Callable[[Callable[[], object], int], float]
@@ -37,6 +38,22 @@ class Compiled(NamedTuple):
     one_cpu_ms: float
     command_ms: float
     command_cpu_ms: float
+
+
+class Loading(NamedTuple):
+    """What a daemon takes to read a configuration, in seconds of CPU, and how large it is, in megabytes.
+
+    At its start, at a reload of what has not changed, at a reload of one changed connection; `jailed_s`: reading the
+    generation that it is handed over in bytes.
+    """
+
+    shape: str
+    start_s: float
+    same_s: float
+    changed_s: float
+    jailed_s: float
+    store_mb: float
+    handed_over_mb: float
 
 
 class Selected(NamedTuple):
@@ -120,6 +137,10 @@ SHAPES: dict[str, tuple[str, Callable[[int], str], str]] = {
 """What compiles to connections: the name of the file, its text, and how a connection's network stands in it."""
 
 
+LOADED = ("ipsec.conf, a rule each", "isakmpd.conf")
+"""What a daemon is measured with."""
+
+
 def compile_row(shape: str, size: int, folder: Path) -> Compiled:
     """Compiling it all and, in the same process and by the command, another network; of time and of CPU each."""
     name, make, place = SHAPES[shape]
@@ -175,21 +196,39 @@ def explain_row(size: int, folder: Path) -> list[object]:
     return [size, *(statistics.median(each[column] for each in found) * 1e3 for column in (0, 1))]
 
 
-def daemon_row(size: int, folder: Path) -> list[object]:
-    """What isakmpd takes to read a configuration that the store has, at its start and at a reload: seconds of CPU."""
-    rules_conf = folder / "daemon" / "ipsec.conf"
-    rules_conf.parent.mkdir()
-    rules_conf.touch(0o600)
-    rules_conf.write_text(rules(size))
-    sources = Sources(folder / "none.conf", rules_conf.parent, folder / "daemon.db", os.geteuid())
-    compile_sources(sources, datetime.now(UTC))
+def daemon_row(shape: str, size: int, folder: Path) -> Loading:
+    """What isakmpd takes to read a configuration that the store has, and what the store takes."""
+    name, make, place = SHAPES[shape]
+    conf, store = folder / f"daemon of {shape}" / name, folder / f"daemon of {shape}.db"
+    conf.parent.mkdir()
+    conf.touch(0o600)
+    conf.write_text(make(size))
+
+    def sources() -> Sources:
+        """As a daemon that starts has them: nothing is remembered of an earlier one."""
+        checked = name == "ipsec.conf"
+        return Sources(conf.parent / "isakmpd.conf", conf.parent, store, os.geteuid(), check_policy=checked)
+
+    compile_sources(sources(), datetime.now(UTC))
+    octets = store.stat().st_size
+    running = sources()
     loaded: list[Loaded] = []
 
     def load() -> None:
         before = loaded[-1] if loaded else None
-        loaded.append(open_loaded(sources, compile_sources(sources, datetime.now(UTC)), before))
+        loaded.append(open_loaded(running, compile_sources(running, datetime.now(UTC)), before))
 
-    return [size, *(used for _, used in (_timed(load) for _ in ("start", "reload")))]
+    start, same = (_timed(load)[1] for _ in ("start", "reload"))
+    changes = []
+    for number in range(_CHANGES):
+        _change(conf, place, size // 2 + number, size + number)
+        changes.append(_timed(load)[1])
+    with open_snapshot(store) as snapshot:
+        handed_over = dump_snapshot(snapshot)
+    with load_snapshot(handed_over) as copy:
+        jailed = _timed(lambda: copy.configuration)[1]
+    sizes = (octets / 1e6, len(handed_over) / 1e6)
+    return Loading(shape, start, same, statistics.median(changes), jailed, *sizes)
 
 
 def selection_row(size: int, timer: Timer) -> Selected:

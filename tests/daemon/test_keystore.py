@@ -6,7 +6,7 @@ import pytest
 
 from daemon.keystore import keys_of
 from grammar.nodes import Binding, Span
-from policydb.sealing import secret_reference
+from policydb.configuration.sealing import secret_reference
 
 
 def binding(section: str, tag: str, value: str, line: int = 1) -> Binding:

@@ -20,12 +20,12 @@ from daemon.live import Live, Uses
 from daemon.log import Levels, Log, StderrSink
 from daemon.oracle import UNCHECKED, AcceptAll, Loaded
 from policydb.configuration.overlay import Change, Verb
+from policydb.configuration.sealing import secret_reference
 from policydb.connections import Configuration
 from policydb.decision import Decision
 from policydb.folders import own_file
 from policydb.graph import CompiledAssertion
 from policydb.request import Request
-from policydb.sealing import secret_reference
 from tests.policydb.confs import WHOLE, bindings, read
 
 SOON = 1000.0

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from daemon.oracle import AcceptAll, Loaded, LoadError, Overlaid, Sources, compile_sources, open_loaded
+from policydb.configuration.sealing import secret_reference
 from policydb.connections import Configuration
 from policydb.decision import to_json
 from policydb.request import Request
-from policydb.sealing import secret_reference
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUESTION = Request(("passphrase-sha1-hex:" + 40 * "a",), {"app_domain": "IPsec policy"}, ("false", "true"))

@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root mounts a file system")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(place)], capture_output=True, check=False, timeout=60
+        ["mount", "-t", "tmpfs", "-o", "size=520k", "tmpfs", str(place)], capture_output=True, check=False, timeout=60
     )
     if mounted.returncode:
         pytest.skip("no file system can be mounted here")

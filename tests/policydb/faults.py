@@ -14,7 +14,7 @@ from grammar.conf import parse_conf
 from grammar.fields import split_assertions
 from policydb.compiling.compiler import compile_paths
 from policydb.configuration.config import is_kept
-from policydb.sealing import seal_bindings
+from policydb.configuration.sealing import seal_bindings
 from policydb.storage import schema
 from policydb.storage.history import list_generations
 from policydb.storage.snapshot import Snapshot, open_snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-SCHEMAS = (1, 2, 3)
+SCHEMAS = (1, 2, 3, 4)
 """The schemas before today's of which there is a store: alice (with AES) and bob in generation 1, carol too in 2."""
 
 

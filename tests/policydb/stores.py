@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+from policydb.configuration.config import resolve_published
+from policydb.connections import Configuration
 from policydb.decision import Place
 from policydb.graph import CompiledAssertion, Principals
-from policydb.storage.section_rows import binding_of, encode_sections
+from policydb.storage.configurations import Written, whole
+from policydb.storage.records import encode
+from policydb.storage.section_rows import binding_of, encode_sections, pieces_of
 from policydb.storage.store import Publication, Source, StoredPart, open_store
 from policydb.storage.stretches import Stretch, stretches_of
 
@@ -50,5 +55,23 @@ def configuration(name: str, *settings: tuple[int, str, str, str]) -> Source:
 
 def publish(path: Path, *sources: Source) -> Publication:
     """Publish the sources in a store that is opened for it and closed again."""
+    bindings = [
+        (piece.source, piece.binding)
+        for each in sources
+        for part in each.parts.values()
+        for row in part.sections
+        for piece in pieces_of(each.name, 1, (row.line, row.name, int(row.joined), row.lines, row.body))
+    ]
     with open_store(path) as store:
-        return store.publish(sources, NOON)
+        return store.publish(sources, NOON, resolved(resolve_published(bindings).configuration))
+
+
+def forget_records(path: Path) -> None:
+    """Make the store one whose generations were published before records were kept."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE generation SET configuration = NULL")
+
+
+def resolved(configuration: Configuration | None = None) -> Written:
+    """What sources without connections are resolved to, or a configuration, as the store takes it."""
+    return whole(encode(configuration or Configuration()))

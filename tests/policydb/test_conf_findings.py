@@ -11,7 +11,7 @@ import pytest
 from grammar.conf import parse_conf
 from grammar.errors import render
 from policydb.configuration.config import resolve
-from policydb.sealing import hide_keys
+from policydb.configuration.sealing import hide_keys
 from tests.policydb.confs import altered, with_lines
 
 SUITE = "QM-ESP-AES-SHA2-256-PFS-GRP14-SUITE"

@@ -11,8 +11,8 @@ from threading import Barrier
 import pytest
 
 from policydb import Request, RequestError, open_snapshot, read_policy, with_credentials
-from policydb.commands.scenarios import ATTRIBUTES, SCENARIOS
 from policydb.storage.snapshot import Snapshot
+from tests.bench.scenarios import ATTRIBUTES, SCENARIOS
 from tests.policydb.stores import assertion, publish, source
 
 THREADS = 8

@@ -16,7 +16,7 @@ from policydb.storage.storefile import StoreError
 from policydb.storage.stretches import stretches_of
 from tests.policydb.command_line import Run
 from tests.policydb.old_stores import SCHEMAS, write_old_store
-from tests.policydb.stores import NOON, assertion, publish, source
+from tests.policydb.stores import NOON, assertion, publish, resolved, source
 
 CAROL = 'Authorizer: "POLICY"\nLicensees: "carol"\n'
 
@@ -124,7 +124,7 @@ def test_a_migration_that_breaks_off_changes_nothing(tmp_path: Path, old: int, s
 
         connection.set_trace_callback(count)
         with pytest.raises(StoreError):
-            opened.publish([source("a", assertion("POLICY", "k"))], NOON)
+            opened.publish([source("a", assertion("POLICY", "k"))], NOON, resolved())
         connection.set_trace_callback(None)
     assert version(path) == old
     assert columns(path) == tables

@@ -16,7 +16,7 @@ from policydb.storage.history import list_generations
 from policydb.storage.snapshot import open_snapshot
 from policydb.storage.store import open_store
 from tests.policydb.faults import assert_whole, write_store
-from tests.policydb.stores import NOON, assertion, source
+from tests.policydb.stores import NOON, assertion, resolved, source
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = 3
@@ -126,7 +126,7 @@ def test_at_every_moment_of_a_publication_the_generation_before_it_answers(
                 answers.append(asks(path))
 
         opened._database.conn.set_trace_callback(ask)
-        opened.publish([source("a", *(assertion("POLICY", f"k{number}") for number in range(30)))], NOON)
+        opened.publish([source("a", *(assertion("POLICY", f"k{number}") for number in range(30)))], NOON, resolved())
         opened._database.conn.set_trace_callback(None)
     assert answers == ["2 False True"]
     assert asks(path) == "3 False False"
@@ -141,7 +141,7 @@ def test_while_the_log_is_folded_at_the_end_the_new_generation_answers(
     monkeypatch.setattr(storefile, "READ_TIMEOUT", 0.0)
     answers: list[str] = []
     opened = open_store(path)
-    opened.publish([source("a", assertion("POLICY", "alice"))], NOON)
+    opened.publish([source("a", assertion("POLICY", "alice"))], NOON, resolved())
     opened._database.conn.set_trace_callback(lambda _: answers.append(asks(path)))
     opened.close()
     assert len(answers) >= 2
@@ -154,7 +154,7 @@ def test_a_snapshot_answers_while_the_log_of_writes_is_folded_into_the_file(tmp_
     with open_snapshot(path) as snapshot:
         for number in range(5):
             with open_store(path) as opened:
-                opened.publish([source("a", assertion("POLICY", f"k{number}"))], NOON)
+                opened.publish([source("a", assertion("POLICY", f"k{number}"))], NOON, resolved())
                 opened._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             assert snapshot.allows(Request(("bob",)))
             assert not snapshot.allows(Request((f"k{number}",)))

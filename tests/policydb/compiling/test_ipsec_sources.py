@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,10 @@ from grammar.errors import Diagnostic, Severity
 from grammar.ipsec_codes import IpsecCode
 from policydb.compiling.compilation import Compilation
 from policydb.compiling.compiler import check_paths, compile_paths
-from policydb.compiling.ipsec_sources import compile_ipsec
+from policydb.compiling.ipsec_sources import RuleKeys, compile_ipsec
 from policydb.request import Request
 from policydb.storage.snapshot import open_snapshot
+from tests.policydb.compiling.edits import Files, rule
 from tests.policydb.ipsec.support import no_file
 from tests.policydb.stores import NOON
 
@@ -339,3 +341,23 @@ def test_a_network_may_leave_its_end_out(store: Path, tmp_path: Path) -> None:
         [connection] = snapshot.configuration.connections.values()
     ends = (connection.local_identity, connection.remote_identity)
     assert [str(each.network) for each in ends if each] == ["172.20.0.0/16", "10.0.0.0/8"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_keys_that_are_remembered_are_those_that_are_read_anew(seed: int) -> None:
+    """Over edits of the file, each a version that RuleKeys has not seen."""
+    files, keys, seen = Files(Random(seed)), RuleKeys(), set[str]()
+    files.pieces["ipsec.conf"] = [rule(Random(number)) for number in range(8)]
+
+    def included(name: str) -> str:
+        return files.texts().get(Path(name).name, "")
+
+    for _ in range(60):
+        text = files.texts().get("ipsec.conf", "")
+        again = keys.read(text, "ipsec.conf", included, "here")
+        anew = RuleKeys().read(text, "ipsec.conf", included, "here")
+        assert [(each.section, each.value) for each in again] == [(each.section, each.value) for each in anew]
+        seen.update(each.section for each in anew)
+        files.edit()
+    assert len(seen) > 3
+    assert "192.0.2" not in repr(keys)

@@ -11,6 +11,7 @@ import pytest
 from grammar.errors import Severity
 from policydb.codes import MEANINGS
 from policydb.configuration.config import Resolved, check_keys, is_kept, resolve
+from policydb.configuration.sealing import seal_bindings
 from policydb.connections import (
     Backoff,
     Connection,
@@ -23,7 +24,6 @@ from policydb.connections import (
     Lifetime,
     Peer,
 )
-from policydb.sealing import seal_bindings
 from policydb.storage.snapshot import open_snapshot
 from tests.policydb.confs import WHOLE, altered, bindings, findings, read, shown, with_lines
 from tests.policydb.stores import configuration, publish

@@ -24,7 +24,7 @@ from policydb.configuration.overlay import (
     members_of,
     to_json,
 )
-from policydb.sealing import secret_reference
+from policydb.configuration.sealing import secret_reference
 
 HERE = Span(0, 0, 1, 1)
 

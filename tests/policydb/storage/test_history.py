@@ -21,7 +21,7 @@ from policydb.storage.snapshot import open_snapshot
 from policydb.storage.store import Publication, Source, open_store
 from policydb.storage.storefile import StoreError
 from tests.policydb.old_stores import SCHEMAS, write_old_store
-from tests.policydb.stores import NOON, assertion, configuration, publish, source
+from tests.policydb.stores import NOON, assertion, configuration, forget_records, publish, resolved, source
 from tests.sizes import examples
 
 
@@ -249,7 +249,7 @@ def test_a_generation_that_is_not_there_cannot_be_restored(path: Path) -> None:
     with pytest.raises(StoreError, match="holds no generation 2"):
         roll_back(path, 2, NOON)
     with open_store(path) as store, pytest.raises(StoreError, match="holds no generation 2"):
-        store.restore(2, NOON)
+        store.restore(2, resolved(), NOON)
     assert len(list_generations(path)) == 1
 
 
@@ -265,6 +265,7 @@ def test_what_another_compiler_made_is_not_put_into_force(path: Path, monkeypatc
 def test_a_configuration_that_is_refused_today_is_not_put_into_force(path: Path) -> None:
     publish(path, configuration("c", (1, "Phase 1", "192.0.2.1", "nowhere")))
     publish(path)
+    forget_records(path)
     with pytest.raises(StoreError, match="holds a configuration that this version of the program refuses"):
         roll_back(path, 1, NOON)
     assert len(list_generations(path)) == 2
@@ -275,7 +276,7 @@ def test_an_older_store_is_brought_up_to_date_by_a_compile_not_by_going_back(pat
     write_old_store(path, old)
     before = path.read_bytes()
     with open_store(path) as store, pytest.raises(StoreError, match="written by an older program"):
-        store.restore(1, NOON)
+        store.restore(1, resolved(), NOON)
     with pytest.raises(StoreError, match="written by an older program"):
         roll_back(path, 1, NOON)
     assert path.read_bytes() == before

@@ -29,7 +29,17 @@ from tests.sizes import examples
 
 ROOT = Path(__file__).resolve().parents[3]
 SIDES = sorted({each.parent for each in (ROOT / "examples").glob("*/*/isakmpd.policy")})
-NOT_KEPT = {"block", "source_block"}  # texts for people
+NOT_KEPT = {
+    "block",
+    "source_block",
+    "source_part",
+    "binding",
+    "section",
+    "mention",
+    "part",
+    "name",
+    "edge",
+}  # for people, and for compilers
 
 
 @pytest.fixture(params=SIDES, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -73,7 +83,8 @@ def test_it_has_the_same_configuration(side: tuple[Path, Path]) -> None:
     with open_snapshot(store, 2) as original, load_snapshot(dump_snapshot(original)) as copy:
         assert original.configuration.connections
         assert copy.configuration == original.configuration
-        assert copy.bindings() == original.bindings()
+        with pytest.raises(StoreError, match="holds no lines"):
+            copy.bindings()
 
 
 def test_it_holds_one_generation_alone_and_no_secrets(side: tuple[Path, Path]) -> None:

@@ -25,7 +25,7 @@ from policydb.storage.schema import APPLICATION_ID, VERSION
 from policydb.storage.snapshot import Snapshot, open_snapshot
 from policydb.storage.store import Source, open_store
 from policydb.storage.storefile import StoreError, fold_log
-from tests.policydb.stores import NOON, assertion, configuration, publish, source
+from tests.policydb.stores import NOON, assertion, configuration, forget_records, publish, resolved, source
 from tests.sizes import examples
 
 ROOT = Path(__file__).parents[3]
@@ -237,6 +237,7 @@ def test_of_two_files_the_first_value_of_a_tag_counts(path: Path) -> None:
 
 def test_a_configuration_that_this_program_refuses_is_not_used(path: Path) -> None:
     publish(path, _configuration(("Phase 2", "Connections", "nowhere")))
+    forget_records(path)
     with open_snapshot(path) as snapshot, pytest.raises(StoreError, match="compile it again"):
         _ = snapshot.configuration
 
@@ -412,7 +413,7 @@ def test_a_reader_never_sees_half_a_generation(path: Path) -> None:
     try:
         with open_store(path) as opened:
             for number in range(2, 12):
-                opened.publish([source("a", *_keys(number))], NOON)
+                opened.publish([source("a", *_keys(number))], NOON, resolved())
     finally:
         done.set()
         for each in readers:

@@ -22,7 +22,7 @@ from policydb.storage.snapshot import open_snapshot
 from policydb.storage.store import Publication, Source, open_store
 from policydb.storage.storefile import StoreError
 from policydb.storage.stretches import stretches_of
-from tests.policydb.stores import NOON, assertion, configuration, publish, source
+from tests.policydb.stores import NOON, assertion, configuration, publish, resolved, source
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,7 +38,7 @@ def test_a_first_publication_is_generation_1(tmp_path: Path) -> None:
 
 def test_the_time_of_publication_is_kept_in_utc(tmp_path: Path) -> None:
     with open_store(tmp_path / "policy.db") as opened:
-        opened.publish([], datetime.fromisoformat("2026-05-04T14:00:00+02:00"))
+        opened.publish([], datetime.fromisoformat("2026-05-04T14:00:00+02:00"), resolved())
     assert list_generations(tmp_path / "policy.db") == (Generation(1, "2026-05-04T12:00:00+00:00", ()),)
 
 
@@ -82,7 +82,7 @@ def test_a_known_assertion_needs_not_be_compiled_again(tmp_path: Path) -> None:
     with open_store(path) as opened:
         stretches = stretches_of([(5, one.digest), (8, two.digest)])
         assert opened.lacking(stretches) == {two.digest}
-        opened.publish([Source("a", "policy", "other", stretches, {two.digest: two})], NOON)
+        opened.publish([Source("a", "policy", "other", stretches, {two.digest: two})], NOON, resolved())
     with open_snapshot(path) as snapshot:
         assert [(each.licensees, each.place.line) for each in snapshot.authorized_by("POLICY")] == [("k", 5), ("m", 8)]
 
@@ -101,7 +101,7 @@ def test_a_passage_that_nobody_compiled_is_refused_and_leaves_nothing_behind(tmp
     path = tmp_path / "policy.db"
     publish(path, source("a", assertion("POLICY", "k")))
     with open_store(path) as opened, pytest.raises(StoreError, match="NOT NULL"):
-        opened.publish([Source("b", "policy", "x", stretches_of([(1, "unheard of")]))], NOON)
+        opened.publish([Source("b", "policy", "x", stretches_of([(1, "unheard of")]))], NOON, resolved())
     assert len(list_generations(path)) == 1
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM source").fetchone() == (1,)
@@ -163,7 +163,7 @@ def test_a_locked_store_is_said_to_be_locked(tmp_path: Path, monkeypatch: pytest
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with open_store(path) as opened, pytest.raises(StoreError, match="locked by another process"):
-        opened.publish([source("b", assertion("POLICY", "m"))], NOON)
+        opened.publish([source("b", assertion("POLICY", "m"))], NOON, resolved())
     other.rollback()
     other.close()
     assert publish(path, source("b", assertion("POLICY", "m"))).generation == 2
@@ -177,7 +177,7 @@ def test_a_full_disk_publishes_nothing(tmp_path: Path) -> None:
         opened._database.execute(f"PRAGMA max_page_count = {pages}")
         many = (assertion("POLICY", f"k{number}", note="x" * 500) for number in range(200))
         with pytest.raises(StoreError, match="disk is full"):
-            opened.publish([source("b", *many)], NOON)
+            opened.publish([source("b", *many)], NOON, resolved())
     assert len(list_generations(path)) == 1
     assert publish(path, source("b", assertion("POLICY", "m"))).generation == 2
 
@@ -279,7 +279,7 @@ def test_an_error_between_any_two_statements_leaves_the_store_as_it_was(tmp_path
         connection.set_trace_callback(count)
         sources = [source("a", assertion("POLICY", "k")), configuration("c", (1, "General", "Retransmits", "3"))]
         with pytest.raises(StoreError):
-            opened.publish(sources, NOON)
+            opened.publish(sources, NOON, resolved())
         connection.set_trace_callback(None)
     with sqlite3.connect(path) as reader:
         assert reader.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)

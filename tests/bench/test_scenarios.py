@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from policydb.commands.bench import figures
-from policydb.commands.measuring import Row, measure, measure_change, of_c_library, repeat
-from policydb.commands.scenarios import SCENARIOS
+from policydb.commands.bench import repeat
 from policydb.keynote.assemble import Text, assemble
 from policydb.keynote.checker import Checker
 from policydb.keynote.explain import explain
 from policydb.storage.history import list_generations
-from tests.policydb.command_line import Run
+from tests.bench.evaluators import Row, figures, measure, measure_change, of_c_library, tables
+from tests.bench.scenarios import SCENARIOS
 
 ASSERTIONS = {"flat": 20, "miss": 20, "flat1": 1, "creds3": 20, "chain": 20, "kofn": 1}
 
@@ -76,49 +74,8 @@ def test_one_changed_assertion_is_compiled_and_published(tmp_path: Path) -> None
     assert len(list_generations(tmp_path / "flat-10.db")) == 6
 
 
-# --- the command --------------------------------------------------------------------------------------------------
-
-
-def test_one_command_measures_and_says_what_is_reached(policydb: Run) -> None:
-    code, out, err = policydb("bench", "--scenarios", "--sizes", "10,100", "--scenario", "flat", "--scenario", "chain")
-    assert code in {0, 1}  # how fast this machine is, is none of this test's business
-    assert "| flat       |  10 |" in out
-    assert "repeated decision, creds3 and flat" in out
-    assert "the whole command `policydb query`" in out
-    assert err.splitlines()[0] == "flat of 10 ..."
-
-
-def test_a_question_is_measured_step_by_step(policydb: Run) -> None:
-    Path("p.kn").write_text('Authorizer: "POLICY"\nLicensees: "alice"\n')
-    Path("p.kn").chmod(0o600)
-    ask = ("--authorizer", "alice", "-n", "1", "--format", "json")
-    steps = [each["name"] for each in json.loads(policydb("bench", "--policy", "p.kn", *ask)[1])]
-    decisions = ["load", "first decision", "repeated decision", "first explanation", "repeated explanation"]
-    assert steps == ["parse", "compile", *decisions]
-    policydb("compile", "p.kn", "--store", "s.db")
-    assert [each["name"] for each in json.loads(policydb("bench", "--store", "s.db", *ask)[1])] == decisions
-    assert "repeated decision" in policydb("bench", "--store", "s.db", "--authorizer", "alice", "-n", "1")[1]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (),
-        ("--authorizer", "a"),
-        ("--policy", "nix.kn", "--authorizer", "a"),
-        ("--policy", "broken.kn", "--authorizer", "a"),
-        ("--scenarios", "--authorizer", "a"),
-        ("--scenarios", "--sizes", "10,x"),
-        ("--scenarios", "--sizes", "3"),
-        ("--scenarios", "--scenario", "nonsense"),
-        ("--policy", "p.kn", "--credential", "c.kn", "--authorizer", "a"),
-    ],
-    ids=" ".join,
-)
-def test_what_cannot_be_measured_ends_with_two(policydb: Run, arguments: tuple[str, ...]) -> None:
-    Path("broken.kn").write_text('Authorizer: "POLICY\n')
-    Path("broken.kn").chmod(0o600)
-    code, out, err = policydb("bench", *arguments)
-    assert (code, out) == (2, "")
-    assert err.strip()
-    assert "Traceback" not in err
+def test_all_is_measured_and_what_is_reached_is_said() -> None:
+    told = tables((10, 100), ("flat", "chain"))
+    assert "| flat       |  10 |" in told
+    assert "repeated decision, creds3 and flat" in told
+    assert "the whole command `policydb query`" in told

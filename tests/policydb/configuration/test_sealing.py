@@ -8,17 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policydb.sealing import (
+from policydb.configuration.sealing import (
     SecretError,
-    escapes_sealing,
     hide_keys,
     preshared_key,
-    seal,
     seal_bindings,
-    seal_policy,
     secret_octets,
     secret_reference,
 )
+from policydb.secrecy import escapes_sealing, seal, seal_policy
 from tests.policydb.confs import WHOLE, bindings
 
 FOOBAR = "passphrase-sha1-hex:8843d7f92416211de9ebb963ff4ce28125932878"

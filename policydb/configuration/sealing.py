@@ -1,19 +1,13 @@
-"""Keeps secrets out of the store: passphrases become digests, pre-shared keys and passwords become references.
-
-Whoever asks seals the asking principals the same way, so a passphrase still meets its licensee.
-"""
+"""Keeps the keys and passwords of isakmpd.conf(5) out of the store: a reference stands in the place of each."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from policydb.secrecy import PREFIX, digests
-
-if TYPE_CHECKING:  # whoever asks seals principals only, and the nodes are slow to load
-    from grammar.nodes import Binding
+from grammar.nodes import Binding
+from policydb.configuration.vocabulary import EVERY_TAG
 
 AUTHENTICATION = "authentication"
 """The tag of isakmpd.conf(5) that holds a pre-shared key, in lower case."""
@@ -26,9 +20,6 @@ XAUTH_USERS = "xauth-users"
 
 _SECRET_LENGTHS = frozenset({len(AUTHENTICATION), len(XAUTH_PASSWORD)})  # quick to see that a tag is none
 
-# From the prefix to the end of its literal or, in a comment, of its line. Sealing never adds or takes a line.
-_PASSPHRASE = re.compile(r'passphrase:((?:[^"\\\n]|\\[^\n])*)')
-_BROKEN = re.compile(r"passphrase:|passphrase-sha1-hex:[0-9a-f]{40}.", re.IGNORECASE | re.DOTALL)
 # A line that starts with a word, also where it is commented out: what stands before its value, and the value.
 _LINE = re.compile(
     r"^([ \t#;]*(?:\[[^]\n]*\][ \t#;]*)?([A-Za-z0-9_-]+)[ \t]*[=:]?[ \t]*)((?:\\\n|[^\n])*)", re.MULTILINE
@@ -46,31 +37,6 @@ _VISIBLE = re.compile(r"[^\n]")
 
 class SecretError(ValueError):
     """A pre-shared key or password that isakmpd.conf(5) does not allow; the message never tells it."""
-
-
-def seal(principal: str) -> str:
-    """The principal as the store knows it: `passphrase:X` by its SHA-1, any other as it is."""
-    return digests(principal.removeprefix(PREFIX))[1] if principal.startswith(PREFIX) else principal
-
-
-def seal_policy(text: str) -> str:
-    """A policy text in which every passphrase, in a literal or a comment, stands as its SHA-1 form; lines stay."""
-    return _PASSPHRASE.sub(_sealed, text) if PREFIX in text else text
-
-
-def _sealed(found: re.Match[str]) -> str:
-    # Imported here: asking seals principals only, and needs nothing of the grammar.
-    from grammar.literals import unquote
-
-    return digests(unquote(f'"{found[1]}"'))[1]
-
-
-def escapes_sealing(principal: str) -> bool:
-    """Whether a principal of a sealed text still holds a passphrase or a part of one.
-
-    So it is where somebody put it together from pieces, broke it over lines, or misspelt the prefix's case.
-    """
-    return _BROKEN.match(principal) is not None
 
 
 def hide_keys(text: str) -> str:
@@ -142,9 +108,6 @@ def is_key(binding: Binding) -> bool:
 @lru_cache(maxsize=1024)
 def means_key(tag: str) -> bool:
     """Whether a tag, in lower case, is another program's word for Authentication, or looks like one and is no other."""
-    # Imported here: whoever asks seals principals only.
-    from policydb.configuration.vocabulary import EVERY_TAG
-
     if tag in _OTHERWISE:
         return True
     return _KEYISH.search(tag) is not None and not any(_is_near(tag, each) for each in EVERY_TAG)

@@ -1,4 +1,4 @@
-"""A slice: what it says of what was asked is what the whole configuration says."""
+"""The part of a configuration that a negotiation may concern says of it what the whole configuration says."""
 
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from policydb.configuration.selection import Incoming, select
 from policydb.connections import Identity
-from policydb.storage.slices import concerned_by
 from policydb.storage.snapshot import open_snapshot
 from tests.policydb.compiling.test_recompiling import CONFS, SLOW, compiled
 
@@ -29,11 +28,10 @@ def test_a_negotiation_gets_what_it_gets_of_the_whole(
     ours, theirs = traffic or ("", "")
     pair = (subnet(ours), subnet(theirs)) if traffic else None
     incoming = Incoming(ip_address(address), traffic=pair)
-    remote = str(IPv4Network(theirs).network_address) if traffic else None
     with TemporaryDirectory() as name:
         folder = Path(name)
         if compiled(folder, "policy.db", {"isakmpd.conf": "".join(texts)}).generation is None:
             return
         with open_snapshot(folder / "policy.db") as snapshot:
-            sliced = select(snapshot.around(lambda shelf: concerned_by(shelf, address, remote)), incoming)
-            assert sliced == select(snapshot.configuration, incoming)
+            part = select(snapshot.around(ip_address(address), pair[1] if pair else None), incoming)
+            assert part == select(snapshot.configuration, incoming)
