@@ -11,8 +11,8 @@ from daemon.ike.policy import PASSPHRASE
 from daemon.ike.removal import remove
 from daemon.ike.sa import IsakmpSa, SaFlag
 from daemon.ike.trust import identities
+from policydb.configuration.sealing import secret_reference
 from policydb.connections import Peer
-from policydb.sealing import secret_reference
 
 
 def stands(core: Core, isakmp: IsakmpSa) -> bool:

@@ -28,7 +28,7 @@ from tests.daemon.ike import test_signed_phase1 as signed
 from tests.daemon.ike.network import BEGIN, EAST, WEST, Node, Pair, Weather, configuration, ike_transform, suite
 from tests.daemon.ike.roadwarrior import whole_way
 from tests.policydb.records.samples import ACCEPTED
-from tests.policydb.stores import assertion, source
+from tests.policydb.stores import assertion, resolved, source
 from tests.sizes import sized
 
 DAY, YEARS = timedelta(days=1), timedelta(days=3653)
@@ -165,7 +165,7 @@ def test_the_generation_published_last_is_in_force_whatever_time_it_bears(tmp_pa
     path = tmp_path / "policy.db"
     for number, moment in enumerate(moments(12), 1):
         with open_store(path) as store:
-            store.publish([source("a.policy", assertion("POLICY", f"k{number}"))], moment)
+            store.publish([source("a.policy", assertion("POLICY", f"k{number}"))], moment, resolved())
         with open_snapshot(path) as snapshot:
             assert snapshot.generation == number
             assert snapshot.licensing(f"k{number}")
