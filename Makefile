@@ -3,8 +3,8 @@
 #   make demo      two gateways on this machine: one tunnel, one refusal explained, one mismatch shown
 #   make test      all tests that need neither root nor a peer
 #   make check     ruff, mypy --strict, architecture
-#   make faults    at full size what test runs a part of: 200 compilations killed in the middle, 1,000 mutated files
-#                  compiled, properties with four times as many examples, chains of 100,000, tokens of 16 MiB
+#   make faults    at full size what test runs a part of: 1,000 compilations killed in the middle, 1,000 mutated
+#                  files compiled, properties with four times as many examples, chains of 100,000, tokens of 16 MiB
 #   make lossy     10,000 negotiations of each kind on a network that loses 30 % each way (a quarter of an hour)
 #   make interop   against strongSwan, libreswan and others in network namespaces (root, Debian 12; installs the peers)
 #   make interop-kernel   the scenarios for which the peer's kernel must have ESP and AH, in a User-mode Linux guest

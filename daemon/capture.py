@@ -21,6 +21,8 @@ _FAMILY_INET = 2
 _FAMILY_INET6 = 24  # OpenBSD's number; readers of LINKTYPE_LOOP know each BSD's
 _NON_ESP_MARKER = bytes(4)
 _HOP_LIMIT = 64
+_LAST_SECOND = 0xFFFFFFFF
+"""In 2106; a clock that is wrong must not keep messages from being kept."""
 
 
 class Capture:
@@ -44,9 +46,9 @@ class Capture:
         if not os.fstat(self._descriptor).st_size:
             write_all(self._descriptor, _FILE_HEADER)
         packet = packet_of(captured)
-        microseconds = int(self._clock() * 1_000_000)
+        seconds, microseconds = divmod(int(self._clock() * 1_000_000), 1_000_000)
         kept = packet[:SNAPLEN]
-        header = struct.pack("<IIII", *divmod(microseconds, 1_000_000), len(kept), len(packet))
+        header = struct.pack("<IIII", min(max(seconds, 0), _LAST_SECOND), microseconds, len(kept), len(packet))
         write_all(self._descriptor, header + kept)
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from grammar.errors import Diagnostic, Severity
 from grammar.ipsec import ParsedIpsec, parse_ipsec
 from grammar.ipsec_codes import IpsecCode
 from grammar.ipsec_nodes import MacroDefinition, RuleNode
-from policydb.compiling.sources import as_text, read_included
+from policydb.compiling.sources import MAX_OCTETS, as_text, read_included
 from policydb.cores import forbid_core_dumps
 from policydb.ipsec.commands import Command, Emission, commands_of, deletion_of
 from policydb.ipsec.program import DefaultPeer, Rule, expand
@@ -211,7 +211,10 @@ def _source(name: str) -> tuple[str, str]:
             if wrong:
                 sys.stderr.write(f"ipsecctl: {name}: {wrong}\n")
                 raise CtlError(_NOT_LOADED)
-            return name, as_text(file.read())
+            text = file.read(MAX_OCTETS + 1)
+        if len(text) > MAX_OCTETS:
+            raise CtlError(f"{name}: it has more than {MAX_OCTETS} octets")
+        return name, as_text(text)
     except OSError as error:
         raise CtlError(f"open {name}: {error.strerror}") from error
 

@@ -245,7 +245,7 @@ class Loop:
         try:
             if isinstance(output, AllocateSpi):
                 spi = await self._surface.kernel.allocate_spi(output.protocol, output.local, output.remote)
-                return SpiAllocated(spi)
+                return SpiAllocated(spi, output.protocol, output.local)
             if isinstance(output, LastUse):
                 return LastUsed(await self._surface.kernel.last_use(output.sas))
             await self._surface.kernel.install(output.sas)

@@ -7,11 +7,12 @@ broken in front of their operators; one clause or constant a line. Comments stay
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from grammar import nodes
-from grammar.fields import Field, Label, split_fields, split_pieces
+from grammar.fields import Field, Label, split_fields
 from grammar.keynote import Dropped, parse_policy
 from grammar.names import bracket_depth, phrase
 from grammar.phrases import INDENT, indented, lines
@@ -19,6 +20,7 @@ from grammar.remarks import Item, Remarks, read_remarks
 from grammar.render import DEEPEST, WIDTH, Renderer, nesting
 
 _BLANKS = " \t\n"
+_PIECE = re.compile(r"[^\n]+(?:\n[^\n]+)*\n?")
 _ENDS = {Label.CONDITIONS: ";", Label.LOCAL_CONSTANTS: '"'}
 
 
@@ -36,14 +38,14 @@ def format_policy(text: str, source: str) -> Formatted:
     whole: tuple[nodes.Assertion | Dropped, ...] = (*parsed.assertions, *parsed.dropped)
     known = {each.span.start: each for each in whole}
     pieces = []
-    for piece in split_pieces(text):
-        match known.get(piece.offset):
+    for found in _PIECE.finditer(text):
+        match known.get(found.start()):
             case nodes.Assertion(signature=None) as assertion:
                 pieces.append(_text(_assertion(assertion)))
             case None:
-                pieces.append(_text(_written(piece.text)))
+                pieces.append(_text(_written(found[0])))
             case _:
-                pieces.append(piece.text)
+                pieces.append(found[0])
     return Formatted("\n".join([each for each in pieces if each]), parsed.dropped)
 
 

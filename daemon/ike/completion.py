@@ -47,6 +47,7 @@ def phase1_done(core: Core, exchange: Phase1Exchange) -> IsakmpSa:
         lifetime_kilobytes=parameters.life_kilobytes,
         begun=exchange.started,
         since=core.now,
+        peer=known(state.peer),
         exchange_type=exchange.script.type,
         version=state.version,
         nat=state.nat,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from daemon.ike import limits
-from daemon.ike.allowance import Allowance
+from daemon.ike.allowance import Allowance, Balance
 from daemon.ike.crowd import Crowd
 from daemon.ike.dynamic import DynamicSections
 from daemon.ike.errors import ProtocolError
@@ -63,6 +63,11 @@ class Core:
         self.stopped: set[str] = set()
         self.passive = settings.passive
         self.signed_openings = Allowance(limits.SIGNED_OPENINGS, limits.SIGNED_OPENINGS)
+        self.proofs = (
+            Allowance(limits.OTHER_PROOFS, limits.PROOFS_AT_ONCE),
+            Allowance(limits.KNOWN_PROOFS, limits.PROOFS_AT_ONCE),
+        )
+        self.answers = Balance(limits.EXCESS_OCTETS, limits.EXCESS_OCTETS)
         self.unadmitted = Crowd(limits.UNADMITTED)
         self.public_values = PublicValues()
         self.complaints = Allowance(limits.COMPLAINTS_PER_SECOND, limits.COMPLAINTS_AT_ONCE)

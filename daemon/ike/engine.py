@@ -15,6 +15,7 @@ from daemon.ike.events import (
     Command,
     Connect,
     DeleteSa,
+    DeleteSas,
     EngineReport,
     Expired,
     ListenOn,
@@ -26,6 +27,7 @@ from daemon.ike.events import (
     SetCapture,
     SetMode,
     Shutdown,
+    SpiAllocated,
     TearDown,
     Upcall,
 )
@@ -103,7 +105,7 @@ class Engine:
         return self._done()
 
     def result(self, token: int, outcome: Outcome, now: float) -> list[Output]:
-        """The answer to an output that carried a token; one that comes too late is ignored."""
+        """The answer to an output that carried a token. What nobody waits for any more is given back."""
         core = self._at(now)
         awaited = core.awaited.pop(token, None)
         sa = core.sas.by_number(awaited.owner) if awaited is not None and awaited.last_use else None
@@ -111,6 +113,8 @@ class Engine:
             dpd.take_last_use(core, sa, outcome)
         elif awaited is not None:
             take_result(core, awaited, token, outcome)
+        elif isinstance(outcome, SpiAllocated) and outcome.protocol:
+            core.emit(DeleteSas(((outcome.protocol, outcome.local, outcome.spi),)))
         return self._done()
 
     def command(self, command: Command, now: float) -> list[Output]:

@@ -192,9 +192,11 @@ Output: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class SpiAllocated:
-    """The kernel's answer to AllocateSpi."""
+    """The kernel's answer to AllocateSpi, and what was asked for: so an SPI that comes too late can be given back."""
 
     spi: int
+    protocol: str = ""
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,9 @@ class Exchange(Generic[S]):
 
     `received` is the digest of the last datagram accepted; `granted` holds the answers to needs; `waiting` are the
     connections whose quick mode starts when this phase 1 is done, `early` is a datagram of phase 2 that came before;
-    `grievance` is why a record was already written; `fragment_size` is that of the messages we send. `known`: somebody
-    else began, and the address has a section of its own.
+    `grievance` is why a record was already written, `failures` how many proofs of the peer's own do not verify;
+    `fragment_size` is that of the messages we send. `known`: somebody else began, and the address has a section of its
+    own.
     """
 
     number: int
@@ -153,6 +154,7 @@ class Exchange(Generic[S]):
     waiting: tuple[str, ...] = ()
     early: Datagram | None = None
     grievance: str = ""
+    failures: int = 0
     fragment_size: int = 0
     known: bool = False
 
@@ -314,9 +316,12 @@ def check_payloads(step: Step[Any], message: Message) -> None:
         raise PayloadMalformed(f"message_parse_payloads: not exactly one payload of type {kinds}")
 
 
-def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exchange[S], Message]:
+def accept(
+    exchange: Exchange[S], datagram: Datagram, tools: Tools, consider: Callable[[], None] = lambda: None
+) -> tuple[Exchange[S], Message]:
     """The exchange after the peer's next message, and that message in the clear. Raises, changing nothing.
 
+    `consider` raises where a message that could be opened, and has the payloads of its row, is not looked at after all.
     The peer's address is followed only in messages that the keys protect (RFC 3947 section 7).
     """
     step = exchange.script.steps[exchange.step]
@@ -326,6 +331,7 @@ def accept(exchange: Exchange[S], datagram: Datagram, tools: Tools) -> tuple[Exc
         raise Silent("message_recv: encrypted message without keys")
     message, cipher = open_message(exchange.cipher, datagram)
     check_payloads(step, message)
+    consider()
     ahead = replace(exchange, cipher=cipher, path=datagram.path) if step.encrypted else exchange
     following = step.receive(ahead, message, tools)
     return replace(following, step=exchange.step + 1, received=datagram.fingerprint, sent=None), message

@@ -14,6 +14,7 @@ from daemon.ike.phase1 import Phase1
 from daemon.ike.quick import QuickMode
 from daemon.ike.removal import abandon, remove
 from daemon.ike.sa import IpsecSa, IsakmpSa, SaFlag
+from daemon.ike.standing import retire, stands
 from daemon.ike.timers import TimerKey, TimerKind
 from policydb.connections import Peer
 from policydb.negotiation import Reason
@@ -34,7 +35,9 @@ def establish(core: Core, name: str) -> None:
     if any(isinstance(each.state, QuickMode) for each in core.exchanges.named(name)):
         return
     isakmp = core.sas.phase1_with(peer.name)
-    if isakmp is not None:
+    if isakmp is not None and not stands(core, isakmp):
+        retire(core, isakmp)
+    elif isakmp is not None:
         start_quick(core, isakmp, connection)
         return
     under_way = _phase1_under_way(core, peer.name)

@@ -106,6 +106,25 @@ Each costs us a power and a signature, some 2 ms, before its sender has shown an
 hashes alone, as in main mode.
 """
 
+PROOF_OCTETS = 512
+OTHER_PROOFS = 100
+KNOWN_PROOFS = 400
+PROOFS_AT_ONCE = 400
+"""Proofs by signature that are looked at: a message counts for one, and for one more for so many octets of it; so many
+a second of addresses without a section and with one, and at once. Usual ones count for four, 25 a second; the worst
+credentials that are read take 40 ms and count for seven, which is half of a processor."""
+
+PROOFS_PER_EXCHANGE = 4
+"""Proofs of one exchange that its own peer made, for they could be decrypted, and that do not verify."""
+
+HEADERS = 28
+"""Octets of IP and UDP around each message."""
+
+EXCESS_OCTETS = 2**18
+"""Octets that answers in aggressive mode may have more than their questions, a second and at once, all together: they
+go to whatever address was written on the question. A fifth more is usual, with certificates four times as much; main
+mode answers in fewer octets than it was asked. 3,000 answers a second without certificates fit, or 200 with them."""
+
 PUBLIC_VALUE_SECONDS = 10.0
 """How long one public value of ours may serve all openings of aggressive mode (daemon.ike.public_values)."""
 

@@ -57,6 +57,7 @@ from daemon.ike.registries import ExchangeType, Notification
 from daemon.ike.removal import abandon, abandon_rivals
 from daemon.ike.retransmission import await_peer, transmit
 from daemon.ike.sa import IsakmpSa, SaFlag
+from daemon.ike.standing import stands
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import Transaction, TransactionExchange
 from daemon.ike.transaction import exchange_for as transaction_for
@@ -130,6 +131,9 @@ def _path_to(core: Core, peer: Peer) -> Path:
 
 def start_quick(core: Core, isakmp: IsakmpSa, connection: Connection) -> None:
     """Begin a quick mode for a connection under an ISAKMP SA, as soon as that has no duties left and what it needs."""
+    if connection.peer != isakmp.name or not stands(core, isakmp):
+        core.log(f'exchange_establish: connection "{connection.name}" is not for {isakmp.path.remote} any more')
+        return
     at_once = core.timers.deadline(TimerKey(TimerKind.FOLLOW, isakmp.number)) is None
     if isakmp.duties or not at_once or admission.lacks_address(isakmp, connection):
         isakmp.waiting = tuple(dict.fromkeys((*isakmp.waiting, connection.name)))

@@ -27,6 +27,9 @@ from daemon.ike.trust.identities import policy_words
 from policydb.attributes import APP_DOMAIN, ESP_CIPHERS, NO_LIMIT, zero_padded
 from policydb.connections import Address, Identity
 
+PASSPHRASE = "passphrase:"  # noqa: S105 - the prefix of a principal that contains a key, not a key
+"""How the principal begins that contains a pre-shared key."""
+
 _PHASE1 = {ExchangeType.ID_PROT: "main", ExchangeType.AGGRESSIVE: "aggressive"}
 
 _PREFIXES = {Protocol.IPSEC_AH: "ah", Protocol.IPSEC_ESP: "esp", Protocol.IPCOMP: "comp"}
@@ -148,7 +151,7 @@ def psk_authorizers(key: bytes) -> tuple[str, str, str]:
     """The principals of a pre-shared key, the first of which is the secret itself: never log them."""
     md5 = hashlib.md5(key, usedforsecurity=False).hexdigest()
     sha1 = hashlib.sha1(key, usedforsecurity=False).hexdigest()
-    return f"passphrase:{key.decode('latin-1')}", f"passphrase-md5-hex:{md5}", f"passphrase-sha1-hex:{sha1}"
+    return f"{PASSPHRASE}{key.decode('latin-1')}", f"passphrase-md5-hex:{md5}", f"passphrase-sha1-hex:{sha1}"
 
 
 def user_authorizer(user: str) -> str:

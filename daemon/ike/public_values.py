@@ -2,7 +2,7 @@
 
 Message 2 of aggressive mode holds g^xr, and whoever can write a sender's address could have us compute one for each
 datagram. So all openings get the same one, for some seconds, and until somebody has proved who he is with it: then it
-has been used, and the next opening gets a new one. docs/decisions/0012-shared-public-values.md says why that is safe.
+has been used, and the next opening gets a new one. docs/decisions/0014-shared-public-values.md says why that is safe.
 """
 
 from __future__ import annotations

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from ipaddress import ip_address
+from functools import partial
 
-from daemon.ike import limits
-from daemon.ike.aggressive import AGGRESSIVE_MODE
+from daemon.ike import limits, openings
 from daemon.ike.authentication import METHODS
 from daemon.ike.core import Core
 from daemon.ike.crowd import site
@@ -21,13 +20,14 @@ from daemon.ike.errors import (
     InvalidExchangeType,
     InvalidHashInformation,
     InvalidSignature,
+    NoProposalChosen,
     PayloadMalformed,
     ProtocolError,
     Silent,
     UnsupportedExchangeType,
 )
 from daemon.ike.events import Captured
-from daemon.ike.exchange import AnyExchange, Datagram, Retransmission, Role, accept, known
+from daemon.ike.exchange import AnyExchange, Datagram, NegotiationFailed, Retransmission, Role, accept
 from daemon.ike.informational import exchange_for, hearsay_exchange
 from daemon.ike.messages.fragments import parse_fragment
 from daemon.ike.messages.parser import check_header, read_header
@@ -43,11 +43,13 @@ from daemon.ike.negotiation import (
 )
 from daemon.ike.notices import act, hear
 from daemon.ike.phase1 import Phase1
+from daemon.ike.phase1_payloads import find_peer
 from daemon.ike.quick import QuickMode
 from daemon.ike.rebinding import heard_from
 from daemon.ike.registries import ExchangeType, PayloadType
 from daemon.ike.retransmission import retransmit
 from daemon.ike.sa import IsakmpSa
+from daemon.ike.standing import retire, stands
 from daemon.ike.timers import TimerKey, TimerKind
 from daemon.ike.transaction import Transaction
 from daemon.ike.xauth import without_secrets
@@ -147,7 +149,9 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
     opened = core.exchanges.opened_by(cookie, datagram.path.remote.address)
     if opened is not None:  # 2, 4
         if hmac.compare_digest(opened.received, datagram.fingerprint):
+            openings.pay(core, opened, datagram)
             retransmit(core, opened.number)
+            openings.spent(core, opened.number)
             return
         raise Silent("message_recv: dropping setup for existing exchange")
     check_header(header)
@@ -158,44 +162,10 @@ def _receive_first(core: Core, datagram: Datagram) -> None:
         raise Silent("message_recv: dropping setup for existing SA")
     if header.exchange_type not in PHASE1_SCRIPTS:
         raise _beginning_refused(header.exchange_type)
-    _check_simultaneous(core, datagram.path.remote.address)
+    openings.check_simultaneous(core, datagram.path.remote.address)
     exchange = answer_phase1(core, datagram)
-    _check_room(core, exchange, datagram)
+    openings.check_room(core, exchange, datagram)
     _step(core, exchange, datagram)
-
-
-def _check_room(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
-    """Whether a first message may cost us anything, before it does."""
-    address = datagram.path.remote.address
-    if core.exchanges.exhausted(address):
-        raise Silent("message_recv: too many exchanges with this address in which nobody has proved anything")
-    if not core.exchanges.admits(address, exchange.known, min(len(datagram.data), limits.OFFER_OCTETS), core.now):
-        raise Silent("message_recv: too many half-open exchanges")
-
-
-def _check_simultaneous(core: Core, address: str) -> None:
-    """A peer with a section of its own that has answered our phase 1 needs no second one (isakmpd).
-
-    While that is hoped for, that is: a peer that does not answer any more may have lost it, and may begin anew. For the
-    Default peer this does not hold: others may be behind the same name.
-    """
-    peer = core.oracle.configuration.peers_by_address.get(ip_address(address))
-    for each in core.exchanges.ours_with(peer) if peer is not None else ():
-        hoped_for = core.timers.deadline(TimerKey(TimerKind.RETRANSMIT, each.number)) is not None
-        if each.step > 1 and hoped_for and each.path.remote.address == address:
-            raise Silent(f'exchange_setup_p1: phase 1 with "{peer}" is under way already')
-
-
-def _with_public_value(core: Core, exchange: AnyExchange) -> AnyExchange:
-    """Aggressive mode makes us answer with g^xr before the sender has shown anything: with one that others have too.
-
-    Where it makes us compute g^xy as well, and sign: so much of that, and no more.
-    """
-    state: Phase1 = exchange.state
-    if not METHODS[state.method].without_power and not core.signed_openings.take(core.now):
-        raise Silent("message_recv: too many half-open exchanges in aggressive mode")
-    pair = core.public_values.pair(known(state.parameters).group, core.tools.surroundings.random, core.now)
-    return replace(exchange, state=replace(state, pair=pair))
 
 
 def _keep_early(core: Core, phase1: AnyExchange, datagram: Datagram) -> None:
@@ -251,6 +221,9 @@ def _receive_phase2(core: Core, datagram: Datagram, isakmp: IsakmpSa) -> None:
     goes_on = transaction and isakmp.chain is not None and isakmp.chain[0] == header.message_id
     if header.message_id in isakmp.answered and not goes_on:
         raise Silent("message_recv: message of an exchange that is over")
+    if not stands(core, isakmp):
+        retire(core, isakmp)
+        raise Silent("message_recv: new exchange under a phase 1 whose peer has changed")
     if core.exchanges.busy(datagram.cookies):
         raise Silent("message_recv: too many exchanges at once under one ISAKMP SA")
     if transaction:
@@ -299,18 +272,40 @@ def _step(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
     if prepare is not None and exchange.cipher is None and (datagram.encrypted or step.in_clear_too):
         exchange = adopt(core, prepare(exchange))
     try:
-        following, message = accept(exchange, datagram, core.tools)
+        following, message = accept(exchange, datagram, core.tools, partial(_check_proof, core, exchange, datagram))
         _capture(core, datagram, message)
-        if exchange.step == 0 and exchange.script is AGGRESSIVE_MODE:
-            following = _with_public_value(core, following)
+        if exchange.step == 0 and isinstance(exchange.state, Phase1):
+            following = openings.equip(core, following, datagram)
         proceed(core, following)
+        if exchange.step == 0:
+            openings.spent(core, exchange.number)
     except ProtocolError as error:
+        if exchange.step == 0 and isinstance(exchange.state, Phase1) and isinstance(error, NoProposalChosen):
+            # An offer too large to be looked at ends as one that does not fit; whom nobody expects is told nothing.
+            raise NegotiationFailed(error, Reason.NO_TRANSFORM_MATCHED, exchange=find_peer(exchange)) from None
         unreadable = exchange.cipher is not None and datagram.encrypted
         if isinstance(exchange.state, Phase1) and (unreadable or isinstance(error, _UNPROVED)):
-            _suspect(core, exchange, error)
+            _suspect(core, exchange, error, own=datagram.encrypted and isinstance(error, _UNPROVED))
         raise
     if isinstance(following.state, QuickMode | Transaction) and core.sas.holds(following.state.isakmp):
         _heard_from(core, following.state.isakmp, datagram)
+
+
+def _check_proof(core: Core, exchange: AnyExchange, datagram: Datagram) -> None:
+    """Whether a proof by signature is looked at: reading certificates costs more than making them up.
+
+    This comes after decryption, so nobody but the peer can use up what is left of it.
+    """
+    phase1 = exchange.role is Role.RESPONDER and isinstance(exchange.state, Phase1) and exchange.step > 0
+    if not phase1 or not exchange.script.steps[exchange.step].one_of:
+        return
+    if METHODS[exchange.state.method].of(exchange.role.other).carrier != PayloadType.SIG:
+        return
+    if exchange.failures >= limits.PROOFS_PER_EXCHANGE:
+        raise Silent("message_recv: too many proofs of this peer do not verify")
+    cost = 1 + len(datagram.data) / limits.PROOF_OCTETS
+    if not core.proofs[exchange.known].take(core.now, min(cost, limits.PROOFS_AT_ONCE)):
+        raise Silent("message_recv: too many proofs by signature at once")
 
 
 def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
@@ -320,8 +315,14 @@ def _heard_from(core: Core, isakmp: IsakmpSa, datagram: Datagram) -> None:
     core.wear(isakmp, len(datagram.data))
 
 
-def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError) -> None:
-    """A proof is rubbish or does not verify: said once; the exchange goes on, for it may be forged."""
+def _suspect(core: Core, exchange: AnyExchange, error: ProtocolError, *, own: bool) -> None:
+    """A proof is rubbish or does not verify: said once; the exchange goes on, for it may be forged.
+
+    `own`: it could be decrypted, so it is the peer's own.
+    """
+    if own:
+        exchange = replace(exchange, failures=exchange.failures + 1)
+        core.keep(exchange)
     if not exchange.grievance and core.may_complain():
         doubt = "" if isinstance(error, _UNPROVED) else METHODS[exchange.state.method].of(exchange.role.other).doubt
         text = f"{error}: {doubt}" if doubt else str(error)

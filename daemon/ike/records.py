@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 from daemon.ike.errors import ProtocolError
 from daemon.ike.exchange import AnyExchange
 from daemon.ike.messages.payloads import Identification
+from daemon.ike.policy import PASSPHRASE
 from daemon.ike.trust import identities
 from policydb.decision import Decision
 from policydb.graph import CompiledAssertion
 from policydb.negotiation import Comparison, Credential, NegotiationRecord, Outcome, Question, Reason
 from policydb.request import Request
 from policydb.secrecy import seal_policy
-
-_SECRET = "passphrase:"  # noqa: S105 - the prefix of a principal that contains a key, not a key
 
 _MOST_NAMES = 8
 
@@ -102,16 +101,16 @@ def brief(request: Request, generation: int) -> Decision:
 
 def without_secrets(principals: tuple[str, ...]) -> tuple[str, ...]:
     """The principals that hold no key in the clear."""
-    return tuple(each for each in principals if not each.startswith(_SECRET))
+    return tuple(each for each in principals if not each.startswith(PASSPHRASE))
 
 
 def scrub(decision: Decision, authorizers: tuple[str, ...]) -> Decision:
     """The decision with every trace of the requester's passphrase replaced by `passphrase:***`."""
-    secrets = [each for each in authorizers if each.startswith(_SECRET)]
+    secrets = [each for each in authorizers if each.startswith(PASSPHRASE)]
 
     def clean(text: str) -> str:
         for each in secrets:
-            text = text.replace(each, f"{_SECRET}***")
+            text = text.replace(each, f"{PASSPHRASE}***")
         return text
 
     return replace(

@@ -17,7 +17,7 @@ from daemon.ike.messages.payloads import Identification
 from daemon.ike.messages.vendor import Vendor
 from daemon.ike.natt import NatFound, NatVersion
 from daemon.ike.registries import ExchangeType, Group
-from policydb.connections import Address
+from policydb.connections import Address, Peer
 from policydb.graph import CompiledAssertion
 
 _ANSWERS_KEPT = 256
@@ -124,7 +124,8 @@ class IsakmpSa:
     """A phase 1 that is done. `cipher` is as phase 1 left it; `name` is the ISAKMP-peer section;
     `exchange_type` is the mode that made it.
 
-    `begun` and `since` are when its exchange began and ended. Lifetimes in seconds and kilobytes, None for none;
+    `peer` is that section as it was when phase 1 began. `begun` and `since` are when its exchange began and ended.
+    Lifetimes in seconds and kilobytes, None for none;
     `octets` is how much it has protected; `last_word` is the last message of phase 1, where that was ours, until the
     peer is heard of under this SA. `authorizers` may hold the pre-shared key: never log them. `credentials` are
     what the peer's certificates and credentials say; its quick modes ask policy with them. `fragment_size` as in
@@ -152,6 +153,7 @@ class IsakmpSa:
     lifetime_kilobytes: int | None
     begun: float
     since: float
+    peer: Peer | None = None
     exchange_type: ExchangeType = ExchangeType.ID_PROT
     version: NatVersion | None = None
     nat: NatFound | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from policydb.commands.support import NO, YES, Unusable, shown, unreadable
+from policydb.compiling.sources import read_included
 from policydb.configuration.overlay import Difference, Overlay, OverlayError, from_text, to_json
 
 _HINT = "the daemon writes overlay.json into its state directory; name that with --state DIR"
@@ -31,14 +32,14 @@ def show(path: Path, form: str) -> int:
 def _read(path: Path) -> Overlay | None:
     """None: the daemon has no overlay, or is not there. Raises Unusable."""
     try:
-        return from_text(path.read_text(encoding="ascii"))
+        return from_text(read_included(str(path)))  # what is no regular file is not waited for
     except FileNotFoundError as problem:
         if path.parent.is_dir():
             return None
         raise unreadable(str(path), problem) from None
     except OSError as problem:
         raise unreadable(str(path), problem) from None
-    except (UnicodeError, OverlayError):
+    except OverlayError:
         raise Unusable(f"{path}: this is no overlay that isakmpd wrote", _HINT) from None
 
 

@@ -126,12 +126,22 @@ def value_list(ctx: click.Context, option: click.Parameter, given: str) -> tuple
     return values
 
 
+MOST_OCTETS = 256 * 2**20
+"""Of a file that is read whole, so that a device has an end; as policydb.compiling.sources."""
+
+
 def read_text(path: str) -> str:
     """A file's octets as latin-1 text; `-` is standard input. Raises Unusable."""
     try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            data = sys.stdin.buffer.read(MOST_OCTETS + 1)
+        else:
+            with Path(path).open("rb") as file:
+                data = file.read(MOST_OCTETS + 1)
     except OSError as problem:
         raise unreadable(path, problem) from None
+    if len(data) > MOST_OCTETS:
+        raise Unusable(f"{path}: it has more than {MOST_OCTETS:,} octets", "text of that size is a mistake")
     return data.decode("latin-1")
 
 

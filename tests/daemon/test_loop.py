@@ -205,7 +205,7 @@ def test_the_kernel_answers_by_token(world: World, surface: Surface) -> None:
         result=[Send(PATH, b"next")],
     )
     drive(core, surface, lambda loop: loop.command(Connect("x")))
-    assert core.heard[1:] == [(7, SpiAllocated(0x1000)), (8, Installed())]
+    assert core.heard[1:] == [(7, SpiAllocated(0x1000, "ESP", "192.0.2.1")), (8, Installed())]
     assert world.done == ["allocate", "install", ("send", b"next", False), ("send", b"next", False)]
 
 

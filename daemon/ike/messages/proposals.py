@@ -251,12 +251,13 @@ def _encode_protocol(
     natt, draft = udp
     try:
         protocol = Protocol.from_text(configured.protocol_id)
+        in_udp = natt and protocol is Protocol.IPSEC_ESP
         transforms = [
             encode_ipsec(
                 index,
                 protocol,
                 each,
-                _UDP[each.encapsulation, draft] if natt else Encapsulation.from_text(each.encapsulation),
+                _UDP[each.encapsulation, draft] if in_udp else Encapsulation.from_text(each.encapsulation),
             )
             for index, each in enumerate(configured.transforms, start=1)
         ]

@@ -275,9 +275,10 @@ def decode_ike(transform: Transform) -> IkeParameters:
 
 
 def decode_ipsec(protocol: Protocol, spi: bytes, transform: Transform, *, natt: bool) -> IpsecParameters:
-    """A phase 2 transform; UDP encapsulation is supported with `natt` only. Raises Unsupported."""
+    """A phase 2 transform; UDP encapsulation is supported with `natt`, and for ESP only. Raises Unsupported."""
     values, lives = collect(transform.attributes, IpsecAttribute, _IPSEC_KNOWN)
-    modes = _MODES if natt else (Encapsulation.TUNNEL, Encapsulation.TRANSPORT)
+    in_udp = natt and protocol == Protocol.IPSEC_ESP  # RFC 3948: AH covers the addresses, which no NAT leaves alone
+    modes = _MODES if in_udp else (Encapsulation.TUNNEL, Encapsulation.TRANSPORT)
     encapsulation = _pick(values, IpsecAttribute.ENCAPSULATION_MODE, Encapsulation, modes, "encapsulation")
     authentication = group = None
     if IpsecAttribute.AUTHENTICATION_ALGORITHM in values:

@@ -185,7 +185,10 @@ class FakeSecrets:
 
 
 class Node:
-    """An engine with its kernel and everything it said. Once `unanswered` is a list, the kernel keeps silent."""
+    """An engine with its kernel and everything it said. Once `unanswered` is a list, the kernel keeps silent.
+
+    Then it does nothing either; once `done` is a dictionary it does, and what it would answer is in there by token.
+    """
 
     def __init__(
         self,
@@ -215,6 +218,7 @@ class Node:
         self.spis: set[tuple[str, str, int]] = set()
         self.refuse: type[AllocateSpi | InstallSas] | None = None
         self.unanswered: list[AllocateSpi | InstallSas | LastUse] | None = None
+        self.done: dict[int, Outcome] | None = None
         self.last_used: Outcome = LastUsed(None)
         self.sent: list[tuple[float, Send | SendKeepalive]] = []
 
@@ -230,6 +234,8 @@ class Node:
                 self.sent.append((self._clock(), output))
             elif isinstance(output, AllocateSpi | InstallSas | LastUse) and self.unanswered is not None:
                 self.unanswered.append(output)
+                if self.done is not None:
+                    self.done[output.token] = self._kernel(output)
             elif isinstance(output, AllocateSpi | InstallSas | LastUse):
                 queue.extend(self.engine.result(output.token, self._kernel(output), self._clock()))
             elif isinstance(output, MoveSas):
@@ -249,7 +255,7 @@ class Node:
         if isinstance(request, AllocateSpi):
             spi = self._dice.randrange(256, 1 << 32)
             self.spis.add((request.protocol, request.local, spi))
-            return SpiAllocated(spi)
+            return SpiAllocated(spi, request.protocol, request.local)
         made = {(sa.protocol, sa.destination, sa.spi): sa for sa in request.sas}
         if made.keys() & self.kernel.keys():
             return KernelFailed("there is such an SA")

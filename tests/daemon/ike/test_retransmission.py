@@ -77,7 +77,8 @@ def test_the_tags_mean_what_strongswans_do(backoff: Backoff, expected: list[floa
     assert times(silent(backoff).run(119.0).east) == expected
 
 
-def test_a_peer_whose_section_is_gone_is_treated_as_general_says() -> None:
+def test_a_peer_that_no_section_describes_is_treated_as_general_says() -> None:
+    """As one that only the kernel has asked for."""
     pair = Pair(configuration(EAST, WEST, initiates=True, general=General(check_interval=1000))).start().run(1.0)
     gone = configuration(
         EAST, WEST, general=General(schedule=Backoff(tries=1, timeout=2.0, jitter=0), check_interval=1000)
@@ -87,6 +88,7 @@ def test_a_peer_whose_section_is_gone_is_treated_as_general_says() -> None:
     pair.east.oracle.configuration = replace(gone, peers={"other": gone.peers["gateway"]}, connections={"net": net})
     pair.filter = lambda *_: []
     core, before = pair.east.engine._core, len(pair.east.sent)
+    core.sas.isakmp[0].peer = None
     start_quick(core, core.sas.isakmp[0], net)
     pair.do(pair.east, core.take_outputs())
     begun = pair.now

@@ -1,4 +1,4 @@
-"""`policydb query --batch` of files that want more than there is: bounded memory, and one answer or exit 2."""
+"""`policydb query --batch` of files that want too much: bounded memory, an answer a line, or one line and code 2."""
 
 from __future__ import annotations
 
