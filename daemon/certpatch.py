@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from daemon.files import read_secret
 from policydb.cores import forbid_core_dumps
 from policydb.folders import FileRefusedError
+from policydb.streams import guard_terminals, open_closed
 
 MOST_OCTETS = 2**20
 
@@ -138,6 +139,8 @@ def command(kind: str, identity: str, key: Path, source: Path, target: Path) -> 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     forbid_core_dumps()
+    open_closed()
+    guard_terminals()
     try:
         command.main(args=arguments, prog_name="certpatch", standalone_mode=False)
     except PatchError as error:

@@ -19,7 +19,7 @@ from daemon.options import Options
 from daemon.process import MixedInstallationError, check_packages
 from policydb.cores import forbid_core_dumps
 from policydb.folders import FileRefusedError
-from policydb.streams import open_closed
+from policydb.streams import guard_terminals, open_closed
 
 KERNELS = ("auto", "memory")
 
@@ -156,6 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     forbid_core_dumps()
     open_closed()
+    guard_terminals()
     try:
         sys.exit(command.main(args=arguments, prog_name="isakmpd", standalone_mode=False))
     except click.ClickException as problem:

@@ -28,6 +28,7 @@ from daemon.ike.trust.certificates import CertificateError, RevocationList, X509
 from daemon.ike.trust.holdings import FOLDERS, Holdings, KeynoteIdentity
 from daemon.ike.trust.keyring import Keyring
 from grammar.nodes import Binding
+from policydb.configuration.general import is_switched_on
 from policydb.folders import FileRefusedError
 from policydb.keynote.keyfiles import unfold
 from policydb.keynote.keys import KeyTextError, parse_private
@@ -81,7 +82,7 @@ def places(bindings: Iterable[Binding], confdir: Path) -> Places:
         private_keys=path(section, "Private-key-directory", "private"),
         public_keys=path("general", "Pubkey-directory", "pubkeys"),
         keynote=path("keynote", "Credential-directory", "keynote"),
-        accept_self_signed=(section, "accept-self-signed") in said,
+        accept_self_signed=is_switched_on(said.get((section, "accept-self-signed"))),
         accept_weak=said.get(("keynote", "accept-weak-signatures")) == "yes",
     )
 

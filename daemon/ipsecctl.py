@@ -29,7 +29,7 @@ from policydb.ipsec.commands import Command, Emission, commands_of, deletion_of
 from policydb.ipsec.program import DefaultPeer, Rule, expand
 from policydb.ipsec.rules import IkeRule, Surroundings
 from policydb.ipsec.sas import Bundles, SaRule
-from policydb.streams import discard_output, open_closed
+from policydb.streams import discard_output, guard_terminals, open_closed
 
 DEFAULT_FIFO = "/var/run/isakmpd.fifo"
 STANDARD_INPUT = "-"
@@ -289,6 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     forbid_core_dumps()
     open_closed()
+    guard_terminals()
     try:
         command.main(args=arguments, prog_name="ipsecctl", standalone_mode=False)
         sys.stdout.flush()

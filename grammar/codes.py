@@ -27,6 +27,8 @@ class Code(StrEnum):
     NOT_ONE_ASSERTION = "KN013"
     TOO_DEEP = "KN014"
     BEHIND_SIGNATURE = "KN015"
+    FIELD_IN_COMMENT = "KN016"
+    TOO_LARGE = "KN017"
     SINGLE_EQUALS = "KN020"
     MISSING_SEMICOLON = "KN021"
     MISSING_VALUE = "KN022"
@@ -85,6 +87,8 @@ MEANINGS: Mapping[Code, str] = {
     Code.NOT_ONE_ASSERTION: "none or several assertions where exactly one is expected",
     Code.TOO_DEEP: "expressions or blocks are nested more deeply than the limit",
     Code.BEHIND_SIGNATURE: "text behind the Signature field of a policy, which would be no part of the assertion",
+    Code.FIELD_IN_COMMENT: "a field of a policy is indented below Comment; it would be part of the comment",
+    Code.TOO_LARGE: "a field has more words and signs than the limit",
     Code.SINGLE_EQUALS: "= where == is meant",
     Code.MISSING_SEMICOLON: "a clause of Conditions does not end with a semicolon",
     Code.MISSING_VALUE: "-> without a value or a block behind it",

@@ -35,6 +35,9 @@ _LABELS = {each.lower(): each for each in Label}
 _CONTENT = re.compile(r"^[ \t]*[^ \t\n#]", re.MULTILINE)
 _LABEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)([ \t]*):")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_INDENTED_LABEL = re.compile(
+    rf"\n[ \t]+({'|'.join(each for each in Label if each is not Label.COMMENT)})[ \t]*:", re.IGNORECASE
+)
 _BLANK_LINE = re.compile(r"\n[ \t]+\n")
 _LONGEST_NAME = 64
 """Longer names are compared with no label: what is so long is no slip of the pen."""
@@ -131,7 +134,27 @@ def split_fields(text: str, *, signed: bool = False) -> FieldList:
             mistakes.append(_duplicate(label, match, blank_line))
         else:
             labels.append((label, line.start(), match.end()))
-    return FieldList(tuple(_fields(labels, mistakes, end)), tuple(mistakes))
+    fields = tuple(_fields(labels, mistakes, end))
+    return FieldList(fields, (*mistakes, *(() if signed else _in_comment(text, fields))))
+
+
+def indented_labels(text: str) -> Iterator[re.Match[str]]:
+    """Labels of fields at the start of indented lines, where they begin no field."""
+    return _INDENTED_LABEL.finditer(text)
+
+
+def _in_comment(text: str, fields: tuple[Field, ...]) -> Iterator[Mistake]:
+    """Fields that an assertion lacks because they are indented below its Comment: what lacks one allows more."""
+    present = {each.label: each for each in fields}
+    comment = present.get(Label.COMMENT)
+    if comment is None:
+        return
+    for match in _INDENTED_LABEL.finditer(text, comment.value_start, comment.end):
+        label = _LABELS[match[1].lower()]
+        if label not in present:
+            message = f"{label} is indented below Comment, so it is part of the comment"
+            hint = "write the field from the first column on; if it is meant as a comment, put # in front"
+            yield Mistake(Code.FIELD_IN_COMMENT, message, match.start(1), match.end(), hint)
 
 
 def _fields(labels: list[tuple[Label, int, int]], mistakes: list[Mistake], end: int) -> Iterator[Field]:

@@ -21,7 +21,7 @@ from grammar.findings import Findings
 from grammar.licensees import build_licensees, build_name, build_principal
 from grammar.lines import LineIndex
 from grammar.literals import unquote
-from grammar.mistakes import explain, too_deep
+from grammar.mistakes import explain, too_deep, too_large
 from grammar.nodes import Assertion, Constant, Licensees, Nobody, Principal, Program, Signature, Span
 from grammar.trees import Node, keynote_parser
 
@@ -189,8 +189,9 @@ class _Reader:
         if field is None:
             return None
         value = self._value(field)
-        if deep := too_deep(value):
-            self._report(deep, field.value_start)
+        bounded = label in {Label.CONDITIONS, Label.LOCAL_CONSTANTS}
+        if refused := too_deep(value) or (too_large(value) if bounded else None):
+            self._report(refused, field.value_start)
             return None
         try:
             return field, self._parser.parse(value, start=start)

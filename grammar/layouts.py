@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
+from grammar.fields import indented_labels
 from grammar.literals import unquote
 
 MAX_TEXT = 65_536
@@ -50,7 +51,11 @@ def lay_out(text: str) -> Layout | None:
     parts: list[str] = _VARYING.split(text)
     if None in parts:
         return None
-    shape = "\0".join(("".join([_KINDS.get(each[0], "0") for each in parts[1::2]]), *parts[::2]))
+    kinds = "".join([_KINDS.get(each[0], "0") for each in parts[1::2]])
+    # A comment is nothing to the grammar, but for a field that is hidden in it.
+    if "c" in kinds and any(indented_labels(text)):
+        return None
+    shape = "\0".join((kinds, *parts[::2]))
     # The name behind $ may be a literal: then the shape does not say which attribute is meant.
     if "$" in shape:
         return None

@@ -12,13 +12,16 @@ from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from grammar.codes import Code
 from grammar.errors import quoted
 from grammar.fields import Mistake
-from grammar.trees import MAX_BRACKETS
+from grammar.trees import MAX_BRACKETS, MAX_WORDS
 
 _END = "$END"
 _OPERANDS = frozenset({"STRING", "NAME", "INTEGER", "FLOAT", "LPAR", "AT", "AMPERSAND", "DOLLAR", "NOT", "THRESHOLD"})
 _STOPS = frozenset({_END, "SEMICOLON", "ARROW", "LBRACE", "RBRACE"})
 _STEPS = {"(": 1, "{": 1, ")": -1, "}": -1}
 _BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|#[^\n]*|[(){}]', re.DOTALL)
+_WORDS = re.compile(
+    r'"[^"\\\n\r]*+(?:\\(?:\n[ \t\n]*+|[^\n\r])[^"\\\n\r]*+)*"|#[^\n]*|[A-Za-z0-9_]+|&&|\|\||->|[=!<>~]=|[^ \t\n]'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,19 @@ def too_deep(text: str) -> Mistake | None:
             return Mistake(
                 Code.TOO_DEEP, message, *each.span(), "split the expression over several clauses or assertions"
             )
+    return None
+
+
+def too_large(text: str) -> Mistake | None:
+    """The word of a field's `text` that lies beyond MAX_WORDS, found without parsing; None if there is none."""
+    if len(text) <= MAX_WORDS:
+        return None
+    for number, word in enumerate(_WORDS.finditer(text)):
+        if word[0] == '"':  # it is not closed, and the parser comes no further
+            break
+        if number == MAX_WORDS:
+            message = f"more than {MAX_WORDS:,} words and signs in one field"
+            return Mistake(Code.TOO_LARGE, message, *word.span(), "split the field over several assertions")
     return None
 
 

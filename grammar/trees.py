@@ -21,6 +21,10 @@ MAX_NESTING = 500
 MAX_BRACKETS = 10_000
 """How deep parentheses and braces may lie in each other; more would cost the parser more than any policy is worth."""
 
+MAX_WORDS = 100_000
+"""How many words and signs Conditions may have, and Local-Constants: each costs the parser some 5 kB. Nobody writes
+25,000 comparisons in one assertion; a program spreads them over several. Licensees may list as many as there are."""
+
 
 @cache
 def keynote_parser() -> Lark:

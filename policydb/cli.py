@@ -21,7 +21,7 @@ from policydb.commands import verbs_ask, verbs_files, verbs_store
 from policydb.commands.keynote import keynote
 from policydb.commands.support import Unusable
 from policydb.cores import forbid_core_dumps
-from policydb.streams import discard_output, open_closed
+from policydb.streams import discard_output, guard_terminals, open_closed
 
 _TRACEBACK = "POLICYDB_TRACEBACK"
 _MOST_SHOWN = 300
@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     forbid_core_dumps()
     open_closed()
+    guard_terminals()
     sys.exit(run(arguments))
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from grammar.errors import Diagnostic, Severity
-from policydb.commands.support import BAD, YES, of_store, show_findings, shown, who
+from policydb.commands.support import BAD, YES, decoded, of_store, show_findings, who
 from policydb.compiling.compilation import Compilation
 from policydb.compiling.compiler import check_paths, compile_paths
 from policydb.storage.storefile import StoreError
+from policydb.streams import unguarded
 from policydb.watching import Item
 
 _MANY = 1_000
@@ -51,7 +52,10 @@ def _progress(doing: str, items: Sequence[Item], /) -> Iterable[Item]:
 
 def _with_bar(doing: str, items: Sequence[Item]) -> Iterator[Item]:
     steps = len(items) // 100
-    with click.progressbar(items, label=f"{doing:<8}", file=sys.stderr, update_min_steps=steps) as bar:
+    with (
+        unguarded(sys.stderr) as terminal,
+        click.progressbar(items, label=f"{doing:<8}", file=terminal, update_min_steps=steps) as bar,
+    ):
         yield from bar
 
 
@@ -112,8 +116,8 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
             "column": each.span.column,
             "severity": str(each.severity),
             "code": str(each.code),
-            "message": shown(each.message),
-            "hint": shown(each.hint),
+            "message": decoded(each.message),
+            "hint": decoded(each.hint),
         }
         for each in diagnostics
     ]

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from grammar.errors import GrammarError
-from policydb.commands.support import BAD, NO, YES, Unusable, read_text, show_findings, shown
+from policydb.commands.support import BAD, NO, YES, Unusable, decoded, read_text, show_findings, shown
 from policydb.importers.conversion import Imported, Kind, Text, convert
 from policydb.importers.ledger import Entry, Outcome
 
@@ -36,7 +36,7 @@ def run_import(
         click.echo(json.dumps(_as_json(imported, {} if folder else files), indent=2))
     else:
         if folder is None:
-            click.echo("\n".join(f"==> {name} <==\n{shown(text)}" for name, text in files.items()), nl=False)
+            click.echo("\n".join(f"==> {name} <==\n{decoded(text)}" for name, text in files.items()), nl=False)
         _tell(imported, folder)
     return NO if imported.count(Outcome.LEFT) else YES
 

@@ -21,6 +21,7 @@ from policydb.commands.support import (
     YES,
     Ask,
     Unusable,
+    decoded,
     default_store,
     names_store,
     octets,
@@ -70,9 +71,9 @@ def explain(ask: Ask, form: str) -> int:
     elif form != "text":
         from policydb.keynote import delegation_graph
 
-        click.echo(shown(delegation_graph.render(decision, "dot" if form == "dot" else "mermaid")))
+        click.echo(decoded(delegation_graph.render(decision, "dot" if form == "dot" else "mermaid")))
     else:
-        click.echo(shown(decision_text.render(decision, VOCABULARY, colour=True)))
+        click.echo(decoded(decision_text.render(decision, VOCABULARY, colour=True)))
     return YES if decision.allowed else NO
 
 

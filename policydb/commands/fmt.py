@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from difflib import unified_diff
@@ -14,7 +15,7 @@ import click
 from grammar.errors import Severity
 from grammar.format import format_policy
 from policydb.commands.compile_files import as_json
-from policydb.commands.support import BAD, NO, YES, Unusable, show_findings
+from policydb.commands.support import BAD, NO, YES, Unusable, show_findings, shown
 from policydb.compiling.compiler import check_paths
 from policydb.compiling.sources import STANDARD_INPUT, SourceKind, SourceText, read_sources
 
@@ -82,7 +83,8 @@ def _lines(text: str) -> list[str]:
 
 
 def _print(text: str) -> None:
-    click.echo(text.encode("latin-1"), nl=False)
+    """To a terminal as a person may read it; into a file or a pipe octet by octet, for it is to be a policy there."""
+    click.echo(shown(text) if sys.stdout.isatty() else text.encode("latin-1"), nl=False)
 
 
 def _write(name: str, text: str) -> None:

@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from policydb.streams import harmless
+
 if TYPE_CHECKING:
     from grammar.errors import Diagnostic
     from policydb.storage.storefile import StoreError
@@ -95,7 +97,12 @@ def octets(typed: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A text of the engine as a terminal shows it: its octets read as UTF-8 where they are."""
+    """A text of others as people read it: UTF-8 where its octets are that, and nothing that steers a terminal."""
+    return harmless(decoded(text)).replace("\x1b", ".")
+
+
+def decoded(text: str) -> str:
+    """A text of the engine with its octets read as UTF-8 where they are that."""
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from grammar.errors import Diagnostic, Severity
 from grammar.nodes import Binding
-from policydb.configuration.general import general_settings, schedule_of
+from policydb.configuration.general import check_certificates, general_settings, schedule_of
 from policydb.configuration.identities import ipsec_identity, phase_1_identity, port_number
 from policydb.configuration.modeconfig import mode_config
 from policydb.configuration.peers import doubt_peer, is_exchange_allowed
@@ -162,7 +162,7 @@ class _Resolver:
         general = general_settings(self._book.open("General", Kind.GENERAL), keynote)
         self._schedule = general.schedule
         self._accepts_aggressive_psk = general.accept_aggressive_psk
-        self._book.open("X509-certificates", Kind.X509)
+        check_certificates(self._book.open("X509-certificates", Kind.X509))
         by_address, default = self._phase_1(self._book.open("Phase 1", Kind.PHASE_1))
         self._phase_2(self._book.open("Phase 2", Kind.PHASE_2))
         users = self._book.open("XAUTH-users", Kind.XAUTH_USERS)

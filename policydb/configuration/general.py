@@ -12,6 +12,7 @@ from policydb.connections import DEFAULT_SCHEDULE, Backoff, General, IsakmpdStep
 LEAST_FRAGMENT = 576
 """The smallest Fragment-size in octets: what every IPv4 host takes in one piece (RFC 1122 section 3.3.2)."""
 
+_DENIAL = re.compile(r"no|none|never|off|false|0|disabled?|", re.IGNORECASE)
 _LOG_LEVEL = re.compile(r"(?:A|10|[0-9])=[0-9]{1,2}")  # isakmpd(8), -D
 
 
@@ -52,6 +53,22 @@ def _deletes_sas(section: Section) -> bool:
     if not text.lower().startswith(counts):
         section.warn("CF116", f"Delete-SAs={text} counts as {counts}", section.get("Delete-SAs"), "write yes or no")
     return counts == "yes"
+
+
+def is_switched_on(text: str | None) -> bool:
+    """What a tag says that switches something on by being there, whatever its value (isakmpd.conf(5)).
+
+    We take a value that can only be meant as no at its word.
+    """
+    return text is not None and _DENIAL.fullmatch(text) is None
+
+
+def check_certificates(section: Section) -> None:
+    """[X509-certificates]: a tag that is there to say no says yes to isakmpd(8), so it must be made plain."""
+    accepted = section.get("Accept-self-signed")
+    if accepted is not None and not is_switched_on(accepted.text):
+        message = f"Accept-self-signed is switched on by being there, and {accepted.text!r} reads as if it were off"
+        section.error("CF203", message, accepted, "leave the line out to refuse self-signed certificates, or write yes")
 
 
 def _listen_on(section: Section) -> Iterator[str]:

@@ -314,6 +314,12 @@ def test_accepting_self_signed_certificates_is_warned_of(folder: Path) -> None:
     assert "whoever makes a certificate of his own may call himself anything" in line
 
 
+@pytest.mark.parametrize("value", ["no", "No", "off", "false", "0", ""])
+def test_self_signed_certificates_are_not_accepted_by_a_tag_that_says_no(folder: Path, value: str) -> None:
+    conf = f"[X509-certificates]\nAccept-self-signed={value}\n"
+    assert not places(parse_conf(conf, "isakmpd.conf").bindings, folder).accept_self_signed
+
+
 # --- the manual ---------------------------------------------------------------------------------------------------
 
 

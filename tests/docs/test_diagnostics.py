@@ -15,7 +15,7 @@ from policydb.linting.lint import lint_delegation, lint_policy
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "diagnostics.md"
 _EXAMPLE = re.compile(r"^### (KN\d+)\n\n(?:[^`\n][^\n]*\n\n)?```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = dict(_EXAMPLE.findall(MANUAL.read_text()))
-NOT_SHOWN = {"KN013", "KN014"}
+NOT_SHOWN = {"KN013", "KN014", "KN017"}
 
 
 def text_of(example: str, sign: str) -> str:

@@ -153,3 +153,30 @@ def test_very_many_licensees_constants_and_clauses_answer() -> None:
     (first, _) = parsed(HEAD + "Conditions: " + "true;" * len(names) + "\n").assertions
     assert first.conditions is not None
     assert len(first.conditions.clauses) == len(names)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Conditions: " + ";".join(['a=="b"'] * 100_000) + ";",
+        "Conditions: " + "&&".join(['a=="b"'] * 100_000) + ";",
+        "Conditions: " + '"' * 300_000 + ";",
+        "Local-Constants: " + "".join(f'K{number}="k"\n ' for number in range(50_000)),
+    ],
+)
+def test_a_field_of_too_many_words_is_refused_in_one_line(field: str) -> None:
+    (code, line, column) = refusals(f"{HEAD}{field}\n")[0]
+    assert (code, len(refusals(f"{HEAD}{field}\n"))) == (Code.TOO_LARGE, 1)
+    assert (line, column) > (1, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}Conditions: {'&&'.join(['a==b'] * sized(5_000, 24_000))};\n",
+        'Authorizer: "A"\nLicensees: ' + "||".join(f'"k{number}"' for number in range(sized(10_000, 60_000))) + "\n",
+        f'{HEAD}Conditions: a == "{"x y " * 100_000}"; # {"c " * 100_000}\n',
+    ],
+)
+def test_what_programs_write_is_not_too_large(text: str) -> None:
+    assert [len(each.diagnostics) for each in parsed(text).dropped] == []

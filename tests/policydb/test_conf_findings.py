@@ -287,6 +287,18 @@ def test_a_switch_that_says_what_it_does_is_not_warned_about(line: str) -> None:
     assert told(altered(("[General]", f"[General]\n{line}"))) == []
 
 
+@pytest.mark.parametrize("value", ["no", "No", "off", "false", "0", "never", "disabled", "none", ""])
+def test_a_tag_that_is_there_to_say_no_is_an_error(value: str) -> None:
+    """isakmpd.conf(5): Accept-self-signed is on where it is there."""
+    [found] = told(altered(("[General]", f"[X509-certificates]\nAccept-self-signed={value}\n[General]")))
+    assert "error[CF203]: Accept-self-signed is switched on by being there" in found
+
+
+@pytest.mark.parametrize("value", ["defined", "yes", "1"])
+def test_a_tag_that_is_there_to_say_yes_is_not(value: str) -> None:
+    assert told(altered(("[General]", f"[X509-certificates]\nAccept-self-signed={value}\n[General]"))) == []
+
+
 @pytest.mark.parametrize("member", ["eth0", "192.0.2.300"])
 def test_what_listen_on_cannot_use_is_warned_about(member: str) -> None:
     [found] = told(altered(("[General]", f"[General]\nListen-on=192.0.2.1, {member}")))
