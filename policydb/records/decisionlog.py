@@ -85,7 +85,6 @@ class DecisionLog:
         with self._reported():
             self._connection = _readable(self._path) if read_only else _writable(self._path, wait)
             self._opened: os.stat_result | None = self._path.lstat()
-            self._patience = Patience(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -187,7 +186,10 @@ class DecisionLog:
 
     def _rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         with self._reported():
-            return self._patience.rows(query, parameters)
+            try:
+                return Patience(self._connection).rows(query, parameters)
+            finally:
+                self._connection.set_progress_handler(None, 0)  # what a query may take is no bound for who writes
 
     def _decoded(self, number: int, text: str) -> NegotiationRecord:
         try:

@@ -277,7 +277,7 @@ def test_a_rollback_to_a_damaged_generation_is_refused_and_that_in_force_stays(s
     (sources.confdir / "isakmpd.policy").write_text(RED.replace("red", "green"))
     compiled = compile_sources(sources, NOW)
     with closing(sqlite3.connect(sources.store, isolation_level=None)) as other:
-        other.execute("UPDATE section SET body = '[[1, 2]]'")
+        other.execute("UPDATE record SET body = '[[1, 2]]'")
     from policydb.storage.storefile import StoreError
 
     with pytest.raises(StoreError, match="is damaged"):

@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from daemon.ike import limits
 from daemon.ike.algorithms.ciphers import Cbc
 from daemon.ike.events import Captured, Output, Path
 from daemon.ike.exchange import known
@@ -97,9 +98,12 @@ def test_rubbish_in_the_place_of_a_proof(method: str) -> None:
             continue
         refused += 1
         assert trial.pair.west.census() == before
+        if not refused % (limits.PROOFS_PER_EXCHANGE - 1):
+            # So many proofs of the peer's own that do not verify keep no true one out; more would (daemon.ike.limits).
+            trial.receive(trial.genuine)
+            assert trial.proved() == ["east.example.org"]
+            trial = stopped(method)
     assert refused > COUNT / 2
-    trial.receive(trial.genuine)
-    assert trial.proved() == ["east.example.org"]
 
 
 def test_the_sealing_itself() -> None:

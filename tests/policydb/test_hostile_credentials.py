@@ -58,16 +58,16 @@ def test_what_is_oversized_is_refused_by_name_and_not_even_parsed(
 ) -> None:
     """Also if somebody signed it who may delegate: he cannot slow down others."""
     parsed: list[int] = []
-    parse: Callable[..., keynote.ParsedPolicy] = keynote.parse_policy
+    parse: Callable[..., keynote.ParsedPolicy] = keynote.parse_piece
 
-    def watched(text: str, source: str) -> keynote.ParsedPolicy:
-        parsed.append(len(text.strip("\n")))
-        return parse(text, source)
+    def watched(piece: keynote.Piece, source: str, *, signed: bool) -> keynote.ParsedPolicy:
+        parsed.append(len(piece.text))
+        return parse(piece, source, signed=signed)
 
-    monkeypatch.setattr("policydb.keynote.assemble.parse_policy", watched)
+    monkeypatch.setattr("policydb.keynote.assemble.parse_piece", watched)
     assembly = harmless(by(key, rest))
     assert [each.reason for each in assembly.ignored] == [f"it is longer than {MAX_CREDENTIAL} octets"]
-    assert max(parsed) <= MAX_CREDENTIAL
+    assert max(parsed, default=0) <= MAX_CREDENTIAL
 
 
 def test_what_stands_beside_something_oversized_counts_at_its_own_line() -> None:

@@ -186,11 +186,11 @@ def prepared(exchange: AnyExchange) -> AnyExchange:
 
 
 def state_of(node: Node) -> object:
-    """Everything a forged message must not change: exchanges, SAs, kernel. (That one was recorded may change.)"""
+    """All that a forged message must not change: exchanges, SAs, kernel. (That one was recorded, or counted, may.)"""
 
     def plain(exchange: AnyExchange) -> AnyExchange:
         sent = exchange.sent and replace(exchange.sent, transmissions=0, message=None)
-        return replace(prepared(exchange), grievance="", sent=sent)
+        return replace(prepared(exchange), grievance="", failures=0, sent=sent)
 
     core = node.engine._core
     return (

@@ -263,7 +263,7 @@ def test_identities_that_the_responder_changes_end_the_quick_mode() -> None:
     swapped = {ids[0]: ids[1], ids[1]: ids[0]}
     payloads = tuple(swapped[each] if isinstance(each, Identification) else each for each in held.message.payloads)
     held.inject(held.forged(payloads))
-    assert held.receiver.records[-1].reason is Reason.MALFORMED
+    assert held.receiver.records[-1].reason is Reason.IDENTITY_MISMATCH
     assert held.receiver.kernel == {}
     assert held.receiver.spis == set()
 

@@ -37,12 +37,12 @@ LABELS = [f"{algorithm}-{encoding}" for algorithm in KEYS for encoding in ("hex"
 
 
 def check(text: str) -> None:
-    verify(parse_assertion(text, "t"), accept_weak=True)
+    verify(parse_assertion(text, "t", signed=True), accept_weak=True)
 
 
 def reason(text: str, *, accept_weak: bool = True) -> str:
     with pytest.raises(CredentialError) as refusal:
-        verify(parse_assertion(text, "t"), accept_weak=accept_weak)
+        verify(parse_assertion(text, "t", signed=True), accept_weak=accept_weak)
     return str(refusal.value)
 
 

@@ -209,6 +209,15 @@ def test_a_log_that_is_locked_when_it_is_begun_anew_is_tried_again(path: Path) -
         assert log.append(ACCEPTED) == 1
 
 
+def test_a_log_that_was_begun_anew_is_read_and_written_as_any(path: Path) -> None:
+    with DecisionLog(path) as log:
+        log.append(REFUSED)
+        path.unlink()
+        log.append(ACCEPTED)
+        assert [each.number for each in log.records()] == [1]
+        assert log.record(1).outcome is Outcome.ACCEPTED
+
+
 def test_a_locked_log_says_so(path: Path) -> None:
     with DecisionLog(path, wait=0.01) as log, sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
