@@ -69,7 +69,6 @@ class Code(StrEnum):
     FOREIGN_UNCLOSED = "IM002"
     FOREIGN_STRING = "IM003"
     FOREIGN_NUL = "IM004"
-    FOREIGN_TOO_MUCH = "IM005"
 
 
 MEANINGS: Mapping[Code, str] = {
@@ -129,6 +128,5 @@ MEANINGS: Mapping[Code, str] = {
     Code.FOREIGN_SYNTAX: "a text of another daemon that does not follow its grammar",
     Code.FOREIGN_UNCLOSED: "a block of another daemon's configuration is opened and never closed",
     Code.FOREIGN_STRING: "a quotation mark that begins no string",
-    Code.FOREIGN_TOO_MUCH: "sections of another daemon that have very much from other sections",
     Code.FOREIGN_NUL: "a NUL octet in a configuration of another daemon",
 }

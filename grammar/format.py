@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from grammar import nodes
 from grammar.fields import Field, Label, split_fields
 from grammar.keynote import Dropped, parse_policy
-from grammar.names import depth, phrase
+from grammar.names import bracket_depth, phrase
 from grammar.phrases import INDENT, indented, lines
 from grammar.remarks import Item, Remarks, read_remarks
 from grammar.render import DEEPEST, WIDTH, Renderer, nesting
@@ -123,7 +123,7 @@ def _names(label: str, value: str, remarks: Remarks) -> list[str]:
     """Authorizer, Licensees and KeyNote-Version."""
     (item,) = remarks.items
     text = value[item.start : item.end]
-    if item.above or item.commented or depth(text) > DEEPEST:
+    if item.above or item.commented or bracket_depth(text) > DEEPEST:
         return _as_written(label, value, remarks)
     whole = phrase(text)
     if isinstance(whole, str):  # nothing to break: a line of its own would not help

@@ -8,35 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 
 from grammar.phrases import Chain, Enclosed, Phrase, Row
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|&&|\|\||[^ \t\n"(),.$&|]+|[(),.$]', re.DOTALL)
-_OPENING = frozenset({"(", "$"})
-_OPERATORS = frozenset({"&&", "||", ".", ","})
+_STEPS = {"(": 1, ")": -1}
 
 _SOME, _EVERY, _JOINED, _ATOM = 1, 2, 3, 4
 _CHAINS = ((_SOME, "||"), (_EVERY, "&&"), (_JOINED, "."))
 
 
-def depth(text: str) -> int:
-    """How many parentheses and `$` lie in each other at the deepest place."""
-    opened: list[str] = []
-    deepest = 0
-    for token in _TOKEN.findall(text):
-        if token in _OPENING:
-            opened.append(token)
-            deepest = max(deepest, len(opened))
-        elif token not in _OPERATORS:
-            if token == ")":  # noqa: S105 - a token of the language
-                opened.pop()
-            while opened and opened[-1] == "$":  # its operand ends here
-                opened.pop()
-    return deepest
+def bracket_depth(text: str) -> int:
+    """How many parentheses lie in each other at the deepest place."""
+    steps = [_STEPS.get(each, 0) for each in _TOKEN.findall(text)]
+    return max(accumulate(steps), default=0)
 
 
 def phrase(text: str) -> Phrase:
-    """The field's value as a phrase; recurses on `depth`."""
+    """The field's value as a phrase; recurses on `bracket_depth`."""
     tokens = iter(_TOKEN.findall(text))
     return _Reader(tokens).chain(0)[0]
 

@@ -6,14 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grammar.codes import Code
-from grammar.errors import Diagnostic, GrammarError
 from grammar.nodes import Span, Statement
 
-MOST_INHERITED = 1_000_000
-"""Settings that sections have from others, all together: each of n sections may have all of n settings."""
-
-_REASONS = 8  # told of one statement
 _LONGEST_PATH = 200  # characters; deeper nesting is no configuration, and shall not cost memory
 
 
@@ -45,12 +39,7 @@ class _Account:
     statement: Statement
     rank: int = -1
     outcome: Outcome = Outcome.LEFT
-    reasons: tuple[str, ...] = ("isakmpd has nothing like it, or this converter does not know it",)
-
-    @property
-    def reason(self) -> str:
-        """All reasons in a line."""
-        return "; ".join(self.reasons)
+    reason: str = "isakmpd has nothing like it, or this converter does not know it"
 
 
 class Ledger:
@@ -58,8 +47,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._accounts: dict[int, _Account] = {}
-        self._journal: list[tuple[_Account, int, Outcome, tuple[str, ...]]] = []
-        self._inherited = 0
+        self._journal: list[tuple[_Account, int, Outcome, str]] = []
 
     def open(self, source: str, statements: Iterable[Statement], header_words: int = 1) -> None:
         """Enter statements and all that stands inside of them.
@@ -102,25 +90,16 @@ class Ledger:
     def undo(self, mark: int) -> None:
         """Forget all that was noted since: a connection that fails halfway has carried nothing."""
         while len(self._journal) > mark:
-            account, rank, outcome, reasons = self._journal.pop()
-            account.rank, account.outcome, account.reasons = rank, outcome, reasons
+            account, rank, outcome, reason = self._journal.pop()
+            account.rank, account.outcome, account.reason = rank, outcome, reason
 
     def _note(self, statement: Statement, rank: int, outcome: Outcome, why: str) -> None:
         account = self._accounts[id(statement)]
-        self._journal.append((account, account.rank, account.outcome, account.reasons))
+        self._journal.append((account, account.rank, account.outcome, account.reason))
         if rank > account.rank:
-            account.rank, account.outcome, account.reasons = rank, outcome, (why,) if why else ()
-        elif rank == account.rank and why and why not in account.reasons and len(account.reasons) < _REASONS:
-            account.reasons = (*account.reasons, why)
-
-    def inherit(self, block: Statement) -> None:
-        """Count what a section has from another one. Raises GrammarError where it is too much, all together."""
-        self._inherited += 1 + len(block.body or ())
-        if self._inherited > MOST_INHERITED:
-            message = f"sections have more than {MOST_INHERITED:,} settings from others, all together"
-            source = self._accounts[id(block)].source
-            hint = "convert parts of the file by themselves"
-            raise GrammarError([Diagnostic(Code.FOREIGN_TOO_MUCH, message, source, block.span, hint)])
+            account.rank, account.outcome, account.reason = rank, outcome, why
+        elif rank == account.rank and why not in account.reason:
+            account.reason = f"{account.reason}; {why}"
 
     def entries(self) -> tuple[Entry, ...]:
         """Exactly one entry for each statement, in the order of the files."""
@@ -162,8 +141,6 @@ class View:
         self.name = name
         self._counting: dict[str, Statement] = {}
         self._taken: set[str] = set()
-        for block in inherited:
-            ledger.inherit(block)
         for block in (*own, *inherited):
             self._add(block)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -113,7 +112,7 @@ def convert(
     named: dict[str, Statement] = {}
     for each in statements:
         _sort(each, ledger, named, draft)
-    referred = {name for each in named.values() for _, name in _included(each)}
+    referred = {name for each in named.values() for name in _also(each)}
     for name, each in named.items():
         if name == "%default":
             continue
@@ -157,24 +156,23 @@ def _sort(each: Statement, ledger: Ledger, named: dict[str, Statement], draft: D
 # --- inheritance --------------------------------------------------------------------------------------------------
 
 
-def _included(section: Statement) -> Iterator[tuple[Statement, str]]:
-    """The connections that one includes, each with the setting that says so."""
-    for setting in section.body or ():
-        if setting.words[0] == "also":
-            for name in setting.words[1].split():
-                yield setting, name
+def _also(section: Statement) -> list[str]:
+    """The connections that one includes."""
+    return [name for each in section.body or () if each.words[0] == "also" for name in each.words[1].split()]
 
 
 def _inherited(section: Statement, named: Mapping[str, Statement], ledger: Ledger) -> list[Statement]:
     """The sections that one includes by also=, each once, and conn %default behind them."""
     found: dict[int, Statement] = {id(section): section}
-    waiting = deque([section])
+    waiting = [section]
     while waiting:
-        current = waiting.popleft()
-        for setting, name in _included(current):
+        current = waiting.pop(0)
+        for name in _also(current):
             target = named.get(name)
             if target is None:
-                ledger.left(setting, f"there is no connection {words.printable(name)}")
+                for each in current.body or ():
+                    if each.words[0] == "also":
+                        ledger.left(each, f"there is no connection {words.printable(name)}")
             elif id(target) not in found:
                 found[id(target)] = target
                 waiting.append(target)

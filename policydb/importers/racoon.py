@@ -6,7 +6,7 @@ these files: a sainfo is carried where only one remote can be meant, as a tunnel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -75,12 +75,9 @@ def convert(statements: Sequence[Statement], ledger: Ledger, secrets: Sequence[S
     draft = Draft(ledger)
     keys = [key for each in secrets for key in _secret(each, ledger)]
     remotes: list[_Remote] = []
-    sections = {id(each): each for each in statements if each.words[0] == "remote" and each.body is not None}
-    called: dict[str, Statement] = {}
-    for each in sections.values():
-        called.setdefault(_called(each), each)
-    for each in sections.values():
-        view = View(ledger, (each,), _parents(each, called, ledger), " ".join(each.words[1:]))
+    sections = [each for each in statements if each.words[0] == "remote" and each.body is not None]
+    for each in sections:
+        view = View(ledger, (each,), _parents(each, sections, ledger), " ".join(each.words[1:]))
         mark = ledger.mark()
         try:
             remotes.append(_remote(view, keys, draft))
@@ -91,7 +88,7 @@ def convert(statements: Sequence[Statement], ledger: Ledger, secrets: Sequence[S
     for each in statements:
         if each.words[0] == "sainfo" and each.body is not None:
             _try_sainfo(View(ledger, (each,)), remotes, draft, used)
-        elif id(each) not in sections:
+        elif each not in sections:
             _top(each, ledger, draft, with_secrets=bool(secrets))
     _leave_unused(remotes, used, ledger)
     return draft.plan()
@@ -157,20 +154,18 @@ def _listen(block: Statement, ledger: Ledger, draft: Draft) -> None:
 # --- remotes ------------------------------------------------------------------------------------------------------
 
 
-def _parents(section: Statement, called: Mapping[str, Statement], ledger: Ledger) -> list[Statement]:
-    """The remotes that one inherits from, each once. `called` are the remotes by what they are called."""
-    found: dict[int, Statement] = {id(section): section}
-    current = section
-    while "inherit" in current.words:
-        name = " ".join(current.words[current.words.index("inherit") + 1 :])
-        parent = called.get(name)
+def _parents(section: Statement, sections: Sequence[Statement], ledger: Ledger) -> list[Statement]:
+    """The remotes that one inherits from, each once."""
+    found: list[Statement] = [section]
+    while "inherit" in found[-1].words:
+        name = " ".join(found[-1].words[found[-1].words.index("inherit") + 1 :])
+        parent = next((each for each in sections if _called(each) == name), None)
         if parent is None:
-            ledger.left(current, f"there is no remote {words.printable(name)}")
+            ledger.left(found[-1], f"there is no remote {words.printable(name)}")
+        if parent is None or any(parent is each for each in found):
             break
-        if id(parent) in found:
-            break
-        found[id(parent)] = current = parent
-    return [each for each in found.values() if each is not section]
+        found.append(parent)
+    return found[1:]
 
 
 def _called(section: Statement) -> str:

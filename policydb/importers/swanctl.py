@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from grammar.nodes import Statement
 from policydb.connections import Address
@@ -95,35 +94,16 @@ def convert(statements: Sequence[Statement], ledger: Ledger) -> Plan:
 _LEFT_SECTIONS = {"authorities": _CERT}
 
 
-class _Level:
-    """The sections that lie directly in others, by their names; each level is looked through once."""
-
-    def __init__(self, statements: Iterable[Statement]) -> None:
-        self.sections: dict[str, list[Statement]] = {}
-        self._below: dict[str, _Level] = {}
-        for each in statements:
-            if each.body is not None:
-                self.sections.setdefault(each.words[0], []).append(each)
-
-    def below(self, name: str) -> _Level:
-        """What lies in the sections of that name."""
-        level = self._below.get(name)
-        if level is None:
-            sections = self.sections.get(name, ())
-            level = self._below[name] = _Level(inner for each in sections for inner in each.body or ())
-        return level
-
-
 class _Tree:
     """Sections with what they refer to (strongswan.conf(5), "Referencing other sections")."""
 
     def __init__(self, statements: Sequence[Statement], ledger: Ledger) -> None:
-        self._top = _Level(statements)
+        self._statements = statements
         self._ledger = ledger
 
     def named(self, name: str) -> list[Statement]:
         """The sections of that name at the top."""
-        return self._top.sections.get(name, [])
+        return [each for each in self._statements if each.body is not None and each.words[0] == name]
 
     def sections(self, own: Sequence[Statement], inherited: Sequence[Statement] = ()) -> list[View]:
         """The sections inside of others, those of one name together; what is inherited follows."""
@@ -141,9 +121,9 @@ class _Tree:
         """All sections that some refer to, and those that they refer to; each once, so that a circle ends."""
         known = {id(each) for each in blocks}
         found: list[Statement] = []
-        waiting = deque(blocks)
+        waiting = list(blocks)
         while waiting:
-            current = waiting.popleft()
+            current = waiting.pop(0)
             for reference in current.words[1:]:
                 targets = self._lookup(reference)
                 if not targets:
@@ -156,13 +136,12 @@ class _Tree:
 
     def _lookup(self, reference: str) -> list[Statement]:
         """The sections of an absolute name."""
-        *above, name = reference.split(".")
-        level = self._top
-        for each in above:
-            if each not in level.sections:
-                return []
-            level = level.below(each)
-        return level.sections.get(name, [])
+        level: Sequence[Statement] = self._statements
+        found: list[Statement] = []
+        for name in reference.split("."):
+            found = [each for each in level if each.body is not None and each.words[0] == name]
+            level = [inner for each in found for inner in each.body or ()]
+        return found
 
 
 # --- secrets ------------------------------------------------------------------------------------------------------

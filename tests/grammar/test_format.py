@@ -200,11 +200,3 @@ def test_nodes_know_nothing_of_layout() -> None:
     assert one != other
     assert plain(one) == plain(other)
     assert isinstance(one.conditions, nodes.Program)
-
-
-@pytest.mark.parametrize("count", [3, 60, 61, 500, 20_000])
-def test_signs_that_nest_deeply_are_left_as_they_are(count: int) -> None:
-    text = f'Authorizer: "POLICY"\nLicensees: {"$" * count}"a" || ("b"  ||  $"c")\n'
-    formatted = format_policy(text, "p").text
-    assert format_policy(formatted, "p").text == formatted
-    assert formatted.count("$") == count + 1
